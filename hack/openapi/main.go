@@ -1,0 +1,36 @@
+// Command openapi prints the OpenAPI v2 definitions of our API types as JSON.
+// The generator of the apply configurations takes its merge schema from them.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"k8s.io/kube-openapi/pkg/validation/spec"
+
+	"github.com/external-workload/controller/pkg/generated/openapi"
+)
+
+func main() {
+	if err := json.NewEncoder(os.Stdout).Encode(swagger()); err != nil {
+		fmt.Fprintln(os.Stderr, "printing the OpenAPI definitions:", err)
+		os.Exit(1)
+	}
+}
+
+func swagger() *spec.Swagger {
+	definitions := spec.Definitions{}
+	for name, definition := range openapi.GetOpenAPIDefinitions(reference) {
+		definitions[name] = definition.Schema
+	}
+	return &spec.Swagger{SwaggerProps: spec.SwaggerProps{
+		Swagger:     "2.0",
+		Info:        &spec.Info{InfoProps: spec.InfoProps{Title: "ExternalWorkload", Version: "v1beta1"}},
+		Definitions: definitions,
+	}}
+}
+
+func reference(name string) spec.Ref {
+	return spec.MustCreateRef("#/definitions/" + name)
+}
