@@ -1,0 +1,203 @@
+// Package loop runs a sync function over the keys of a rate-limited work
+// queue, with several workers, for ever. It is what all controllers of this
+// project share: it knows keys, retries, panics and progress, and nothing of
+// what a key stands for.
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+)
+
+const (
+	// DefaultMinBackoff is the pause before the first retry of a failing key.
+	DefaultMinBackoff = 5 * time.Millisecond
+
+	// DefaultMaxBackoff caps the pause between retries of a failing key, which
+	// is never dropped.
+	DefaultMaxBackoff = 2 * time.Minute
+
+	// StuckAfter is how long keys may wait without a single one being finished
+	// before the loop says that it is stuck. Every request has a deadline far
+	// below it, so only a defect reaches it.
+	StuckAfter = 5 * time.Minute
+)
+
+// ResultPanic and ResultError are the results of a sync that panicked, and of
+// one that failed without naming a result of its own.
+const (
+	ResultPanic = "panic"
+	ResultError = "error"
+)
+
+// Outcome is what a sync did with a key.
+type Outcome struct {
+	// Result is a short constant word, used as a metric label.
+	Result string
+
+	// After, if positive, asks for another sync of the key after that time. It
+	// does not count as a failure.
+	After time.Duration
+}
+
+// Sync brings the object that key names to its desired state. It is called by
+// one worker at a time for the same key. An error makes the key be tried again
+// after a backoff that grows with each failure; it is never given up. When ctx
+// is cancelled, Sync returns soon, but need not break off a request in flight.
+type Sync func(ctx context.Context, key cache.ObjectName) (Outcome, error)
+
+// Observer is told about every sync. It must be safe for concurrent use.
+type Observer interface {
+	Reconciled(controller, result string, duration time.Duration)
+	PanicRecovered(controller string)
+}
+
+// Config is all that a Loop depends on.
+type Config struct {
+	// Name is the controller's name: it labels metrics and log lines.
+	Name string
+	// Sync is called for each key.
+	Sync Sync
+	// Observer is told about every sync.
+	Observer Observer
+	// QueueMetrics makes the queue's metrics; nil for none.
+	QueueMetrics workqueue.MetricsProvider
+	// MinBackoff and MaxBackoff bound the pause before a failed key is tried
+	// again; zero for the defaults.
+	MinBackoff, MaxBackoff time.Duration
+	// Clock is the time; nil for the real one.
+	Clock clock.WithTicker
+}
+
+// Loop is a queue of keys and the workers that sync them. Its methods are safe
+// for concurrent use.
+type Loop struct {
+	config   Config
+	queue    workqueue.TypedRateLimitingInterface[cache.ObjectName]
+	progress progress
+}
+
+// New makes a Loop. It starts nothing but the queue's own bookkeeping, which
+// ends with Run.
+func New(config Config) *Loop {
+	if config.MinBackoff == 0 {
+		config.MinBackoff = DefaultMinBackoff
+	}
+	if config.MaxBackoff == 0 {
+		config.MaxBackoff = DefaultMaxBackoff
+	}
+	if config.Clock == nil {
+		config.Clock = clock.RealClock{}
+	}
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](config.MinBackoff, config.MaxBackoff)
+	return &Loop{
+		config: config,
+		queue: workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{
+			Name:            config.Name,
+			MetricsProvider: config.QueueMetrics,
+			Clock:           config.Clock,
+		}),
+	}
+}
+
+// Add asks for a sync of key. A key that waits already is not queued twice,
+// and one that is being synced is synced once more afterwards.
+func (l *Loop) Add(key cache.ObjectName) { l.queue.Add(key) }
+
+// AddAfter asks for a sync of key after a time.
+func (l *Loop) AddAfter(key cache.ObjectName, after time.Duration) { l.queue.AddAfter(key, after) }
+
+// Len is the number of keys that wait.
+func (l *Loop) Len() int { return l.queue.Len() }
+
+// Run syncs keys with so many workers until ctx is cancelled, and returns when
+// the last worker has ended. Keys that still wait then are left.
+func (l *Loop) Run(ctx context.Context, workers int) {
+	l.progress.start(l.config.Clock.Now())
+	defer l.progress.stop()
+
+	var running sync.WaitGroup
+	for range workers {
+		running.Go(func() {
+			for l.next(ctx) {
+			}
+		})
+	}
+	<-ctx.Done()
+	l.queue.ShutDown()
+	running.Wait()
+}
+
+// Stuck returns an error while keys wait and none has been finished for
+// StuckAfter. It is nil while the loop does not run.
+func (l *Loop) Stuck() error {
+	idle, running := l.progress.since(l.config.Clock.Now())
+	if !running || idle < StuckAfter || (l.queue.Len() == 0 && !l.progress.busy()) {
+		return nil
+	}
+	return fmt.Errorf("controller %s: no key finished for %s while %d wait", l.config.Name, idle.Round(time.Second), l.queue.Len())
+}
+
+// next syncs one key. It returns false when the worker has to end.
+func (l *Loop) next(ctx context.Context) bool {
+	key, shutdown := l.queue.Get()
+	if shutdown {
+		return false
+	}
+	defer l.queue.Done(key)
+	if ctx.Err() != nil {
+		return false
+	}
+
+	begin := l.config.Clock.Now()
+	l.progress.begin(begin)
+	outcome, err := l.syncSafely(ctx, key)
+	end := l.config.Clock.Now()
+	l.progress.finish(end)
+	l.config.Observer.Reconciled(l.config.Name, outcome.Result, end.Sub(begin))
+	l.schedule(ctx, key, outcome, err)
+	return true
+}
+
+// schedule decides when key is synced again.
+func (l *Loop) schedule(ctx context.Context, key cache.ObjectName, outcome Outcome, err error) {
+	if err != nil {
+		retries := l.queue.NumRequeues(key)
+		l.queue.AddRateLimited(key)
+		if !errors.Is(err, context.Canceled) {
+			klog.FromContext(ctx).Info("Sync failed and will be retried", "controller", l.config.Name, "key", key, "retries", retries, "err", err)
+		}
+		return
+	}
+	l.queue.Forget(key)
+	if outcome.After > 0 {
+		l.queue.AddAfter(key, outcome.After)
+	}
+}
+
+// syncSafely turns a panic of the sync function into an error, so that one bad
+// object does not stop the others.
+func (l *Loop) syncSafely(ctx context.Context, key cache.ObjectName) (outcome Outcome, err error) {
+	logger := klog.LoggerWithValues(klog.FromContext(ctx), "controller", l.config.Name, "key", key)
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			l.config.Observer.PanicRecovered(l.config.Name)
+			logger.Error(nil, "Sync panicked; please report this defect", "panic", recovered, "stack", string(debug.Stack()))
+			outcome, err = Outcome{Result: ResultPanic}, fmt.Errorf("panic: %v", recovered)
+		}
+	}()
+	outcome, err = l.config.Sync(klog.NewContext(ctx, logger), key)
+	if err != nil && outcome.Result == "" {
+		outcome.Result = ResultError
+	}
+	return outcome, err
+}
