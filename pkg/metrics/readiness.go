@@ -1,0 +1,89 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// readiness holds the metrics of probes and of the readiness written to
+// workloads.
+type readiness struct {
+	duration            *prometheus.HistogramVec
+	lateness            *prometheus.HistogramVec
+	workloads           *prometheus.GaugeVec
+	statusWrites        *prometheus.CounterVec
+	hold                prometheus.Gauge
+	rejectedAnnotations *prometheus.CounterVec
+}
+
+func newReadiness(f *factory) readiness {
+	return readiness{
+		duration: f.histogram(family{
+			name:    "external_workload_probe_duration_seconds",
+			help:    "Time that a probe of a workload took, by kind of probe (tcp, http, grpc) and outcome (success, failure, timeout, refused).",
+			advice:  "When many workloads fail at once, look at the network between this controller and the workloads first.",
+			labels:  []string{"probe", "outcome"},
+			buckets: []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
+		}),
+		lateness: f.histogram(family{
+			name:    "external_workload_probe_lateness_seconds",
+			help:    "How much later than planned a probe started, by kind of probe.",
+			advice:  "Probes that start late see failures late: give the controller more CPU, or probe less often.",
+			labels:  []string{"probe"},
+			buckets: []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10},
+		}),
+		workloads: f.gauge(family{
+			name:   "external_workload_workloads",
+			help:   "Workloads by where their readiness comes from (probe, declared, other) and what it is (True, False, Unknown).",
+			advice: "Unknown counts as not ready. Source other means that somebody else writes the Ready condition, or nobody does.",
+			labels: []string{"source", "ready"},
+		}),
+		statusWrites: f.counter(family{
+			name:   "external_workload_status_writes_total",
+			help:   "Requests that write the status of workloads, by outcome.",
+			advice: "When errors go on, readiness in the cluster is stale: look at the log and at the permissions of the service account.",
+			labels: []string{"outcome"},
+		}),
+		hold: f.gauge(family{
+			name:   "external_workload_probe_hold",
+			help:   "1 while results of probes are held back because too many workloads fail at once, else 0.",
+			advice: "Either very much is down, or this controller cannot reach the workloads: check its own network. Readiness does not change until the hold ends.",
+		}).WithLabelValues(),
+		rejectedAnnotations: f.counter(family{
+			name:   "external_workload_annotation_rejections_total",
+			help:   "Annotations of workloads that ask for a probe or declare readiness and cannot be understood, by reason.",
+			advice: "The Events of the workload name the annotation and what it should say.",
+			labels: []string{"reason"},
+		}),
+	}
+}
+
+// Probed records one probe: its kind (tcp, http or grpc), its outcome (success,
+// failure, timeout or refused), how long it took, and how much later than
+// planned it started.
+func (m *Metrics) Probed(probe, outcome string, duration, lateness time.Duration) {
+	m.readiness.duration.WithLabelValues(probe, outcome).Observe(duration.Seconds())
+	m.readiness.lateness.WithLabelValues(probe).Observe(max(lateness, 0).Seconds())
+}
+
+// SetWorkloads tells how many workloads have their readiness from the source
+// (probe, declared or other) with the value ready (True, False or Unknown).
+func (m *Metrics) SetWorkloads(source, ready string, count int) {
+	m.readiness.workloads.WithLabelValues(source, ready).Set(float64(count))
+}
+
+// StatusWritten counts a request that writes the status of a workload.
+func (m *Metrics) StatusWritten(outcome string) {
+	m.readiness.statusWrites.WithLabelValues(outcome).Inc()
+}
+
+// SetHold tells whether results of probes are held back.
+func (m *Metrics) SetHold(active bool) {
+	setBool(m.readiness.hold, active)
+}
+
+// AnnotationRejected counts an annotation that cannot be understood.
+func (m *Metrics) AnnotationRejected(reason string) {
+	m.readiness.rejectedAnnotations.WithLabelValues(reason).Inc()
+}
