@@ -1,0 +1,126 @@
+package metrics
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+	clientmetrics "k8s.io/client-go/tools/metrics"
+	"k8s.io/client-go/util/workqueue"
+)
+
+// registered is the Metrics that client-go reports to for the whole life of
+// the test process, however often the tests run in it.
+var registered = sync.OnceValues(func() (*Metrics, *prometheus.Registry) {
+	m, registry := newMetrics()
+	m.RegisterClient()
+	return m, registry
+})
+
+func TestTheFirstRegistrationWithTheClientIsTheOneThatCounts(t *testing.T) {
+	first, _ := registered()
+	second, _ := newMetrics()
+	before := testutil.ToFloat64(first.client.requests.WithLabelValues("200", "GET", "a"))
+	second.RegisterClient()
+	first.RegisterClient()
+
+	ctx, server := context.Background(), url.URL{Scheme: "https", Host: "a", Path: "/api"}
+	clientmetrics.RequestResult.Increment(ctx, "200", "GET", "a")
+	clientmetrics.RequestRetry.IncrementRetry(ctx, "429", "GET", "a")
+	clientmetrics.RequestLatency.Observe(ctx, "GET", server, time.Second)
+	clientmetrics.RateLimiterLatency.Observe(ctx, "GET", server, time.Second)
+
+	if after := testutil.ToFloat64(first.client.requests.WithLabelValues("200", "GET", "a")); after != before+1 {
+		t.Errorf("the first counts %v more requests, want 1", after-before)
+	}
+	if count := testutil.CollectAndCount(second.client.requests); count != 0 {
+		t.Errorf("the second has %d series of requests, want none", count)
+	}
+	for name, collector := range map[string]prometheus.Collector{
+		"retries": first.client.retries, "latency": first.client.latency, "rate limiter": first.client.rateLimiter,
+	} {
+		if testutil.CollectAndCount(collector) == 0 {
+			t.Errorf("%s: nothing recorded", name)
+		}
+	}
+}
+
+func TestInformersReportUntilTheirNameIsReleased(t *testing.T) {
+	m, _ := registered()
+	name, err := cache.NewInformerName("services-of-a-test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer name.Release()
+	id := name.WithResource(corev1.SchemeGroupVersion.WithResource("services"))
+	store := cache.NewIndexer(cache.MetaNamespaceKeyFunc, nil, cache.WithStoreMetrics(id, nil))
+	add := func(resourceVersion string) float64 {
+		t.Helper()
+		service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "web", ResourceVersion: resourceVersion}}
+		if err := store.Add(service); err != nil {
+			t.Fatal(err)
+		}
+		return testutil.ToFloat64(m.client.resourceVersion.WithLabelValues("services-of-a-test", "", "v1", "services"))
+	}
+	if version := add("7"); version != 7 {
+		t.Errorf("resource version %v, want 7", version)
+	}
+	name.Release()
+	if version := add("8"); version != 7 {
+		t.Errorf("resource version %v after the release, want 7 still", version)
+	}
+	m.client.NewProcessingLatencyMetric(id).Observe(1)
+	if count := samples(t, m.client.processing); count != 0 {
+		t.Errorf("%d latencies were recorded after the release, want none", count)
+	}
+}
+
+// samples counts the observations of all series of a histogram.
+func samples(t *testing.T, histogram prometheus.Collector) uint64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(histogram)
+	gathered, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var count uint64
+	for _, family := range gathered {
+		for _, metric := range family.GetMetric() {
+			count += metric.GetHistogram().GetSampleCount()
+		}
+	}
+	return count
+}
+
+func TestQueuesReportUnderTheirName(t *testing.T) {
+	m, registry := newMetrics()
+	queue := workqueue.NewTypedRateLimitingQueueWithConfig(
+		workqueue.DefaultTypedControllerRateLimiter[string](),
+		workqueue.TypedRateLimitingQueueConfig[string]{Name: "services", MetricsProvider: m.WorkqueueProvider()},
+	)
+	defer queue.ShutDown()
+	queue.Add("one")
+	queue.Add("two")
+	key, _ := queue.Get()
+	queue.Done(key)
+	want := `
+# HELP workqueue_adds_total Keys added to the queue.
+# TYPE workqueue_adds_total counter
+workqueue_adds_total{name="services"} 2
+# HELP workqueue_depth Keys that wait in the queue.
+# TYPE workqueue_depth gauge
+workqueue_depth{name="services"} 1
+`
+	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "workqueue_adds_total", "workqueue_depth"); err != nil {
+		t.Error(err)
+	}
+}
