@@ -1,0 +1,52 @@
+package oracle
+
+import (
+	"net/netip"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// publishable gives the family and the canonical text of an address, or false
+// where the API server would refuse it in a slice or no machine can be reached
+// under it.
+func publishable(text string) (discoveryv1.AddressType, string, bool) {
+	ip, err := netip.ParseAddr(text)
+	if err != nil {
+		return "", "", false
+	}
+	if ip.Zone() != "" || ip.Is4In6() {
+		return "", "", false
+	}
+	if ip.IsUnspecified() || ip.IsLoopback() || ip.IsMulticast() || ip.IsLinkLocalUnicast() {
+		return "", "", false
+	}
+	if text == "255.255.255.255" {
+		return "", "", false
+	}
+	if ip.Is4() {
+		return discoveryv1.AddressTypeIPv4, ip.String(), true
+	}
+	return discoveryv1.AddressTypeIPv6, ip.String(), true
+}
+
+// addressIn gives the workload's first good address of the family, or the
+// reason why there is none.
+func addressIn(workload *v1beta1.ExternalWorkload, family discoveryv1.AddressType) (string, Reason) {
+	bad := false
+	for _, entry := range workload.Spec.WorkloadIPs {
+		found, address, ok := publishable(entry.IP)
+		if !ok {
+			bad = true
+			continue
+		}
+		if found == family {
+			return address, ""
+		}
+	}
+	if bad {
+		return "", BadAddress
+	}
+	return "", NoAddress
+}
