@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// lockInterval is how often a run looks whether the one before it has finished.
+const lockInterval = 200 * time.Millisecond
+
+// A builder fills a folder with binaries.
+type builder struct {
+	folder string
+	// compile makes the component's binary at output.
+	compile func(ctx context.Context, c component, output string) error
+	// say tells the reader one line.
+	say func(format string, values ...any)
+}
+
+// all makes the wanted binaries that are missing. Of several runs one builds and
+// the others wait for it; a binary appears under its name when it is whole.
+func (b builder) all(ctx context.Context, wanted []component) error {
+	if len(b.missing(wanted)) == 0 {
+		return nil
+	}
+	unlock, err := b.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+
+	missing := b.missing(wanted) // again: the run before may have made some
+	for index, c := range missing {
+		b.say("building %s (%d of %d) into %s", c.name, index+1, len(missing), b.folder)
+		if err := b.one(ctx, c); err != nil {
+			return fmt.Errorf("building %s: %w", c.name, err)
+		}
+	}
+	return nil
+}
+
+func (b builder) missing(wanted []component) []component {
+	var missing []component
+	for _, c := range wanted {
+		if _, err := os.Stat(filepath.Join(b.folder, c.name)); err != nil {
+			missing = append(missing, c)
+		}
+	}
+	return missing
+}
+
+func (b builder) one(ctx context.Context, c component) error {
+	// Its own name, which only the holder of the lock uses: what a run that was
+	// killed left there is written over.
+	output := filepath.Join(b.folder, ".building-"+c.name)
+	if err := b.compile(ctx, c, output); err != nil {
+		return errors.Join(err, removeIfThere(output))
+	}
+	return os.Rename(output, filepath.Join(b.folder, c.name))
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// lock waits until no other run builds into the folder. The kernel gives the
+// lock back when its holder dies, so no lock is ever stale.
+func (b builder) lock(ctx context.Context) (unlock func(), err error) {
+	file, err := os.OpenFile(filepath.Join(b.folder, ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	told := false
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { file.Close() }, nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			file.Close()
+			return nil, fmt.Errorf("locking %s: %w", file.Name(), err)
+		}
+		if !told {
+			b.say("waiting for another run that builds into %s", b.folder)
+			told = true
+		}
+		select {
+		case <-ctx.Done():
+			file.Close()
+			return nil, context.Cause(ctx)
+		case <-time.After(lockInterval):
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A component is one binary.
+type component struct {
+	name, pkg string
+	// always is true for what everybody needs; the others are built on request.
+	always bool
+}
+
+// components are in the order in which they are built: what the first run of
+// everything waits for comes first.
+var components = []component{
+	{name: "etcd", pkg: "go.etcd.io/etcd/server/v3", always: true},
+	{name: "kube-apiserver", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", always: true},
+	{name: "kube-controller-manager", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager", always: true},
+	{name: "kubectl", pkg: "k8s.io/kubernetes/cmd/kubectl", always: true},
+	{name: "kube-scheduler", pkg: "k8s.io/kubernetes/cmd/kube-scheduler"},
+	{name: "kubelet", pkg: "k8s.io/kubernetes/cmd/kubelet"},
+	{name: "kube-proxy", pkg: "k8s.io/kubernetes/cmd/kube-proxy"},
+}
+
+// choose gives the components that are always built and those that are asked for.
+func choose(asked []string) ([]component, error) {
+	var chosen []component
+	for _, candidate := range components {
+		if candidate.always || slices.Contains(asked, candidate.name) {
+			chosen = append(chosen, candidate)
+		}
+	}
+	for _, name := range asked {
+		if !slices.ContainsFunc(components, func(c component) bool { return c.name == name }) {
+			return nil, fmt.Errorf("no component is called %q: choose from %s", name, names(components, false))
+		}
+	}
+	return chosen, nil
+}
+
+func names(of []component, always bool) string {
+	var found []string
+	for _, c := range of {
+		if c.always == always {
+			found = append(found, c.name)
+		}
+	}
+	return strings.Join(found, ", ")
+}
