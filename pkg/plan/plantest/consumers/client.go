@@ -1,0 +1,67 @@
+package consumers
+
+import "strings"
+
+// Client is an open subscription to one port at Linkerd's destination service,
+// with the set of addresses that its proxy balances over.
+type Client struct {
+	// Told, if set, is called with each message, such as "ADD 192.0.2.1:80".
+	Told func(message string)
+
+	zone     string
+	snapshot []entry // what the service believes that it told, ordered by workload
+	has      map[Socket]Identity
+}
+
+// Has returns the addresses that the client balances over, each with the
+// identity that it expects there. The map must not be changed.
+func (c *Client) Has() map[Socket]Identity { return c.has }
+
+// publish tells the client how the entries differ from those that it was told
+// of before: first what came, then what went. The proxy knows sockets, not
+// names, so a removal takes an address away whoever else has it.
+func (c *Client) publish(entries []entry) {
+	next := inZone(entries, c.zone)
+	previous := c.snapshot
+	c.snapshot = next
+	for i := range next {
+		j, known := findEntry(previous, next[i].workload)
+		if !known || previous[j].zones != next[i].zones {
+			c.has[next[i].socket] = next[i].identity
+			c.tell("ADD", next[i].socket)
+		}
+	}
+	for i := range previous {
+		if _, kept := findEntry(next, previous[i].workload); !kept {
+			delete(c.has, previous[i].socket)
+			c.tell("REMOVE", previous[i].socket)
+		}
+	}
+}
+
+func (c *Client) tell(verb string, socket Socket) {
+	if c.Told != nil {
+		c.Told(verb + " " + socket.String())
+	}
+}
+
+// inZone leaves only the entries with a hint for the zone, provided that every
+// entry has a hint and that any is left.
+func inZone(entries []entry, zone string) []entry {
+	if zone == "" {
+		return entries
+	}
+	var local []entry
+	for i := range entries {
+		if entries[i].zones == "" {
+			return entries
+		}
+		if entries[i].zones == zone || strings.Contains(","+entries[i].zones+",", ","+zone+",") {
+			local = append(local, entries[i])
+		}
+	}
+	if len(local) == 0 {
+		return entries
+	}
+	return local
+}
