@@ -1,0 +1,107 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	kjson "sigs.k8s.io/json"
+	"sigs.k8s.io/yaml"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// What a probe gets where its author says nothing; as in Kubernetes.
+const (
+	DefaultPeriodSeconds    = 10
+	DefaultTimeoutSeconds   = 1
+	DefaultSuccessThreshold = 1
+	DefaultFailureThreshold = 3
+)
+
+// The most that a probe may ask for. Kubernetes has no such bounds; here one
+// prober serves everybody.
+const (
+	// MaxBytes bounds the annotation.
+	MaxBytes = 16 << 10
+	// MaxSeconds bounds the period and the initial delay: one day.
+	MaxSeconds = 24 * 60 * 60
+	// MaxTimeoutSeconds bounds the time that one probe may take.
+	MaxTimeoutSeconds = 300
+	// MaxThreshold bounds both thresholds.
+	MaxThreshold = 1000
+)
+
+// Decode makes a Spec of a probe annotation's value and the workload that
+// carries it. The error says in one sentence what the author has to repair;
+// it is, or wraps, a *RefusedError if the probe names an address that fence
+// refuses. Names are not resolved here.
+func Decode(annotation string, workload *v1beta1.ExternalWorkload, fence Fence) (*Spec, error) {
+	decoded, err := unmarshal(annotation)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := timing(decoded)
+	if err != nil {
+		return nil, err
+	}
+	if err := resolve(spec, &decoded.ProbeHandler, workload, fence); err != nil {
+		return nil, err
+	}
+	return spec, nil
+}
+
+// unmarshal accepts YAML and JSON, with the exact names of the fields, each at
+// most once.
+func unmarshal(annotation string) (*corev1.Probe, error) {
+	if len(annotation) > MaxBytes {
+		return nil, fmt.Errorf("the probe has %d bytes; at most %d are allowed", len(annotation), MaxBytes)
+	}
+	data, err := yaml.YAMLToJSONStrict([]byte(annotation))
+	if err != nil {
+		return nil, fmt.Errorf("the probe is neither JSON nor YAML: %w", err)
+	}
+	decoded := &corev1.Probe{}
+	strict, err := kjson.UnmarshalStrict(data, decoded)
+	if err != nil {
+		return nil, fmt.Errorf("the probe does not decode: %w", err)
+	}
+	if len(strict) > 0 {
+		return nil, fmt.Errorf("the probe does not decode: %w", errors.Join(strict...))
+	}
+	return decoded, nil
+}
+
+// timing checks and fills in everything but the handler.
+func timing(decoded *corev1.Probe) (*Spec, error) {
+	if decoded.TerminationGracePeriodSeconds != nil {
+		return nil, errors.New("terminationGracePeriodSeconds has no meaning for a readiness probe; remove it")
+	}
+	period, timeout := decoded.PeriodSeconds, decoded.TimeoutSeconds
+	spec := &Spec{SuccessThreshold: decoded.SuccessThreshold, FailureThreshold: decoded.FailureThreshold}
+	for _, field := range []struct {
+		name         string
+		value        *int32
+		unset, limit int32
+	}{
+		{"periodSeconds", &period, DefaultPeriodSeconds, MaxSeconds},
+		{"timeoutSeconds", &timeout, DefaultTimeoutSeconds, MaxTimeoutSeconds},
+		{"successThreshold", &spec.SuccessThreshold, DefaultSuccessThreshold, MaxThreshold},
+		{"failureThreshold", &spec.FailureThreshold, DefaultFailureThreshold, MaxThreshold},
+	} {
+		if *field.value == 0 {
+			*field.value = field.unset
+		}
+		if *field.value < 1 || *field.value > field.limit {
+			return nil, fmt.Errorf("%s is %d; it must be 1 to %d", field.name, *field.value, field.limit)
+		}
+	}
+	if delay := decoded.InitialDelaySeconds; delay < 0 || delay > MaxSeconds {
+		return nil, fmt.Errorf("initialDelaySeconds is %d; it must be 0 to %d", delay, MaxSeconds)
+	}
+	spec.InitialDelay = time.Duration(decoded.InitialDelaySeconds) * time.Second
+	spec.Period = time.Duration(period) * time.Second
+	spec.Timeout = time.Duration(timeout) * time.Second
+	return spec, nil
+}

@@ -1,0 +1,103 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"syscall"
+)
+
+// maxMessage bounds a message that a machine may have had a hand in.
+const maxMessage = 256
+
+// ownTrouble are the errors that say that the prober ran out of something.
+var ownTrouble = []syscall.Errno{
+	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL, syscall.EAGAIN,
+}
+
+// plain are the words for the errors that machines cause most.
+var plain = []struct {
+	err     error
+	message string
+}{
+	{syscall.ECONNREFUSED, "connection refused"},
+	{syscall.ECONNRESET, "connection reset by peer"},
+	{syscall.EPIPE, "connection reset by peer"},
+	{syscall.EHOSTUNREACH, "no route to host"},
+	{syscall.ENETUNREACH, "network is unreachable"},
+	{errTooManyRedirects, errTooManyRedirects.Error()},
+	{io.ErrUnexpectedEOF, "connection closed before the answer was complete"},
+	{io.EOF, "connection closed before the answer was complete"},
+}
+
+// failed turns the error of a probe into its result.
+func failed(spec *Spec, err error) Result {
+	if refused, ok := errors.AsType[*RefusedError](err); ok {
+		return Result{Outcome: Refused, Message: refused.Error()}
+	}
+	for _, errno := range ownTrouble {
+		if errors.Is(err, errno) {
+			return Result{Outcome: Error, Message: errno.Error()}
+		}
+	}
+	if lookup, ok := errors.AsType[*net.DNSError](err); ok && !lookup.IsTimeout {
+		return Result{Outcome: Failure, Message: fmt.Sprintf("host %s cannot be resolved", lookup.Name)}
+	}
+	if isTimeout(err) {
+		return timedOut(spec)
+	}
+	return Result{Outcome: Failure, Message: describe(err)}
+}
+
+func timedOut(spec *Spec) Result {
+	return Result{Outcome: Timeout, Message: fmt.Sprintf("no answer within %s", spec.Timeout)}
+}
+
+func isTimeout(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return true
+	}
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
+}
+
+func describe(err error) string {
+	for _, known := range plain {
+		if errors.Is(err, known.err) {
+			return known.message
+		}
+	}
+	if message, ok := isTLSError(err); ok {
+		return "TLS: " + message
+	}
+	return clip(innermost(err).Error())
+}
+
+// innermost takes away what names the local port, which differs each time.
+func innermost(err error) error {
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		err = outer.Err
+	}
+	if outer, ok := errors.AsType[*net.OpError](err); ok {
+		err = outer.Err
+	}
+	return err
+}
+
+// clip makes a message printable and bounds it.
+func clip(message string) string {
+	message = strings.Map(func(r rune) rune {
+		if isControl(r) || r == '\t' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(message, "?"))
+	if len(message) > maxMessage {
+		message = strings.ToValidUTF8(message[:maxMessage], "") + "..."
+	}
+	return message
+}
