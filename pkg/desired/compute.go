@@ -1,0 +1,168 @@
+package desired
+
+import (
+	"slices"
+	"strings"
+	"unique"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+// noPorts marks a workload that has none of the Service's ports.
+const noPorts = -1
+
+// Compute fills s with what has to be published for a Service, using the
+// memory of s again. The service is nil if there is none; workloads are those
+// that its selector matches, sorted by name. Neither is changed or kept beyond
+// the life of s, which must not be used by two goroutines at a time.
+func (s *State) Compute(service *corev1.Service, workloads []*Workload, options Options) {
+	s.reset()
+	if !publishes(service) {
+		return
+	}
+	s.Service = service
+	s.Labels = sliceLabels(service, options.ManagedBy)
+	s.resolvePorts(service, workloads)
+	for i, family := range familiesOf(service) {
+		s.addFamily(family, workloads, options, options.WithholdSecondFamily && i > 0)
+	}
+	s.skipRest(workloads)
+	slices.SortStableFunc(s.Skipped, func(a, b Skip) int {
+		return strings.Compare(a.Workload.Name, b.Workload.Name)
+	})
+}
+
+// reset empties s and keeps its memory.
+func (s *State) reset() {
+	families := s.Families[:cap(s.Families)]
+	for i := range families {
+		clear(families[i].Endpoints)
+		families[i].Groups, families[i].Endpoints = families[i].Groups[:0], families[i].Endpoints[:0]
+	}
+	clear(s.Skipped)
+	*s = State{Families: families[:0], Skipped: s.Skipped[:0], scratch: s.scratch}
+}
+
+// publishes tells whether endpoints are published for a Service at all.
+func publishes(service *corev1.Service) bool {
+	return service != nil && service.Spec.Type != corev1.ServiceTypeExternalName && len(service.Spec.Selector) > 0
+}
+
+// familiesOf gives the Service's address families; both if it names none.
+func familiesOf(service *corev1.Service) []corev1.IPFamily {
+	if len(service.Spec.IPFamilies) > 0 {
+		return service.Spec.IPFamilies
+	}
+	return []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
+}
+
+// headless tells whether the Service has no address of its own, so that DNS
+// answers with the endpoints themselves.
+func headless(service *corev1.Service) bool {
+	return service.Spec.ClusterIP == corev1.ClusterIPNone
+}
+
+// resolvePorts gives each workload the index of its published ports in
+// scratch.resolved. Each distinct list of ports is looked at once.
+func (s *State) resolvePorts(service *corev1.Service, workloads []*Workload) {
+	c := &s.scratch
+	if c.byPorts == nil {
+		c.byPorts, c.byText = map[unique.Handle[string]]int32{}, map[string]int32{}
+	}
+	clear(c.byPorts)
+	clear(c.byText)
+	c.resolved, c.groups, c.published = c.resolved[:0], c.groups[:0], c.published[:0]
+
+	var last unique.Handle[string]
+	group := int32(noPorts)
+	for i, w := range workloads {
+		if i == 0 || w.ports != last {
+			last, group = w.ports, s.resolveOnce(service, w.ports)
+		}
+		c.groups = append(c.groups, group)
+		c.published = append(c.published, false)
+	}
+}
+
+// resolveOnce gives the index of the published ports for a list of ports.
+func (s *State) resolveOnce(service *corev1.Service, handle unique.Handle[string]) int32 {
+	c := &s.scratch
+	if group, known := c.byPorts[handle]; known {
+		return group
+	}
+	group := int32(noPorts)
+	if ports := Ports(resolve(service.Spec.Ports, portsOf(handle))); len(ports) > 0 || len(service.Spec.Ports) == 0 {
+		text := ports.text()
+		known, exists := c.byText[text]
+		if !exists {
+			known = int32(len(c.resolved))
+			c.byText[text] = known
+			c.resolved = append(c.resolved, ports)
+		}
+		group = known
+	}
+	c.byPorts[handle] = group
+	return group
+}
+
+// addFamily adds the endpoints of one address family.
+func (s *State) addFamily(family corev1.IPFamily, workloads []*Workload, options Options, withhold bool) {
+	addressType := discoveryv1.AddressType(family)
+	index := indexOf(addressType)
+	f := s.nextFamily(addressType)
+	rules := rulesOf(s.Service)
+	f.Groups = append(f.Groups, s.scratch.resolved...)
+	for i, w := range workloads {
+		group := s.scratch.groups[i]
+		if group == noPorts {
+			continue
+		}
+		if w.addresses[index].text == "" {
+			if w.addresses[index].problem != "" {
+				s.Skipped = append(s.Skipped, Skip{Workload: w, Reason: ReasonInvalidAddress, Family: addressType, service: s.Service})
+				s.scratch.published[i] = true
+			}
+			continue
+		}
+		s.scratch.published[i] = true
+		endpoint := rules.endpoint(w, w.addresses[index].text, group)
+		if withhold && w.addresses[otherFamily(index)].text != "" {
+			endpoint.Ready, endpoint.Hint = false, ""
+		}
+		if endpoint.Ready && options.Now.Before(w.SettledAt) {
+			endpoint.Held = true
+			if s.RetryAt.IsZero() || w.SettledAt.Before(s.RetryAt) {
+				s.RetryAt = w.SettledAt
+			}
+		}
+		f.Endpoints = append(f.Endpoints, endpoint)
+	}
+	s.dropDuplicates(f, index)
+}
+
+// nextFamily appends a family, using the memory of an earlier one.
+func (s *State) nextFamily(addressType discoveryv1.AddressType) *Family {
+	if len(s.Families) < cap(s.Families) {
+		s.Families = s.Families[:len(s.Families)+1]
+	} else {
+		s.Families = append(s.Families, Family{})
+	}
+	f := &s.Families[len(s.Families)-1]
+	f.AddressType = addressType
+	return f
+}
+
+func otherFamily(index int) int { return families - 1 - index }
+
+// skipRest tells about the workloads that came up in no family.
+func (s *State) skipRest(workloads []*Workload) {
+	for i, w := range workloads {
+		switch {
+		case s.scratch.groups[i] == noPorts:
+			s.Skipped = append(s.Skipped, Skip{Workload: w, Reason: ReasonNoMatchingPort, service: s.Service})
+		case !s.scratch.published[i]:
+			s.Skipped = append(s.Skipped, Skip{Workload: w, Reason: ReasonNoAddress, service: s.Service})
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package desired
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// dropDuplicates leaves, of endpoints that stand for the same address and
+// port, only the first by rank, and skips the others. The usual case, in which
+// every address is there once, costs one pass and no memory of its own.
+func (s *State) dropDuplicates(f *Family, family int) {
+	contested := s.contestedEndpoints(f, family)
+	if len(contested) == 0 {
+		return
+	}
+	slices.SortFunc(contested, func(i, j int32) int {
+		return compareRank(&f.Endpoints[i], &f.Endpoints[j])
+	})
+	dropped := make(map[int32]bool)
+	run := 0 // where the endpoints with the current address begin
+	for at, i := range contested {
+		if f.Endpoints[contested[run]].Address != f.Endpoints[i].Address {
+			run = at
+		}
+		for _, winner := range contested[run:at] {
+			if !dropped[winner] && f.sameListener(i, winner) {
+				dropped[i] = true
+				s.Skipped = append(s.Skipped, Skip{
+					Workload: f.Endpoints[i].Workload, Reason: ReasonDuplicateAddress, Family: f.AddressType,
+					Other: f.Endpoints[winner].Workload, service: s.Service,
+				})
+				break
+			}
+		}
+	}
+	kept := f.Endpoints[:0]
+	for i := range f.Endpoints {
+		if !dropped[int32(i)] {
+			kept = append(kept, f.Endpoints[i])
+		}
+	}
+	f.Endpoints = kept
+}
+
+func (f *Family) sameListener(i, j int32) bool {
+	a, b := &f.Endpoints[i], &f.Endpoints[j]
+	return a.Address == b.Address && f.Groups[a.Group].Overlaps(f.Groups[b.Group])
+}
+
+// compareRank orders endpoints of one address: ready and not being deleted
+// before others, then the oldest, then by name.
+func compareRank(a, b *Endpoint) int {
+	return cmp.Or(
+		strings.Compare(a.Address, b.Address),
+		cmp.Compare(rank(a.Workload), rank(b.Workload)),
+		a.Workload.created.Compare(b.Workload.created),
+		strings.Compare(a.Workload.Name, b.Workload.Name),
+	)
+}
+
+func rank(w *Workload) int {
+	if w.Ready && !w.Terminating {
+		return 0
+	}
+	return 1
+}
+
+// contestedEndpoints gives the indexes of all endpoints whose address another
+// endpoint has too. It uses a hash table with open addressing whose memory and
+// hashes are there already.
+func (s *State) contestedEndpoints(f *Family, family int) []int32 {
+	c := &s.scratch
+	size := 16
+	for size < 2*len(f.Endpoints) {
+		size *= 2
+	}
+	c.table = slices.Grow(c.table[:0], size)[:size]
+	clear(c.table)
+	c.contested = c.contested[:0]
+	for i := range f.Endpoints {
+		e := &f.Endpoints[i]
+		for at := int(e.Workload.hashes[family]) & (size - 1); ; at = (at + 1) & (size - 1) {
+			if c.table[at] == 0 {
+				c.table[at] = int32(i + 1)
+				break
+			}
+			if first := c.table[at] - 1; f.Endpoints[first].Address == e.Address {
+				c.contested = append(c.contested, first, int32(i))
+				break
+			}
+		}
+	}
+	if len(c.contested) > 0 {
+		slices.Sort(c.contested)
+		c.contested = slices.Compact(c.contested)
+	}
+	return c.contested
+}

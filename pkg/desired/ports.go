@@ -1,0 +1,198 @@
+package desired
+
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+	"unique"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// maxPort is the largest port number.
+const maxPort = 65535
+
+// internPorts encodes a list of ports so that equal lists share memory and are
+// compared by one pointer. Most workloads of a Service have the same ports.
+func internPorts(ports []v1beta1.PortSpec) unique.Handle[string] {
+	var encoded []byte
+	for _, p := range ports {
+		encoded = appendText(encoded, p.Name)
+		encoded = appendText(encoded, protocolOf(string(p.Protocol)))
+		encoded = binary.AppendVarint(encoded, int64(p.Port))
+	}
+	return unique.Make(string(encoded))
+}
+
+// portsOf is the reverse of internPorts.
+func portsOf(handle unique.Handle[string]) []v1beta1.PortSpec {
+	var ports []v1beta1.PortSpec
+	for encoded := []byte(handle.Value()); len(encoded) > 0; {
+		var p v1beta1.PortSpec
+		var protocol string
+		p.Name, encoded = cutText(encoded)
+		protocol, encoded = cutText(encoded)
+		p.Protocol = corev1.Protocol(protocol)
+		number, size := binary.Varint(encoded)
+		p.Port, encoded = int32(number), encoded[size:]
+		ports = append(ports, p)
+	}
+	return ports
+}
+
+func appendText(encoded []byte, text string) []byte {
+	return append(binary.AppendUvarint(encoded, uint64(len(text))), text...)
+}
+
+func cutText(encoded []byte) (string, []byte) {
+	length, size := binary.Uvarint(encoded)
+	end := size + int(length)
+	return string(encoded[size:end]), encoded[end:]
+}
+
+// protocolOf gives a protocol's one spelling: upper case, TCP if not given.
+func protocolOf(given string) string {
+	if given == "" {
+		return string(corev1.ProtocolTCP)
+	}
+	return strings.ToUpper(given)
+}
+
+// resolve gives the ports under which a workload with these ports is published
+// for a Service: those of the Service's ports that the workload has, in the
+// Service's order, each with the workload's number.
+func resolve(service []corev1.ServicePort, workload []v1beta1.PortSpec) []discoveryv1.EndpointPort {
+	resolved := []discoveryv1.EndpointPort{}
+	for i := range service {
+		port := &service[i]
+		protocol := corev1.Protocol(protocolOf(string(port.Protocol)))
+		number, found := targetOf(port, protocol, workload)
+		if !found {
+			continue
+		}
+		resolved = append(resolved, discoveryv1.EndpointPort{
+			Name:        &port.Name,
+			Protocol:    &protocol,
+			Port:        &number,
+			AppProtocol: port.AppProtocol,
+		})
+	}
+	return resolved
+}
+
+// targetOf finds the workload's port that a Service's port stands for: the one
+// that targetPort names, or that has targetPort's number, with the protocol of
+// the Service's port. Without targetPort it is the Service port's own number,
+// as the API server's default has it.
+func targetOf(port *corev1.ServicePort, protocol corev1.Protocol, workload []v1beta1.PortSpec) (int32, bool) {
+	number := port.TargetPort.IntVal
+	byName := port.TargetPort.Type == intstr.String
+	if !byName && number == 0 {
+		number = port.Port
+	}
+	for i := range workload {
+		p := &workload[i]
+		if p.Protocol != protocol || p.Port < 1 || p.Port > maxPort {
+			continue
+		}
+		if byName && p.Name == port.TargetPort.StrVal && p.Name != "" || !byName && p.Port == number {
+			return p.Port, true
+		}
+	}
+	return 0, false
+}
+
+// Ports is the list of ports that a group of endpoints is published with.
+type Ports []discoveryv1.EndpointPort
+
+// Equal tells whether both publish the same ports, in whatever order. An
+// absent name or number is not the same as an empty or zero one: the API
+// server stores both, and a client crashes on one of them.
+func (p Ports) Equal(other Ports) bool {
+	if len(p) != len(other) {
+		return false
+	}
+	for i := range p {
+		if !equalPort(&p[i], &other[i]) {
+			return len(p) > 1 && p.sorted().equalInOrder(other.sorted())
+		}
+	}
+	return true
+}
+
+// Extends tells whether every name that both lists have stands for the same
+// number and protocol in both, so that replacing one by the other moves no
+// existing endpoint.
+func (p Ports) Extends(other Ports) bool {
+	for i := range p {
+		for j := range other {
+			a, b := &p[i], &other[j]
+			if !complete(a) || !complete(b) {
+				return false
+			}
+			if *a.Name == *b.Name && (*a.Port != *b.Port || *a.Protocol != *b.Protocol) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// Overlaps tells whether two endpoints with the same address and these ports
+// stand for the same listener of a machine.
+func (p Ports) Overlaps(other Ports) bool {
+	if len(p) == 0 && len(other) == 0 {
+		return true
+	}
+	for i := range p {
+		for j := range other {
+			a, b := &p[i], &other[j]
+			if equalValue(a.Port, b.Port) && equalValue(a.Protocol, b.Protocol) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (p Ports) equalInOrder(other Ports) bool {
+	return slices.EqualFunc(p, other, func(a, b discoveryv1.EndpointPort) bool { return equalPort(&a, &b) })
+}
+
+// sorted is a copy in a fixed order.
+func (p Ports) sorted() Ports {
+	sorted := slices.Clone(p)
+	slices.SortStableFunc(sorted, func(a, b discoveryv1.EndpointPort) int {
+		return strings.Compare(portText(&a), portText(&b))
+	})
+	return sorted
+}
+
+// text identifies the list, whatever its order.
+func (p Ports) text() string {
+	var b strings.Builder
+	for _, port := range p.sorted() {
+		b.WriteString(portText(&port))
+	}
+	return b.String()
+}
+
+func complete(p *discoveryv1.EndpointPort) bool {
+	return p.Name != nil && p.Port != nil && p.Protocol != nil
+}
+
+func equalPort(a, b *discoveryv1.EndpointPort) bool {
+	return equalValue(a.Name, b.Name) && equalValue(a.Port, b.Port) &&
+		equalValue(a.Protocol, b.Protocol) && equalValue(a.AppProtocol, b.AppProtocol)
+}
+
+func equalValue[T comparable](a, b *T) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}

@@ -1,0 +1,132 @@
+package desired
+
+import (
+	"fmt"
+	"time"
+	"unique"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+// State is what has to be published for one Service. The zero State publishes
+// nothing.
+type State struct {
+	// Service is the owner of all slices, or nil if nothing has to be published.
+	Service *corev1.Service
+	// Labels are the labels that every slice has, and no others.
+	Labels map[string]string
+	// Families are the address families that the Service has, in its order.
+	Families []Family
+	// Skipped are the workloads that are left out, sorted by name.
+	Skipped []Skip
+	// RetryAt, if not zero, is when an endpoint that is held now may be ready.
+	RetryAt time.Time
+
+	scratch scratch
+}
+
+// Family is what has to be published in one address family.
+type Family struct {
+	AddressType discoveryv1.AddressType
+	// Groups are the sets of ports that endpoints have, in order of first use.
+	Groups []Ports
+	// Endpoints are sorted by the name of their workload, of which each is one.
+	Endpoints []Endpoint
+}
+
+// Endpoint is a workload as it is published in one address family.
+type Endpoint struct {
+	Workload *Workload
+	Address  string
+	// Group is the index of the endpoint's ports in Family.Groups.
+	Group int32
+
+	Ready, Serving, Terminating bool
+	// Held is true for an endpoint that is Ready, but should not be published
+	// as such before State.RetryAt.
+	Held bool
+	// Hint is the zone whose clients should use the endpoint, or empty.
+	Hint string
+	// Hostname is the endpoint's own DNS label, or empty.
+	Hostname string
+}
+
+// ReadyNow tells whether the endpoint should get traffic now.
+func (e *Endpoint) ReadyNow() bool { return e.Ready && !e.Held }
+
+// HintNow is the zone hint that goes with ReadyNow, or empty.
+func (e *Endpoint) HintNow() string {
+	if e.Held {
+		return ""
+	}
+	return e.Hint
+}
+
+// Reason says in one word why a workload is left out.
+type Reason string
+
+// The reasons for which a workload is left out.
+const (
+	// ReasonNoAddress: the workload has no address of a family of the Service.
+	ReasonNoAddress Reason = "NoAddress"
+	// ReasonInvalidAddress: the workload's address cannot be published.
+	ReasonInvalidAddress Reason = "InvalidAddress"
+	// ReasonNoMatchingPort: the workload has none of the Service's target ports.
+	ReasonNoMatchingPort Reason = "NoMatchingPort"
+	// ReasonDuplicateAddress: another workload is published with the same
+	// address and port.
+	ReasonDuplicateAddress Reason = "DuplicateAddress"
+)
+
+// Reasons are all reasons, in the order in which they are told.
+var Reasons = []Reason{ReasonNoAddress, ReasonInvalidAddress, ReasonNoMatchingPort, ReasonDuplicateAddress}
+
+// Skip tells that a workload is left out, and why.
+type Skip struct {
+	Workload *Workload
+	Reason   Reason
+	// Family is the address family in which the workload is left out, or empty
+	// if it is in all.
+	Family discoveryv1.AddressType
+	// Other is, with ReasonDuplicateAddress, the workload that is published instead.
+	Other *Workload
+
+	service *corev1.Service
+}
+
+// Message says to the workload's owner what is wrong and what to do.
+func (s *Skip) Message() string {
+	switch s.Reason {
+	case ReasonInvalidAddress:
+		return fmt.Sprintf("not published as %s: %s; correct spec.workloadIPs", s.Family, s.Workload.addresses[indexOf(s.Family)].problem)
+	case ReasonNoMatchingPort:
+		return fmt.Sprintf("not published for Service %s: the workload has none of its target ports (%s); add the port to spec.ports or correct the Service's targetPort", s.service.Name, targets(s.service))
+	case ReasonDuplicateAddress:
+		return fmt.Sprintf("not published for Service %s: workload %s is published with the same address %s and port", s.service.Name, s.Other.Name, s.Workload.addresses[indexOf(s.Family)].text)
+	default:
+		return fmt.Sprintf("not published for Service %s: spec.workloadIPs has no address of its families (%s)", s.service.Name, familyNames(s.service))
+	}
+}
+
+// Options are the choices of an installation.
+type Options struct {
+	// ManagedBy is the value of the label that marks slices as ours.
+	ManagedBy string
+	// WithholdSecondFamily publishes a workload that has both families as ready
+	// in the Service's first family only.
+	WithholdSecondFamily bool
+	// Now decides whether an endpoint is held.
+	Now time.Time
+}
+
+// scratch is memory that Compute uses again.
+type scratch struct {
+	byPorts   map[unique.Handle[string]]int32
+	byText    map[string]int32
+	resolved  []Ports
+	groups    []int32
+	published []bool
+	table     []int32
+	contested []int32
+}

@@ -1,0 +1,152 @@
+package desired
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"hash/fnv"
+	"hash/maphash"
+	"time"
+	"unique"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+const (
+	// settleTime is how long the first publication of a newly created, ready
+	// workload waits: Linkerd's clients drop an endpoint whose ExternalWorkload
+	// is not yet in their own cache.
+	settleTime = 100 * time.Millisecond
+
+	// newAge is the age below which a workload counts as newly created. It is
+	// one second, and one more because creationTimestamp has whole seconds.
+	newAge = 2 * time.Second
+)
+
+// Workload is what counts of an ExternalWorkload for publishing it. It is
+// never changed after NewWorkload made it.
+type Workload struct {
+	Namespace, Name string
+	UID             types.UID
+
+	// Ready is true while the workload has a condition Ready with status True.
+	Ready bool
+	// Terminating is true once the workload is being deleted.
+	Terminating bool
+	// Zone is the topology zone that the workload's label names, or empty.
+	Zone string
+
+	// Identity is a short digest of the workload's name and meshTLS.
+	Identity string
+	// FirstIdentity is the Identity that this name had when it was first seen:
+	// what a slice that records no identities is taken to have published.
+	FirstIdentity string
+
+	// Changed is when that which counts last changed.
+	Changed time.Time
+	// SettledAt is when the workload may first be published as ready.
+	SettledAt time.Time
+
+	created   time.Time
+	addresses [families]address
+	hashes    [families]uint32
+	ports     unique.Handle[string]
+	hostname  bool
+}
+
+// Sighting is how an ExternalWorkload came to be seen.
+type Sighting struct {
+	// At is when the object was seen.
+	At time.Time
+	// Initial is true for objects that were there when watching began. When
+	// they last changed is then known from the object only.
+	Initial bool
+}
+
+// NewWorkload works out what counts of an object. Before is what was known of
+// the same name, or nil. The result holds no reference to the object's slices
+// and maps, and is before itself if nothing that counts has changed.
+func NewWorkload(object *v1beta1.ExternalWorkload, before *Workload, seen Sighting) *Workload {
+	w := &Workload{
+		Namespace:   object.Namespace,
+		Name:        object.Name,
+		UID:         object.UID,
+		Ready:       hasReadyTrue(object),
+		Terminating: object.DeletionTimestamp != nil,
+		Zone:        object.Labels[corev1.LabelTopologyZone],
+		Identity:    identityOf(object),
+		created:     object.CreationTimestamp.Time,
+		addresses:   addressesOf(object.Spec.WorkloadIPs),
+		ports:       internPorts(object.Spec.Ports),
+		hostname:    len(validation.IsDNS1123Label(object.Name)) == 0,
+	}
+	for family, a := range w.addresses {
+		w.hashes[family] = uint32(maphash.String(hashSeed, a.text))
+	}
+	w.FirstIdentity = w.Identity
+	if before != nil && before.UID == w.UID {
+		w.FirstIdentity, w.SettledAt = before.FirstIdentity, before.SettledAt
+		if w.equal(before) {
+			return before
+		}
+	} else if seen.At.Sub(w.created) < newAge {
+		w.SettledAt = seen.At.Add(settleTime)
+	}
+	w.Changed = seen.At
+	if seen.Initial {
+		w.Changed = lastKnownChange(object)
+	}
+	return w
+}
+
+// equal tells whether both are published alike.
+func (w *Workload) equal(other *Workload) bool {
+	return w.UID == other.UID && w.Ready == other.Ready && w.Terminating == other.Terminating &&
+		w.Zone == other.Zone && w.Identity == other.Identity &&
+		w.addresses == other.addresses && w.ports == other.ports
+}
+
+// hasReadyTrue tells whether any condition of type Ready is True. Objects
+// stored under a lax CustomResourceDefinition may have several.
+func hasReadyTrue(object *v1beta1.ExternalWorkload) bool {
+	for i := range object.Status.Conditions {
+		c := &object.Status.Conditions[i]
+		if c.Type == v1beta1.WorkloadReady && c.Status == v1beta1.ConditionTrue {
+			return true
+		}
+	}
+	return false
+}
+
+// lastKnownChange is the latest time at which the object says that its
+// readiness, or it itself, came to be.
+func lastKnownChange(object *v1beta1.ExternalWorkload) time.Time {
+	last := object.CreationTimestamp.Time
+	for i := range object.Status.Conditions {
+		c := &object.Status.Conditions[i]
+		if c.Type == v1beta1.WorkloadReady && c.LastTransitionTime.After(last) {
+			last = c.LastTransitionTime.Time
+		}
+	}
+	return last
+}
+
+// identityOf is a digest of 48 bits in 8 characters. A chance collision would
+// only leave clients with an old identity until their stream ends.
+func identityOf(object *v1beta1.ExternalWorkload) string {
+	digest := fnv.New64a()
+	for _, part := range []string{object.Name, object.Spec.MeshTLS.Identity, object.Spec.MeshTLS.ServerName} {
+		digest.Write([]byte(part))
+		digest.Write([]byte{0})
+	}
+	var sum [8]byte
+	binary.BigEndian.PutUint64(sum[:], digest.Sum64())
+	return base64.RawURLEncoding.EncodeToString(sum[:6])
+}
+
+// hashSeed differs from process to process, so that nobody can choose
+// addresses that collide. No result depends on it.
+var hashSeed = maphash.MakeSeed()

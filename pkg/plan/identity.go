@@ -1,0 +1,46 @@
+package plan
+
+import (
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/external-workload/controller/pkg/desired"
+)
+
+// IdentitiesAnnotation records, on a slice that we wrote, with which identity
+// each endpoint was published: a code of eight characters for each, in the
+// order of the endpoints. Clients learn an endpoint's identity only when it is
+// announced, so a change that happened while nobody was watching can be told
+// from it. Slices that another controller wrote have none, and are not
+// rewritten for the lack of it.
+const IdentitiesAnnotation = "external-workload.io/identities"
+
+const (
+	// codeLength is the length of desired.Workload.Identity.
+	codeLength = 8
+	// unknownCode is recorded for an endpoint whose published identity is not
+	// its workload's present one. It is no digest.
+	unknownCode = "--------"
+)
+
+// recordsIdentity tells whether the endpoint at a position of a slice was
+// published with its workload's present identity. Without a record it is taken
+// to have been published with the first identity that was seen of the workload.
+func recordsIdentity(object *discoveryv1.EndpointSlice, position int, e *discoveryv1.Endpoint, w *desired.Workload) bool {
+	codes, recorded := object.Annotations[IdentitiesAnnotation]
+	if !recorded {
+		return e.TargetRef.UID == w.UID && w.Identity == w.FirstIdentity
+	}
+	if at := position * codeLength; at+codeLength <= len(codes) && codes[at:at+codeLength] == w.Identity {
+		return true
+	}
+	if len(codes) == len(object.Endpoints)*codeLength {
+		return false
+	}
+	// Somebody added or took away endpoints, so positions say nothing.
+	for at := 0; at+codeLength <= len(codes); at += codeLength {
+		if codes[at:at+codeLength] == w.Identity {
+			return true
+		}
+	}
+	return false
+}
