@@ -1,0 +1,183 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"k8s.io/klog/v2"
+)
+
+// Bounds of every connection. Profiles extend the write timeout themselves, by
+// the seconds that they are asked to last.
+const (
+	readHeaderTimeout    = 5 * time.Second
+	readTimeout          = 10 * time.Second
+	writeTimeout         = 30 * time.Second
+	idleTimeout          = 2 * time.Minute
+	maxHeaderBytes       = 64 << 10
+	maxConcurrentStreams = 100
+
+	// shutdownTimeout is how long requests in flight may take once the server
+	// is told to stop.
+	shutdownTimeout = 3 * time.Second
+)
+
+// Server serves the operational endpoints. Build it with New.
+type Server struct {
+	health  *endpoint
+	metrics *endpoint
+}
+
+// endpoint is one listener and what it serves.
+type endpoint struct {
+	name     string
+	listener net.Listener
+	handler  http.Handler
+	tls      *tls.Config // nil for plain HTTP
+}
+
+// New checks the config and binds the addresses, so that a mistake or a taken
+// address shows before anything else starts. Nothing is answered before Run.
+func New(config Config) (*Server, error) {
+	if err := config.validate(); err != nil {
+		return nil, err
+	}
+	server := &Server{}
+	if !off(config.MetricsAddress) {
+		mux := http.NewServeMux()
+		if config.shared() {
+			handleHealth(mux, config)
+		}
+		tlsConfig, err := handleMetrics(mux, config)
+		if err != nil {
+			return nil, err
+		}
+		if server.metrics, err = listen("metrics", config.MetricsAddress, mux); err != nil {
+			return nil, err
+		}
+		server.metrics.tls = tlsConfig
+	}
+	switch {
+	case off(config.HealthAddress):
+	case config.shared():
+		server.health = server.metrics
+	default:
+		mux := http.NewServeMux()
+		handleHealth(mux, config)
+		var err error
+		if server.health, err = listen("health", config.HealthAddress, mux); err != nil {
+			return nil, errors.Join(err, server.metrics.close())
+		}
+	}
+	return server, nil
+}
+
+func listen(name, address string, handler http.Handler) (*endpoint, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s address %q: %w", name, address, err)
+	}
+	return &endpoint{name: name, listener: listener, handler: handler}, nil
+}
+
+// HealthAddr is the address that /livez and /readyz are bound to, nil when off.
+func (s *Server) HealthAddr() net.Addr { return s.health.addr() }
+
+// MetricsAddr is the address that /metrics is bound to, nil when off.
+func (s *Server) MetricsAddr() net.Addr { return s.metrics.addr() }
+
+// Run serves until ctx ends, then lets requests in flight end within
+// shutdownTimeout, and returns nil. It returns an error only when serving
+// itself fails. It may be called once.
+func (s *Server) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if s.health != nil && s.health != s.metrics {
+		group.Go(func() error { return s.health.run(ctx) })
+	}
+	if s.metrics != nil {
+		group.Go(func() error { return s.metrics.run(ctx) })
+	}
+	return group.Wait()
+}
+
+func (e *endpoint) addr() net.Addr {
+	if e == nil {
+		return nil
+	}
+	return e.listener.Addr()
+}
+
+func (e *endpoint) close() error {
+	if e == nil {
+		return nil
+	}
+	return e.listener.Close()
+}
+
+func (e *endpoint) run(ctx context.Context) error {
+	logger := klog.LoggerWithValues(klog.FromContext(ctx), "server", e.name, "address", e.listener.Addr().String())
+	ctx = klog.NewContext(ctx, logger)
+	server := e.httpServer(ctx)
+
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		if err := server.Shutdown(deadline); err != nil {
+			logger.Info("Requests in flight are cut off", "reason", err)
+			_ = server.Close() // the listener is closed already, and nothing is left to be done
+		}
+	})
+	logger.V(1).Info("Serving", "secure", e.tls != nil)
+	err := e.serve(server)
+	if !stop() {
+		<-stopped
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve %s: %w", e.name, err)
+}
+
+func (e *endpoint) serve(server *http.Server) error {
+	if e.tls != nil {
+		return server.ServeTLS(e.listener, "", "")
+	}
+	return server.Serve(e.listener)
+}
+
+// httpServer builds the server of the endpoint. Requests carry the logger of
+// ctx but outlive its end, so that they can be answered during shutdown.
+func (e *endpoint) httpServer(ctx context.Context) *http.Server {
+	requests := context.WithoutCancel(ctx)
+	return &http.Server{
+		Handler:           e.handler,
+		TLSConfig:         e.tls,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxConcurrentStreams},
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ErrorLog:          log.New(logWriter{klog.FromContext(ctx)}, "", 0),
+	}
+}
+
+// logWriter brings the lines of net/http, such as failed handshakes, into the
+// log of this program.
+type logWriter struct{ logger klog.Logger }
+
+func (w logWriter) Write(line []byte) (int, error) {
+	w.logger.Info("Connection failed", "problem", strings.TrimSpace(string(line)))
+	return len(line), nil
+}
