@@ -32,6 +32,16 @@ func (p Plan) next(now time.Time) time.Time {
 	return now.Add(time.Duration(period - since))
 }
 
+// following is when the turn after one that was due at a time and ended now is
+// due. If the turn took so long that others were missed, it is due now, and
+// all but that one are left out.
+func (p Plan) following(due, now time.Time) time.Time {
+	if next := p.next(due); next.After(now) {
+		return next
+	}
+	return now
+}
+
 // waiting is a heap of entries, the earliest first.
 type waiting []*entry
 

@@ -102,11 +102,10 @@ func (s *Schedule) Remove(key cache.ObjectName) {
 func (s *Schedule) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
-	timer := s.clock.NewTimer(time.Hour)
+	timer := s.clock.NewTimer(idle)
 	defer timer.Stop()
 	for {
-		wait := s.start(ctx, &running)
-		timer.Reset(wait)
+		timer.Reset(s.start(ctx, &running))
 		select {
 		case <-ctx.Done():
 			return
@@ -175,7 +174,7 @@ func (s *Schedule) run(ctx context.Context, current *entry, late time.Duration) 
 	}
 	if !current.gone {
 		current.slow = slow
-		current.due = current.plan.next(s.clock.Now())
+		current.due = current.plan.following(current.due, s.clock.Now())
 		heap.Push(&s.waiting, current)
 	}
 	s.wake()

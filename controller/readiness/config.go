@@ -1,0 +1,150 @@
+package readiness
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+
+	"github.com/external-workload/controller/controller/loop"
+	"github.com/external-workload/controller/controller/readiness/hold"
+	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
+	informers "github.com/external-workload/controller/pkg/generated/informers/externalversions/workload/v1beta1"
+)
+
+// Name is the controller's name in metrics and log lines.
+const Name = "readiness"
+
+// Defaults and bounds of the Config.
+const (
+	// DefaultConcurrency suffices for 10,000 workloads probed every 10 s with a
+	// timeout of 1 s, none of which answers.
+	DefaultConcurrency = 2000
+	MinConcurrency     = 1
+	MaxConcurrency     = 20000
+
+	DefaultHoldFraction = hold.DefaultFraction
+	MinHoldFraction     = hold.MinFraction
+	MaxHoldFraction     = hold.MaxFraction
+	DefaultHoldMinimum  = hold.DefaultMinimum
+	DefaultHoldWindow   = hold.DefaultWindow
+	MinHoldWindow       = time.Second
+	MaxHoldWindow       = time.Hour
+
+	DefaultProbeTimeRefresh = 5 * time.Minute
+	MinProbeTimeRefresh     = 10 * time.Second
+	MaxProbeTimeRefresh     = 24 * time.Hour
+)
+
+// Observer is told what the controller does. It must be safe for concurrent use.
+type Observer interface {
+	loop.Observer
+	// Probed tells of one probe: its kind (tcp, http or grpc), its outcome
+	// (success, failure, timeout, refused or error), how long it took, and how
+	// much later than planned it began.
+	Probed(probe, outcome string, duration, lateness time.Duration)
+	// SetWorkloads tells how many workloads have their readiness from a source
+	// (probe, declared or other) and how ready they are (True, False or Unknown).
+	SetWorkloads(source, ready string, count int)
+	// StatusWritten tells of a request that writes a status: success, conflict
+	// or error.
+	StatusWritten(outcome string)
+	// SetHold tells whether the last state is held because the prober is the suspect.
+	SetHold(active bool)
+	// AnnotationRejected tells of an annotation that cannot be followed.
+	AnnotationRejected(reason string)
+}
+
+// Config is all that a Controller depends on.
+type Config struct {
+	// Client writes the status of workloads.
+	Client versioned.Interface
+	// Workloads is the informer of all workloads. It is started by the caller.
+	Workloads informers.TypedExternalWorkloadInformer
+	// Events records Events about workloads.
+	Events events.EventRecorder
+	// HoldRegarding is the object that Events about a hold regard, such as the
+	// controller's Lease or Pod; nil for the workload that tipped the scales.
+	HoldRegarding runtime.Object
+	// Observer is told what the controller does.
+	Observer Observer
+	// QueueMetrics makes the queue's metrics; nil for none.
+	QueueMetrics workqueue.MetricsProvider
+	// Clock is the time; nil for the real one.
+	Clock clock.WithTicker
+
+	// ProbeAllow, if not empty, permits probes of addresses in these ranges only.
+	ProbeAllow []netip.Prefix
+	// ProbeDeny refuses probes of addresses in these ranges, also those in ProbeAllow.
+	ProbeDeny []netip.Prefix
+	// ProbeLoopback permits probes of loopback addresses. It is for tests alone.
+	ProbeLoopback bool
+
+	// Concurrency is how many probes run at the same time at most; 0 for the default.
+	Concurrency int
+	// HoldFraction is the part of the ready probed workloads whose failing
+	// together makes the prober the suspect; 0 for the default.
+	HoldFraction float64
+	// HoldMinimum is how many must fail at least; 0 for the default.
+	HoldMinimum int
+	// HoldWindow is the time within which failures count as together; 0 for the default.
+	HoldWindow time.Duration
+	// HoldMaximum is how long a hold lasts at most; 0 for no limit.
+	HoldMaximum time.Duration
+	// ProbeTimeRefresh is the shortest time after which lastProbeTime is
+	// written for its own sake; 0 for the default.
+	ProbeTimeRefresh time.Duration
+}
+
+// complete fills in the defaults.
+func (c *Config) complete() {
+	if c.Clock == nil {
+		c.Clock = clock.RealClock{}
+	}
+	if c.Concurrency == 0 {
+		c.Concurrency = DefaultConcurrency
+	}
+	if c.HoldFraction == 0 {
+		c.HoldFraction = DefaultHoldFraction
+	}
+	if c.HoldMinimum == 0 {
+		c.HoldMinimum = DefaultHoldMinimum
+	}
+	if c.HoldWindow == 0 {
+		c.HoldWindow = DefaultHoldWindow
+	}
+	if c.ProbeTimeRefresh == 0 {
+		c.ProbeTimeRefresh = DefaultProbeTimeRefresh
+	}
+}
+
+// validate checks a complete Config.
+func (c *Config) validate() error {
+	if c.Client == nil || c.Workloads == nil || c.Events == nil || c.Observer == nil {
+		return errors.New("client, workloads, events and observer are all needed")
+	}
+	if c.Concurrency < MinConcurrency || c.Concurrency > MaxConcurrency {
+		return fmt.Errorf("concurrency is %d; it must be %d to %d", c.Concurrency, MinConcurrency, MaxConcurrency)
+	}
+	if c.HoldFraction < MinHoldFraction || c.HoldFraction > MaxHoldFraction {
+		return fmt.Errorf("hold fraction is %v; it must be %v to %v", c.HoldFraction, MinHoldFraction, MaxHoldFraction)
+	}
+	if c.HoldMinimum < 1 {
+		return fmt.Errorf("hold minimum is %d; it must be at least 1", c.HoldMinimum)
+	}
+	if c.HoldWindow < MinHoldWindow || c.HoldWindow > MaxHoldWindow {
+		return fmt.Errorf("hold window is %s; it must be %s to %s", c.HoldWindow, MinHoldWindow, MaxHoldWindow)
+	}
+	if c.HoldMaximum < 0 {
+		return fmt.Errorf("hold maximum is %s; it must not be negative", c.HoldMaximum)
+	}
+	if c.ProbeTimeRefresh < MinProbeTimeRefresh || c.ProbeTimeRefresh > MaxProbeTimeRefresh {
+		return fmt.Errorf("probe time refresh is %s; it must be %s to %s", c.ProbeTimeRefresh, MinProbeTimeRefresh, MaxProbeTimeRefresh)
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+package readiness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+
+	"github.com/external-workload/controller/controller/loop"
+	"github.com/external-workload/controller/controller/readiness/hold"
+	"github.com/external-workload/controller/controller/readiness/probe"
+	"github.com/external-workload/controller/controller/readiness/schedule"
+	listers "github.com/external-workload/controller/pkg/generated/listers/workload/v1beta1"
+)
+
+// Controller keeps the conditions Ready and Accepted of all workloads. Its
+// methods are safe for concurrent use; Run is called once.
+type Controller struct {
+	config   Config
+	lister   listers.ExternalWorkloadLister
+	fence    probe.Fence
+	prober   *probe.Prober
+	schedule *schedule.Schedule
+	policy   hold.Policy
+	loop     *loop.Loop
+	census   census
+	judge    chan struct{}
+
+	mu      sync.Mutex
+	records map[cache.ObjectName]*record
+	reports map[cache.ObjectName]report
+	hold    hold.State
+}
+
+// report is what was reported last of a workload's publishing.
+type report struct {
+	uid      types.UID
+	problems []Problem
+}
+
+// New makes a Controller. It starts nothing.
+func New(config Config) (*Controller, error) {
+	config.complete()
+	if err := config.validate(); err != nil {
+		return nil, fmt.Errorf("configure the %s controller: %w", Name, err)
+	}
+	fence := probe.Fence{Allow: config.ProbeAllow, Deny: config.ProbeDeny, AllowLoopback: config.ProbeLoopback}
+	c := &Controller{
+		config: config,
+		lister: config.Workloads.Lister(),
+		fence:  fence,
+		prober: probe.NewProber(fence),
+		policy: hold.Policy{
+			Fraction: config.HoldFraction,
+			Minimum:  config.HoldMinimum,
+			Window:   config.HoldWindow,
+			Maximum:  config.HoldMaximum,
+		},
+		census:  census{observer: config.Observer},
+		judge:   make(chan struct{}, 1),
+		records: map[cache.ObjectName]*record{},
+		reports: map[cache.ObjectName]report{},
+	}
+	var err error
+	if c.schedule, err = schedule.New(config.Clock, config.Concurrency, c.turn); err != nil {
+		return nil, fmt.Errorf("schedule probes: %w", err)
+	}
+	c.loop = loop.New(loop.Config{
+		Name:         Name,
+		Sync:         c.sync,
+		Observer:     config.Observer,
+		QueueMetrics: config.QueueMetrics,
+		Clock:        config.Clock,
+	})
+	return c, nil
+}
+
+// Stuck returns an error while the controller's queue makes no progress.
+func (c *Controller) Stuck() error { return c.loop.Stuck() }
+
+// Run probes workloads and writes their status, with so many workers for the
+// writes, until ctx is cancelled. It returns when everything that it started
+// has ended. The informer is started by the caller.
+func (c *Controller) Run(ctx context.Context, workers int) error {
+	if workers < 1 {
+		return errors.New("at least one worker is needed")
+	}
+	ctx = klog.NewContext(ctx, klog.LoggerWithValues(klog.FromContext(ctx), "controller", Name))
+	var running sync.WaitGroup
+	defer running.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+
+	// The loop runs in any case, since only it ends its queue.
+	running.Go(func() { c.loop.Run(ctx, workers) })
+	informer := c.config.Workloads.TypedInformer()
+	registration, err := informer.AddTypedEventHandler(handler{c})
+	if err != nil {
+		return fmt.Errorf("handle events of workloads: %w", err)
+	}
+	defer func() { _ = informer.RemoveEventHandler(registration) }()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-registration.HasSyncedChecker().Done():
+	}
+	running.Go(func() { c.schedule.Run(ctx) })
+	running.Go(func() { c.judgeUntilDone(ctx) })
+	<-ctx.Done()
+	return nil
+}
+
+// Report tells what keeps a workload from being published: all of it each
+// time, and nothing once it is published. The condition Accepted follows. An
+// Accepted condition from before a restart is kept until a workload has been
+// reported on, so healthy workloads are to be reported on too. Report does not
+// block, and repeating it does nothing.
+func (c *Controller) Report(workload cache.ObjectName, uid types.UID, problems []Problem) {
+	c.mu.Lock()
+	known := c.remember(workload, report{uid: uid, problems: problems})
+	c.mu.Unlock()
+	if !known {
+		c.loop.Add(workload)
+	}
+}

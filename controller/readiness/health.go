@@ -1,0 +1,122 @@
+package readiness
+
+import (
+	"time"
+
+	"github.com/external-workload/controller/controller/readiness/hold"
+	"github.com/external-workload/controller/controller/readiness/probe"
+)
+
+// health is what the probes of one workload have found out. It is a value: its
+// methods return the next one.
+type health struct {
+	// ready is the state that stands. It begins as what the condition says, so
+	// that a restart changes nothing by itself.
+	ready bool
+	// decided is whether probes have confirmed ready or brought it about. Until
+	// then the condition is left as it is.
+	decided bool
+	// successes and failures count those in a row; one of them is zero.
+	successes, failures int32
+	// failingSince is when the first of failures ended, and reached is when
+	// they reached the threshold while the workload was ready.
+	failingSince, reached time.Time
+	// probed is when the last probe ended.
+	probed time.Time
+	// forgotten is whether what probes found before was set aside.
+	forgotten bool
+	// withdrawn is when failures last turned the workload not ready.
+	withdrawn time.Time
+	// message belongs to the state, and failure to the last failure.
+	message, failure string
+	// refused is why the last probe was refused; empty if it was not.
+	refused string
+}
+
+// after is the health once a probe has ended with a result.
+func (h health) after(result probe.Result, spec *probe.Spec, now time.Time) health {
+	switch result.Outcome {
+	case probe.Refused:
+		h.refused = result.Message
+		return h
+	case probe.Error:
+		return h
+	}
+	h.refused, h.probed, h.forgotten = "", now, false
+	if result.Outcome == probe.Success {
+		return h.afterSuccess(result.Message, spec)
+	}
+	return h.afterFailure(result.Message, spec, now)
+}
+
+func (h health) afterSuccess(message string, spec *probe.Spec) health {
+	h.failures, h.failingSince, h.reached = 0, time.Time{}, time.Time{}
+	h.successes = min(h.successes+1, spec.SuccessThreshold)
+	if h.successes == spec.SuccessThreshold {
+		h.ready, h.decided, h.message = true, true, message
+	}
+	return h
+}
+
+func (h health) afterFailure(message string, spec *probe.Spec, now time.Time) health {
+	h.successes = 0
+	if h.failures == 0 {
+		h.failingSince = now
+	}
+	h.failures = min(h.failures+1, spec.FailureThreshold)
+	h.failure = message
+	if h.failures < spec.FailureThreshold {
+		return h
+	}
+	if !h.ready {
+		h.decided, h.message = true, message
+	} else if h.reached.IsZero() {
+		h.reached = now
+	}
+	return h
+}
+
+// candidate is whether the failures have reached the threshold, so that the
+// workload is withdrawn unless verdicts are held.
+func (h health) candidate() bool { return !h.reached.IsZero() }
+
+// withdraw turns the workload not ready.
+func (h health) withdraw(now time.Time) health {
+	h.ready, h.decided, h.message = false, true, h.failure
+	h.withdrawn, h.reached = now, time.Time{}
+	return h
+}
+
+// restart sets aside what probes found so far; the state stands. It takes as
+// many failures as at the beginning to change it.
+func (h health) restart() health {
+	h.successes, h.failures = 0, 0
+	h.failingSince, h.reached = time.Time{}, time.Time{}
+	h.forgotten = true
+	return h
+}
+
+// anew is the health when the probe has become another one: the state stands,
+// and nothing is known of it.
+func (h health) anew() health {
+	h = h.restart()
+	h.decided, h.refused, h.probed = false, "", time.Time{}
+	return h
+}
+
+// stands takes over the condition's state as long as probes have decided nothing.
+func (h health) stands(ready bool) health {
+	if !h.decided {
+		h.ready = ready
+	}
+	return h
+}
+
+// target is what the hold decision sees of the workload.
+func (h health) target() hold.Target {
+	target := hold.Target{Ready: h.ready, Failing: h.failures > 0, Withdrawn: h.withdrawn}
+	if !h.forgotten {
+		target.Probed = h.probed
+	}
+	return target
+}

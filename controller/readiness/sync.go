@@ -1,0 +1,71 @@
+package readiness
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+
+	"github.com/external-workload/controller/controller/loop"
+)
+
+// fieldManager owns the fields that this package writes.
+const fieldManager = "external-workload-controller-readiness"
+
+// writeTimeout bounds one request.
+const writeTimeout = 30 * time.Second
+
+// Results of a sync, and outcomes of a write.
+const (
+	resultGone      = "gone"
+	resultUnchanged = "unchanged"
+	resultWritten   = "written"
+	resultConflict  = "conflict"
+
+	outcomeSuccess  = "success"
+	outcomeConflict = "conflict"
+	outcomeError    = "error"
+)
+
+// sync brings the conditions of one workload to what they should be. It writes
+// the whole list with the resourceVersion that it was computed from, since in
+// some definitions the list is atomic: another writer's change in between is
+// a conflict, never lost.
+func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outcome, error) {
+	workload, err := c.lister.ExternalWorkloads(key.Namespace).Get(key.Name)
+	if apierrors.IsNotFound(err) {
+		return loop.Outcome{Result: resultGone}, nil
+	}
+	if err != nil {
+		return loop.Outcome{}, fmt.Errorf("get workload %s from the cache: %w", key, err)
+	}
+	decided, conditions, differs := c.want(workload)
+	if !differs {
+		return loop.Outcome{Result: resultUnchanged}, nil
+	}
+	changed := workload.DeepCopy()
+	changed.Status.Conditions = conditions
+
+	writeContext, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	_, err = c.config.Client.WorkloadV1beta1().ExternalWorkloads(key.Namespace).UpdateStatus(writeContext, changed, metav1.UpdateOptions{FieldManager: fieldManager})
+	switch {
+	case err == nil:
+		c.config.Observer.StatusWritten(outcomeSuccess)
+		klog.FromContext(ctx).V(2).Info("Wrote the conditions of a workload")
+		c.tellChanges(workload, decided)
+		return loop.Outcome{Result: resultWritten}, nil
+	case apierrors.IsConflict(err):
+		c.config.Observer.StatusWritten(outcomeConflict)
+		return loop.Outcome{Result: resultConflict}, fmt.Errorf("update status of workload %s: %w", key, err)
+	case apierrors.IsNotFound(err):
+		return loop.Outcome{Result: resultGone}, nil
+	default:
+		c.config.Observer.StatusWritten(outcomeError)
+		return loop.Outcome{}, fmt.Errorf("update status of workload %s: %w", key, err)
+	}
+}

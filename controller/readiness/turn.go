@@ -1,0 +1,87 @@
+package readiness
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/external-workload/controller/controller/readiness/probe"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// slowAfter is when a probe counts as slow: the schedule keeps room for others.
+const slowAfter = 500 * time.Millisecond
+
+// turn probes one workload once, and takes note of the result.
+func (c *Controller) turn(ctx context.Context, key cache.ObjectName, late time.Duration) (slow bool) {
+	c.mu.Lock()
+	current := c.records[key]
+	c.mu.Unlock()
+	if current == nil || current.spec == nil {
+		return false
+	}
+	begin := c.config.Clock.Now()
+	result := c.prober.Probe(ctx, current.spec)
+	end := c.config.Clock.Now()
+	if ctx.Err() != nil {
+		return false
+	}
+	c.config.Observer.Probed(string(current.spec.Kind), string(result.Outcome), end.Sub(begin), late)
+	before, after, valid := c.note(key, current, result, end)
+	if !valid {
+		return false
+	}
+	if after.candidate() && !before.candidate() {
+		c.wakeJudge()
+	}
+	c.syncIfNeeded(key)
+	c.tellWarning(key, before, result)
+	return end.Sub(begin) >= slowAfter
+}
+
+// note counts a result, unless the workload has another probe by now.
+func (c *Controller) note(key cache.ObjectName, current *record, result probe.Result, now time.Time) (before, after health, valid bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.records[key] != current {
+		return health{}, health{}, false
+	}
+	before = current.health
+	current.health = before.after(result, current.spec, now)
+	return before, current.health, true
+}
+
+// syncIfNeeded queues the workload if its conditions are not what they should be.
+func (c *Controller) syncIfNeeded(key cache.ObjectName) {
+	workload, err := c.lister.ExternalWorkloads(key.Namespace).Get(key.Name)
+	if err != nil {
+		// It is gone; its record goes with the event of that.
+		return
+	}
+	if _, _, differs := c.want(workload); differs {
+		c.loop.Add(key)
+	}
+}
+
+// want is what the workload's conditions should be, and whether they differ.
+func (c *Controller) want(workload *v1beta1.ExternalWorkload) (decided decision, conditions []v1beta1.WorkloadCondition, differs bool) {
+	now := c.config.Clock.Now()
+	due := func(lastProbe time.Time) bool {
+		return refreshDue(lastProbe, now, c.config.ProbeTimeRefresh, seedOf(workload))
+	}
+	decided = decide(workload, c.known(workload))
+	conditions, differs = merge(workload.Status.Conditions, decided, now, due)
+	return decided, conditions, differs
+}
+
+// problemOf is the problem of an annotation that does not decode.
+func problemOf(err error) *Problem {
+	problem := &Problem{Reason: ReasonInvalidProbe, Message: clip(strings.ReplaceAll(err.Error(), "\n", "; "))}
+	if _, refused := errors.AsType[*probe.RefusedError](err); refused {
+		problem.Reason = ReasonProbeAddressRefused
+	}
+	return problem
+}
