@@ -8,9 +8,9 @@
 // the same ports and the same data; and a command in front of each process that
 // puts it into a network namespace.
 //
-// Nothing outlives the program that starts it. Stop ends everything newest first
-// and only what was started; the end of the context does the same; and the kernel
-// kills the children of a program that dies without doing either.
+// Nothing outlives the program that starts it. Stop ends what was started, the
+// last one first; the end of the context does the same; and the kernel kills the
+// children of a program that dies without doing either.
 //
 // The package must not know the controller: what runs against the API server is
 // the caller's business. It is for Linux, and for tests: etcd does not sync its

@@ -1,0 +1,111 @@
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apiextensions "k8s.io/apiextensions-apiserver/pkg/client/clientset/clientset"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	servedInterval = 50 * time.Millisecond
+	servedTimeout  = 30 * time.Second
+)
+
+// CRD reads the CustomResourceDefinition that this project ships.
+func CRD() (*apiextensionsv1.CustomResourceDefinition, error) {
+	root, err := RepositoryRoot()
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(filepath.Join(root, "charts", "external-workload-controller", "files", "crds",
+		"workload.linkerd.io_externalworkloads.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	return ParseCRD(data)
+}
+
+// ParseCRD reads the manifest of one CustomResourceDefinition, as YAML or JSON.
+func ParseCRD(manifest []byte) (*apiextensionsv1.CustomResourceDefinition, error) {
+	crd := &apiextensionsv1.CustomResourceDefinition{}
+	if err := yaml.UnmarshalStrict(manifest, crd); err != nil {
+		return nil, fmt.Errorf("reading a CustomResourceDefinition: %w", err)
+	}
+	return crd, nil
+}
+
+// Permissive gives a copy of the CustomResourceDefinition whose objects may hold
+// anything, so that a test can store what no schema would let pass.
+func Permissive(crd *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.CustomResourceDefinition {
+	crd = crd.DeepCopy()
+	keep := true
+	for i := range crd.Spec.Versions {
+		crd.Spec.Versions[i].Schema = &apiextensionsv1.CustomResourceValidation{
+			OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{Type: "object", XPreserveUnknownFields: &keep},
+		}
+	}
+	return crd
+}
+
+// InstallCRD creates the CustomResourceDefinition, or replaces the spec of the
+// one there is, and waits until its objects can be listed. A replaced schema may
+// take a moment more to hold.
+func InstallCRD(ctx context.Context, config *rest.Config, crd *apiextensionsv1.CustomResourceDefinition) error {
+	client, err := apiextensions.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	objects := client.ApiextensionsV1().CustomResourceDefinitions()
+	_, err = objects.Create(ctx, crd, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		err = retry.RetryOnConflict(retry.DefaultRetry, func() error {
+			stored, err := objects.Get(ctx, crd.Name, metav1.GetOptions{})
+			if err != nil {
+				return err
+			}
+			stored.Spec = *crd.Spec.DeepCopy()
+			_, err = objects.Update(ctx, stored, metav1.UpdateOptions{})
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("installing the CustomResourceDefinition %s: %w", crd.Name, err)
+	}
+	return waitUntilServed(ctx, config, crd)
+}
+
+func waitUntilServed(ctx context.Context, config *rest.Config, crd *apiextensionsv1.CustomResourceDefinition) error {
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	for _, version := range crd.Spec.Versions {
+		if !version.Served {
+			continue
+		}
+		resource := schema.GroupVersionResource{Group: crd.Spec.Group, Version: version.Name, Resource: crd.Spec.Names.Plural}
+		var lastError error
+		err := wait.PollUntilContextTimeout(ctx, servedInterval, servedTimeout, true, func(ctx context.Context) (bool, error) {
+			_, lastError = client.Resource(resource).List(ctx, metav1.ListOptions{Limit: 1})
+			return lastError == nil, nil
+		})
+		if err != nil {
+			return fmt.Errorf("waiting until %s is served: %w", resource, errors.Join(err, lastError))
+		}
+	}
+	return nil
+}

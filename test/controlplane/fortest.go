@@ -1,0 +1,33 @@
+package controlplane
+
+import (
+	"context"
+	"os"
+	"testing"
+)
+
+// ForTest starts a control plane that ends with the test, after everything that
+// the test registers for its own cleanup later. Its folder is among the
+// test's artifacts, so that go test -artifacts keeps the logs. A package whose tests share
+// one control plane calls Start in TestMain.
+func ForTest(t testing.TB, options Options) *ControlPlane {
+	t.Helper()
+	if options.Directory == "" {
+		directory, err := os.MkdirTemp(t.ArtifactDir(), "control-plane-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		options.Directory = directory
+	}
+	// The test's own context ends before its cleanup, which may need the API server.
+	c, err := Start(context.WithoutCancel(t.Context()), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}

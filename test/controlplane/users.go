@@ -1,0 +1,57 @@
+package controlplane
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// adminGroup may do everything, by a binding that every API server makes.
+const adminGroup = "system:masters"
+
+// A User is an identity that the API server knows.
+type User struct {
+	// Kubeconfig is the file that makes kubectl and other programs this user.
+	Kubeconfig string
+	config     *rest.Config
+}
+
+// Config is a new client configuration of the user, without client-side limits.
+func (u *User) Config() *rest.Config { return rest.CopyConfig(u.config) }
+
+// NewUser makes an identity with a client certificate. It may do what the
+// bindings of its name and groups allow, and at first nothing. Its kubeconfig
+// lies in the control plane's folder; a second user of that name replaces it.
+func (c *ControlPlane) NewUser(name string, groups ...string) (*User, error) {
+	pair, err := c.authority.client(name, groups)
+	if err != nil {
+		return nil, err
+	}
+	config := &rest.Config{
+		Host: "https://" + net.JoinHostPort(c.options.Address, strconv.Itoa(c.ports.apiServer)),
+		QPS:  -1,
+		TLSClientConfig: rest.TLSClientConfig{
+			CAData: c.authority.pem, CertData: pair.certificate, KeyData: pair.key,
+		},
+	}
+	path := filepath.Join(c.directory, filepath.Base(name)+".kubeconfig")
+	if err := clientcmd.WriteToFile(kubeconfig(name, config), path); err != nil {
+		return nil, fmt.Errorf("writing the kubeconfig of %s: %w", name, err)
+	}
+	return &User{Kubeconfig: path, config: config}, nil
+}
+
+func kubeconfig(user string, config *rest.Config) clientcmdapi.Config {
+	const cluster = "loopback"
+	written := *clientcmdapi.NewConfig()
+	written.Clusters[cluster] = &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
+	written.AuthInfos[user] = &clientcmdapi.AuthInfo{ClientCertificateData: config.CertData, ClientKeyData: config.KeyData}
+	written.Contexts[cluster] = &clientcmdapi.Context{Cluster: cluster, AuthInfo: user}
+	written.CurrentContext = cluster
+	return written
+}
