@@ -102,7 +102,7 @@ harder before the kernel kills the container. Empty where there is no limit, or
 one that is not written with a usual suffix.
 */}}
 {{- define "ewc.goMemLimit" -}}
-{{- $limit := toString (dig "limits" "memory" "" .Values.resources) }}
+{{- $limit := toString (((.Values.resources | default dict).limits | default dict).memory | default "") }}
 {{- if .Values.goMemLimit }}
 {{- .Values.goMemLimit }}
 {{- else if regexMatch "^[0-9]+(k|M|G|Ki|Mi|Gi)?$" $limit }}
