@@ -1,0 +1,98 @@
+package plantest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/external-workload/controller/pkg/plan/plantest/sliceapi"
+)
+
+// Kind is what an operation does.
+type Kind int
+
+// The kinds of operations. What A and B mean is told for each; both are taken
+// modulo the number of choices that there are when it is played.
+const (
+	CreateWorkload   Kind = iota // workload A, spec B
+	DeleteWorkload               // workload A
+	BeginDeletion                // workload A, held by a finalizer
+	RecreateWorkload             // workload A with another UID, address B
+	RenameWorkload               // workload A becomes B and keeps its spec
+	SetAddress                   // workload A, address B
+	SwapAddresses                // workloads A and B
+	SetWorkloadPorts             // workload A, port list B
+	SetIdentity                  // workload A, identity B
+	SetReady                     // workload A, readiness B
+	SetZone                      // workload A, zone B
+	SetMembership                // workload A, in or out by B
+
+	CreateService          // shape A, headless by B
+	DeleteService          // no choice
+	RecreateService        // with another UID, shape A, headless by B
+	SetServicePorts        // port list A
+	SetSelector            // selector A
+	SetServiceType         // ClusterIP or ExternalName by A
+	SetFamilies            // families A
+	SetPublishNotReady     // by A
+	SetTrafficDistribution // by A
+	SetServiceLabels       // labels A
+	Tamper                 // with slice A, in way B
+	Sync                   // a step of the controller, by Fault and Pause
+	Restart                // of the controller, also in the middle of a step
+	Quiet                  // everything must converge
+	kinds                  = int(Quiet) + 1
+)
+
+var kindNames = [kinds]string{
+	"create workload", "delete workload", "begin deletion of workload", "recreate workload", "rename workload",
+	"set address of workload", "swap addresses of workloads", "set ports of workload", "set identity of workload",
+	"set readiness of workload", "set zone of workload", "set membership of workload",
+	"create Service", "delete Service", "recreate Service", "set ports of Service", "set selector of Service",
+	"set type of Service", "set families of Service", "set publishNotReadyAddresses", "set trafficDistribution",
+	"set labels of Service", "tamper with slice", "sync", "restart the controller", "quiet",
+}
+
+// Operation is one thing that happens.
+type Operation struct {
+	Kind Kind
+	A, B int
+
+	// Order, in a sync, decides the order of the writes of one phase.
+	Order uint8
+	// Fault, in a sync, is how its write number FaultAt goes wrong.
+	Fault   sliceapi.Failure
+	FaultAt uint8
+	// Pause, in a sync, is after how many writes other things happen. The rest
+	// is written at the next sync, unless a restart comes first. Zero is never.
+	Pause uint8
+}
+
+// String is the operation as it stands in a printed history.
+func (o Operation) String() string {
+	switch o.Kind {
+	case Sync:
+		text := "sync"
+		if o.Fault != sliceapi.None {
+			text += fmt.Sprintf(", write %d: %s", o.FaultAt, [...]string{"", "error before", "timeout after", "conflict"}[o.Fault])
+		}
+		if o.Pause > 0 {
+			text += fmt.Sprintf(", pause after %d writes", o.Pause)
+		}
+		return text
+	case Restart, Quiet, DeleteService:
+		return kindNames[o.Kind]
+	}
+	return fmt.Sprintf("%s %d, %d", kindNames[o.Kind], o.A, o.B)
+}
+
+// History is what happens, in order.
+type History []Operation
+
+// String lists the operations, one a line.
+func (h History) String() string {
+	var text strings.Builder
+	for i, operation := range h {
+		fmt.Fprintf(&text, "%3d  %s\n", i, operation)
+	}
+	return text.String()
+}
