@@ -1,0 +1,126 @@
+package chart
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// rule is a rule of RBAC.
+type rule struct {
+	APIGroups       []string `json:"apiGroups,omitempty"`
+	Resources       []string `json:"resources,omitempty"`
+	ResourceNames   []string `json:"resourceNames,omitempty"`
+	NonResourceURLs []string `json:"nonResourceURLs,omitempty"`
+	Verbs           []string `json:"verbs"`
+}
+
+func TestNoRoleAsksForTooMuch(t *testing.T) {
+	for _, values := range cases(t) {
+		for _, o := range parse(t, render(t, "--values", values)) {
+			if o.kind() != "Role" && o.kind() != "ClusterRole" {
+				continue
+			}
+			for _, r := range decode[[]rule](t, o["rules"]) {
+				where := filepath.Base(values) + ": " + o.kind() + " " + o.name()
+				checkRule(t, where, r)
+			}
+		}
+	}
+}
+
+func checkRule(t *testing.T, where string, r rule) {
+	t.Helper()
+	all := slices.Concat(r.APIGroups, r.Resources, r.NonResourceURLs, r.Verbs)
+	for _, word := range all {
+		if strings.Contains(word, "*") {
+			t.Errorf("%s: wildcard in %+v", where, r)
+		}
+	}
+	for _, forbidden := range []string{"secrets", "pods", "nodes", "configmaps", "namespaces", "roles", "clusterroles"} {
+		if slices.Contains(r.Resources, forbidden) {
+			t.Errorf("%s: %s in %+v", where, forbidden, r)
+		}
+	}
+	onlyCreate := slices.Equal(r.Verbs, []string{"create"})
+	if slices.Contains(r.Resources, "leases") && len(r.ResourceNames) != 1 && !onlyCreate {
+		t.Errorf("%s: Leases that are not named in %+v", where, r)
+	}
+	if slices.Contains(r.Resources, "services") && slices.Contains(r.Verbs, "update") {
+		t.Errorf("%s: Services are written in %+v", where, r)
+	}
+}
+
+// placed says where an object is, for lists in tests.
+func placed(o object) string {
+	place := o.kind() + " "
+	if namespace, ok := o.at("metadata", "namespace").(string); ok {
+		place += namespace + "/"
+	}
+	return place + o.name()
+}
+
+// rights lists what is bound to the controller itself, without helm test.
+func rights(t *testing.T, args ...string) []string {
+	t.Helper()
+	var found []string
+	for _, o := range parse(t, render(t, args...)) {
+		if strings.HasSuffix(o.kind(), "RoleBinding") && o.at("metadata", "annotations", "helm.sh/hook") == nil {
+			found = append(found, placed(o))
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func TestRightsReachAsFarAsTheNamespaces(t *testing.T) {
+	for name, tc := range map[string]struct{ args, want []string }{
+		"all namespaces": {
+			nil,
+			[]string{
+				"ClusterRoleBinding mesh-vms-ewc-external-workload-controller",
+				"ClusterRoleBinding mesh-vms-ewc-external-workload-controller-metrics-check",
+				"RoleBinding mesh-vms/ewc-external-workload-controller-lease",
+			},
+		},
+		"two namespaces and open metrics: nothing is cluster-wide": {
+			[]string{"--set", "namespaces={shop,warehouse},metrics.secure=false"},
+			[]string{
+				"RoleBinding mesh-vms/ewc-external-workload-controller-lease",
+				"RoleBinding shop/mesh-vms-ewc-external-workload-controller",
+				"RoleBinding warehouse/mesh-vms-ewc-external-workload-controller",
+			},
+		},
+		"taking over: one Lease of Linkerd": {
+			[]string{"--set", "namespaces={shop},metrics.secure=false,linkerd.takeOver=true"},
+			[]string{
+				"RoleBinding linkerd/mesh-vms-ewc-external-workload-controller-take-over",
+				"RoleBinding mesh-vms/ewc-external-workload-controller-lease",
+				"RoleBinding shop/mesh-vms-ewc-external-workload-controller",
+			},
+		},
+		"one Pod without a Lease": {
+			[]string{"--set", "namespaces={shop},metrics.secure=false,leaderElection.enabled=false,replicas=1"},
+			[]string{"RoleBinding shop/mesh-vms-ewc-external-workload-controller"},
+		},
+		"rights that somebody else gives": {[]string{"--set", "rbac.create=false"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, rights(t, tc.args...)); diff != "" {
+				t.Errorf("bindings (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestStatusIsWrittenOnlyByReadiness(t *testing.T) {
+	without := only(t, parse(t, render(t, "--set", "readiness.enabled=false,rbac.aggregate=false,metrics.secure=false")), "ClusterRole")
+	for _, r := range decode[[]rule](t, without["rules"]) {
+		if slices.Contains(r.Resources, "externalworkloads/status") {
+			t.Errorf("without readiness the controller may write status: %+v", r)
+		}
+	}
+}

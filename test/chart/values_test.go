@@ -1,0 +1,153 @@
+package chart
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+// value is one value of the chart: its path, what it is by default (empty where
+// its parts have rows of their own), and the comment above it.
+type value struct {
+	path, fallback, meaning string
+}
+
+// values reads values.yaml with its comments. A mapping whose keys are fixed is
+// described key by key; one that is free, by itself.
+func values(t *testing.T) []value {
+	t.Helper()
+	var document yaml.Node
+	if err := yaml.Unmarshal([]byte(readFile(t, chartDir+"/values.yaml")), &document); err != nil {
+		t.Fatal(err)
+	}
+	return collect(t, "", document.Content[0])
+}
+
+func collect(t *testing.T, prefix string, mapping *yaml.Node) []value {
+	t.Helper()
+	var found []value
+	for i := 0; i < len(mapping.Content); i += 2 {
+		key, node := mapping.Content[i], mapping.Content[i+1]
+		path := prefix + key.Value
+		if node.Kind == yaml.MappingNode && len(node.Content) > 0 {
+			if meaning := comment(key.HeadComment); meaning != "" {
+				found = append(found, value{path: path, meaning: meaning})
+			}
+			found = append(found, collect(t, path+".", node)...)
+			continue
+		}
+		found = append(found, value{path, fallback(t, node), comment(key.HeadComment)})
+	}
+	return found
+}
+
+// fallback writes the default as one would write it after --set-json.
+func fallback(t *testing.T, node *yaml.Node) string {
+	t.Helper()
+	var decoded any
+	if err := node.Decode(&decoded); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(decoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// comment takes the last paragraph above a key, on one line.
+func comment(head string) string {
+	paragraphs := strings.Split(head, "\n\n")
+	var words []string
+	for line := range strings.Lines(paragraphs[len(paragraphs)-1]) {
+		words = append(words, strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), "#")))
+	}
+	return strings.Join(words, " ")
+}
+
+const (
+	tableBegin = "<!-- values: generated from values.yaml, see test/chart -->\n"
+	tableEnd   = "<!-- end of values -->\n"
+)
+
+func TestTheTableOfValuesIsCurrent(t *testing.T) {
+	const page = root + "/docs/configure.md"
+	var table strings.Builder
+	table.WriteString("\n| Value | Default | Meaning |\n| --- | --- | --- |\n")
+	for _, v := range values(t) {
+		if v.meaning == "" {
+			t.Errorf("%s has no comment in values.yaml", v.path)
+		}
+		fallback := v.fallback
+		if fallback != "" {
+			fallback = "`" + fallback + "`"
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", v.path, fallback, strings.ReplaceAll(v.meaning, "|", `\|`))
+	}
+	table.WriteString("\n")
+	have := readFile(t, page)
+	before, rest, ok := strings.Cut(have, tableBegin)
+	_, after, closed := strings.Cut(rest, tableEnd)
+	if !ok || !closed {
+		t.Fatalf("%s has no place for the table of values", page)
+	}
+	want := before + tableBegin + table.String() + tableEnd + after
+	if *update {
+		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want, have); diff != "" {
+		t.Errorf("the table is stale; run go test ./... -update (-want +have):\n%s", diff)
+	}
+}
+
+// schema is the part of JSON Schema that values.schema.json uses for objects.
+type schema struct {
+	Properties           map[string]schema `json:"properties"`
+	AdditionalProperties any               `json:"additionalProperties"`
+}
+
+func TestTheSchemaKnowsExactlyTheValues(t *testing.T) {
+	var top schema
+	if err := json.Unmarshal([]byte(readFile(t, chartDir+"/values.schema.json")), &top); err != nil {
+		t.Fatal(err)
+	}
+	var all any
+	if err := yaml.Unmarshal([]byte(readFile(t, chartDir+"/values.yaml")), &all); err != nil {
+		t.Fatal(err)
+	}
+	delete(top.Properties, "global") // Helm's own
+	compare(t, "", top, all.(map[string]any))
+}
+
+// compare walks down as long as the schema names its keys.
+func compare(t *testing.T, path string, s schema, values map[string]any) {
+	t.Helper()
+	if s.AdditionalProperties != false {
+		t.Errorf("the schema of %q lets unknown keys through", path)
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		property, known := s.Properties[key]
+		if !known {
+			t.Errorf("%s%s is in values.yaml and not in the schema", path, key)
+			continue
+		}
+		if below, ok := values[key].(map[string]any); ok && property.Properties != nil && key != "resources" {
+			compare(t, path+key+".", property, below)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.Properties)) {
+		if _, known := values[key]; !known {
+			t.Errorf("%s%s is in the schema and not in values.yaml", path, key)
+		}
+	}
+}
