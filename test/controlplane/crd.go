@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -14,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/retry"
@@ -62,8 +64,8 @@ func Permissive(crd *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.
 }
 
 // InstallCRD creates the CustomResourceDefinition, or replaces the spec of the
-// one there is, and waits until its objects can be listed. A replaced schema may
-// take a moment more to hold.
+// one there is, and waits until its objects can be listed and kubectl finds their
+// kind. A replaced schema may take a moment more to hold.
 func InstallCRD(ctx context.Context, config *rest.Config, crd *apiextensionsv1.CustomResourceDefinition) error {
 	client, err := apiextensions.NewForConfig(config)
 	if err != nil {
@@ -89,7 +91,11 @@ func InstallCRD(ctx context.Context, config *rest.Config, crd *apiextensionsv1.C
 }
 
 func waitUntilServed(ctx context.Context, config *rest.Config, crd *apiextensionsv1.CustomResourceDefinition) error {
-	client, err := dynamic.NewForConfig(config)
+	objects, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	kinds, err := discovery.NewDiscoveryClientForConfig(config)
 	if err != nil {
 		return err
 	}
@@ -100,7 +106,9 @@ func waitUntilServed(ctx context.Context, config *rest.Config, crd *apiextension
 		resource := schema.GroupVersionResource{Group: crd.Spec.Group, Version: version.Name, Resource: crd.Spec.Names.Plural}
 		var lastError error
 		err := wait.PollUntilContextTimeout(ctx, servedInterval, servedTimeout, true, func(ctx context.Context) (bool, error) {
-			_, lastError = client.Resource(resource).List(ctx, metav1.ListOptions{Limit: 1})
+			if _, lastError = objects.Resource(resource).List(ctx, metav1.ListOptions{Limit: 1}); lastError == nil {
+				lastError = discovered(kinds, resource)
+			}
 			return lastError == nil, nil
 		})
 		if err != nil {
@@ -108,4 +116,20 @@ func waitUntilServed(ctx context.Context, config *rest.Config, crd *apiextension
 		}
 	}
 	return nil
+}
+
+// discovered asks the document of all kinds, which kubectl reads; it is made
+// apart from what serves the objects, and may come later.
+func discovered(client discovery.DiscoveryInterface, resource schema.GroupVersionResource) error {
+	_, lists, err := client.ServerGroupsAndResources()
+	if err != nil {
+		return err
+	}
+	for _, list := range lists {
+		if list.GroupVersion == resource.GroupVersion().String() &&
+			slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == resource.Resource }) {
+			return nil
+		}
+	}
+	return errors.New("not discovered yet")
 }

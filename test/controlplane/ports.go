@@ -41,6 +41,16 @@ func choosePorts(address string) (ports, error) {
 	return chosen, nil
 }
 
+// FreePort gives a port of the address on which nobody listens now, and which
+// hardly anybody takes by chance, for a program that must be told its port.
+func FreePort(address string) (int, error) {
+	listener, port, err := listenSomewhere(address)
+	if err != nil {
+		return 0, err
+	}
+	return port, listener.Close()
+}
+
 func listenSomewhere(address string) (net.Listener, int, error) {
 	var lastError error
 	for range portTries {

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/process"
+)
+
+const (
+	controllerName = "external-workload-controller"
+	loopback       = "127.0.0.1"
+	// readyTimeout is how long the controller may take until its caches hold
+	// what the API server holds.
+	readyTimeout = time.Minute
+	// stopGrace is more than a write in flight and the Lease's release need.
+	stopGrace = 30 * time.Second
+)
+
+// A controller is the child that does the work.
+type controller struct {
+	process *process.Process
+	log     string
+	// metrics is host:port of /metrics, /livez and /readyz.
+	metrics string
+}
+
+// startController builds the controller and returns when it says it is ready.
+func startController(ctx context.Context, o options, place *cluster, out io.Writer) (*controller, error) {
+	binary := o.controller
+	if binary == "" {
+		fmt.Fprintln(out, "building the controller")
+		built, err := buildController(ctx, place.directory)
+		if err != nil {
+			return nil, err
+		}
+		binary = built
+	}
+	port, err := controlplane.FreePort(loopback)
+	if err != nil {
+		return nil, err
+	}
+	c := &controller{
+		log:     filepath.Join(place.directory, controllerName+".log"),
+		metrics: net.JoinHostPort(loopback, strconv.Itoa(port)),
+	}
+	fmt.Fprintln(out, "starting the controller")
+	starting, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	c.process, err = process.Start(starting, process.Spec{
+		Name:    controllerName,
+		Command: append([]string{binary}, controllerFlags(o, place, c.metrics)...),
+		Log:     c.log,
+		Grace:   stopGrace,
+		Ready:   isReady("http://" + c.metrics + "/readyz"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// controllerFlags leaves leader election on in the reader's cluster, where
+// another controller may be at work.
+func controllerFlags(o options, place *cluster, metrics string) []string {
+	flags := []string{"--kubeconfig=" + place.kubeconfig, "--metrics-bind-address=" + metrics}
+	if place.own {
+		flags = append(flags, "--leader-elect=false")
+	}
+	return append(flags, o.forController...)
+}
+
+func buildController(ctx context.Context, directory string) (string, error) {
+	root, err := controlplane.RepositoryRoot()
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(directory, controllerName)
+	command := exec.CommandContext(ctx, "go", "-C", root, "build", "-o", binary, "./cmd/"+controllerName)
+	if output, err := command.CombinedOutput(); err != nil {
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		return "", fmt.Errorf("building the controller: %w\n%s", err, output)
+	}
+	return binary, nil
+}
+
+func isReady(url string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s answered %s", url, response.Status)
+		}
+		return nil
+	}
+}
+
+// unexpectedEnd tells why the controller is gone.
+func (c *controller) unexpectedEnd() error {
+	tail, err := process.Tail(c.log)
+	if err != nil {
+		return fmt.Errorf("the controller ended, and its log cannot be read: %w", err)
+	}
+	return fmt.Errorf("the controller ended; its log ends with:\n%s", tail)
+}

@@ -1,0 +1,84 @@
+// Command run shows the controller at work: it is what stands behind make run.
+//
+//	go -C test run ./run [flags] [-- flags of the controller]
+//
+// It builds what is missing, starts a control plane on loopback, installs the
+// CustomResourceDefinition and the admission policies, starts the controller,
+// applies the documented example, and prints every change of the EndpointSlices
+// that the controller publishes. Ctrl-C ends all of it.
+//
+// With --kubeconfig it uses the reader's own cluster: it starts the controller,
+// on this machine, and nothing else, and installs nothing.
+//
+// With --once it ends as soon as the example is published, for continuous
+// integration. The program must not decide anything about the slices that it
+// prints: what is right is the tests' business.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// defaultTimeout is the time that --once gives the controller to publish.
+const defaultTimeout = time.Minute
+
+// options are the command line.
+type options struct {
+	kubeconfig  string
+	controller  string
+	once        bool
+	expectReady bool
+	timeout     time.Duration
+	// forController is passed on.
+	forController []string
+}
+
+func parse(arguments []string) (options, error) {
+	var o options
+	flags := pflag.NewFlagSet("run", pflag.ContinueOnError)
+	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "use the cluster of this file, start nothing but the controller, install nothing")
+	flags.StringVar(&o.controller, "controller", "", "use this binary of the controller in place of building one")
+	flags.BoolVar(&o.once, "once", false, "end as soon as the documented example is published")
+	flags.BoolVar(&o.expectReady, "expect-ready", false, "with --once: wait until the published endpoint is ready, too")
+	flags.DurationVar(&o.timeout, "timeout", defaultTimeout, "with --once: how long the controller may take")
+	if err := flags.Parse(arguments); err != nil {
+		return options{}, err
+	}
+	if o.expectReady && !o.once {
+		return options{}, errors.New("--expect-ready is of use with --once only")
+	}
+	if o.timeout <= 0 {
+		return options{}, errors.New("--timeout must be more than 0")
+	}
+	if flags.ArgsLenAtDash() != 0 && flags.NArg() > 0 {
+		return options{}, fmt.Errorf("%q is no flag; flags of the controller follow --", flags.Arg(0))
+	}
+	o.forController = flags.Args()
+	return o, nil
+}
+
+func main() {
+	o, err := parse(os.Args[1:])
+	if errors.Is(err, pflag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "run:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err = run(ctx, o, os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "run:", err)
+		os.Exit(1)
+	}
+}
