@@ -23,7 +23,7 @@ type Controller struct {
 	config   Config
 	lister   listers.ExternalWorkloadLister
 	fence    probe.Fence
-	prober   *probe.Prober
+	ask      func(context.Context, *probe.Spec) probe.Result
 	schedule *schedule.Schedule
 	policy   hold.Policy
 	loop     *loop.Loop
@@ -53,7 +53,7 @@ func New(config Config) (*Controller, error) {
 		config: config,
 		lister: config.Workloads.Lister(),
 		fence:  fence,
-		prober: probe.NewProber(fence),
+		ask:    probe.NewProber(fence).Probe,
 		policy: hold.Policy{
 			Fraction: config.HoldFraction,
 			Minimum:  config.HoldMinimum,

@@ -24,7 +24,7 @@ func (c *Controller) turn(ctx context.Context, key cache.ObjectName, late time.D
 		return false
 	}
 	begin := c.config.Clock.Now()
-	result := c.prober.Probe(ctx, current.spec)
+	result := c.ask(ctx, current.spec)
 	end := c.config.Clock.Now()
 	if ctx.Err() != nil {
 		return false

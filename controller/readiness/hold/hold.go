@@ -87,7 +87,7 @@ func (p Policy) Count(now time.Time, targets []Target) Census {
 
 // Suspect is whether so many of total failing at once points to the prober.
 func (p Policy) Suspect(failing, total int) bool {
-	return failing >= p.Minimum && float64(failing) >= p.Fraction*float64(total)
+	return total > 0 && failing >= p.Minimum && float64(failing)/float64(total) >= p.Fraction
 }
 
 // State is whether verdicts are held. The zero State holds nothing.

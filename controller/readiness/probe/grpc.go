@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -25,8 +26,14 @@ func (p *Prober) grpc(ctx context.Context, spec *Spec) Result {
 	// What the dialer found is kept: gRPC turns errors into text.
 	var dialError error
 	dialed := make(chan struct{})
+	deadline, _ := ctx.Deadline()
 	dial := func(ctx context.Context, address string) (net.Conn, error) {
 		connection, err := p.dialer.DialContext(ctx, "tcp", address)
+		if err == nil {
+			// Closing the client waits for what it has yet to write, for seconds
+			// where the machine does not read.
+			err = connection.SetDeadline(deadline)
+		}
 		select {
 		case <-dialed:
 		default:
@@ -45,6 +52,10 @@ func (p *Prober) grpc(ctx context.Context, spec *Spec) Result {
 	answer, err := grpc_health_v1.NewHealthClient(client).Check(ctx, &grpc_health_v1.HealthCheckRequest{Service: spec.Service})
 	if err == nil {
 		return judgeHealth(answer.GetStatus())
+	}
+	if !time.Now().Before(deadline) {
+		// The connection may have noticed before the call did.
+		return timedOut(spec)
 	}
 	select {
 	case <-dialed:

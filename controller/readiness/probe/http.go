@@ -89,7 +89,7 @@ func checkRedirect(request *http.Request, via []*http.Request) error {
 
 // isTLSError tells errors of the handshake from others.
 func isTLSError(err error) (message string, is bool) {
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
 		return "the answer is not TLS", true
 	}
 	if alert, ok := errors.AsType[tls.AlertError](err); ok {

@@ -121,7 +121,8 @@ func isTCP(protocol corev1.Protocol) bool {
 }
 
 func requestOf(get *corev1.HTTPGetAction, spec *Spec, workload *v1beta1.ExternalWorkload) (*Request, error) {
-	target, err := url.Parse("/" + strings.TrimPrefix(get.Path, "/"))
+	// A host in front keeps the path from being taken for one.
+	target, err := url.Parse("http://host/" + strings.TrimPrefix(get.Path, "/"))
 	if err != nil {
 		return nil, fmt.Errorf("path %q is not the path of a URL", get.Path)
 	}

@@ -83,7 +83,7 @@ func (s *Schedule) Set(key cache.ObjectName, plan Plan) {
 		first = now
 	}
 	if plan.Spread {
-		first = plan.next(first)
+		first = plan.next(first.Add(-1))
 	}
 	added := &entry{key: key, plan: plan, due: first, index: outside}
 	s.entries[key] = added

@@ -1,0 +1,177 @@
+package probe
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// machine is a workload with two ports and the addresses given.
+func machine(addresses ...string) *v1beta1.ExternalWorkload {
+	workload := &v1beta1.ExternalWorkload{Spec: v1beta1.ExternalWorkloadSpec{
+		MeshTLS: v1beta1.MeshTLS{Identity: "spiffe://example.org/vm", ServerName: "vm.example.org"},
+		Ports: []v1beta1.PortSpec{
+			{Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP},
+			{Name: "http", Port: 8080},
+			{Name: "health", Port: 9000, Protocol: "tcp"},
+		},
+	}}
+	for _, address := range addresses {
+		workload.Spec.WorkloadIPs = append(workload.Spec.WorkloadIPs, v1beta1.WorkloadIP{IP: address})
+	}
+	return workload
+}
+
+// spec is a probe with all defaults.
+func spec(changes ...func(*Spec)) *Spec {
+	made := &Spec{
+		Kind: TCP, Host: "192.0.2.10", Port: 8080,
+		Period: 10 * time.Second, Timeout: time.Second, SuccessThreshold: 1, FailureThreshold: 3,
+	}
+	for _, change := range changes {
+		change(made)
+	}
+	return made
+}
+
+func TestDecode(t *testing.T) {
+	get := func(kind, address string, change func(*Request)) func(*Spec) {
+		return func(s *Spec) {
+			parsed, err := url.Parse(kind + "://" + address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Kind = HTTP
+			s.Request = &Request{URL: parsed, Header: http.Header{"Accept": {"*/*"}, "User-Agent": {UserAgent}}, ServerName: "vm.example.org"}
+			if change != nil {
+				change(s.Request)
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		annotation string
+		workload   *v1beta1.ExternalWorkload
+		want       *Spec
+	}{
+		"JSON, port by name":             {annotation: `{"tcpSocket":{"port":"http"}}`, want: spec()},
+		"YAML, port by number":           {annotation: "tcpSocket:\n  port: 8080\n", want: spec()},
+		"a name finds a TCP port only":   {annotation: `{"tcpSocket":{"port":"health"}}`, want: spec(func(s *Spec) { s.Port = 9000 })},
+		"the probe names a host":         {annotation: `{"tcpSocket":{"port":80,"host":"vm.example.org"}}`, want: spec(func(s *Spec) { s.Host, s.Port = "vm.example.org", 80 })},
+		"a bad first address is skipped": {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("127.0.0.1", "2001:DB8::1"), want: spec(func(s *Spec) { s.Host = "2001:db8::1" })},
+		"gRPC":                           {annotation: `{"grpc":{"port":9000}}`, want: spec(func(s *Spec) { s.Kind, s.Port = GRPC, 9000 })},
+		"gRPC with a service":            {annotation: `{"grpc":{"port":9000,"service":"shop"}}`, want: spec(func(s *Spec) { s.Kind, s.Port, s.Service = GRPC, 9000, "shop" })},
+		"HTTP":                           {annotation: `{"httpGet":{"port":"http","path":"/ready?full=1"}}`, want: spec(get("http", "192.0.2.10:8080/ready?full=1", nil))},
+		"HTTP without path":              {annotation: `{"httpGet":{"port":"http"}}`, want: spec(get("http", "192.0.2.10:8080/", nil))},
+		"a path cannot name another host": {
+			annotation: `{"httpGet":{"port":"http","path":"//metadata/x"}}`,
+			want:       spec(get("http", "192.0.2.10:8080//metadata/x", func(r *Request) { r.URL.Path = "//metadata/x" })),
+		},
+		"HTTPS with header fields": {
+			annotation: `{"httpGet":{"port":"http","scheme":"HTTPS","httpHeaders":[{"name":"host","value":"shop"},{"name":"accept","value":""},{"name":"X-One","value":"1"}]}}`,
+			want: spec(get("https", "192.0.2.10:8080/", func(r *Request) {
+				r.Host, r.Header = "shop", http.Header{"User-Agent": {UserAgent}, "X-One": {"1"}}
+			})),
+		},
+		"all numbers": {
+			annotation: `{"tcpSocket":{"port":8080},"initialDelaySeconds":5,"periodSeconds":7,"timeoutSeconds":2,"successThreshold":4,"failureThreshold":6}`,
+			want: spec(func(s *Spec) {
+				s.InitialDelay, s.Period, s.Timeout = 5*time.Second, 7*time.Second, 2*time.Second
+				s.SuccessThreshold, s.FailureThreshold = 4, 6
+			}),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			workload := test.workload
+			if workload == nil {
+				workload = machine("192.0.2.10")
+			}
+			got, err := Decode(test.annotation, workload, Fence{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	for name, test := range map[string]struct {
+		annotation string
+		workload   *v1beta1.ExternalWorkload
+		says       string
+	}{
+		"nothing":                       {annotation: "", says: "has 0 of"},
+		"no YAML":                       {annotation: "{", says: "neither JSON nor YAML"},
+		"a key twice":                   {annotation: "periodSeconds: 1\nperiodSeconds: 2\n", says: "already set"},
+		"an unknown field":              {annotation: `{"tcpSocket":{"port":80},"period":3}`, says: `unknown field "period"`},
+		"a field in the wrong case":     {annotation: `{"tcpsocket":{"port":80}}`, says: `unknown field "tcpsocket"`},
+		"a wrong type":                  {annotation: `{"tcpSocket":{"port":80},"periodSeconds":"ten"}`, says: "does not decode"},
+		"no handler":                    {annotation: `{"periodSeconds":5}`, says: "has 0 of"},
+		"two handlers":                  {annotation: `{"tcpSocket":{"port":80},"grpc":{"port":81}}`, says: "has 2 of"},
+		"exec":                          {annotation: `{"exec":{"command":["true"]}}`, says: "exec cannot be run"},
+		"an unknown port name":          {annotation: `{"tcpSocket":{"port":"admin"}}`, says: `no TCP port named "admin"`},
+		"a port of another protocol":    {annotation: `{"tcpSocket":{"port":"dns"}}`, says: `no TCP port named "dns"`},
+		"a number as a name":            {annotation: `{"tcpSocket":{"port":"8080"}}`, says: `no TCP port named "8080"`},
+		"port zero":                     {annotation: `{"grpc":{"port":0}}`, says: "port is 0"},
+		"a port too large":              {annotation: `{"tcpSocket":{"port":65536}}`, says: "port is 65536"},
+		"a negative threshold":          {annotation: `{"tcpSocket":{"port":80},"failureThreshold":-1}`, says: "failureThreshold is -1; it must be 1 to 1000"},
+		"a threshold too large":         {annotation: `{"tcpSocket":{"port":80},"successThreshold":1001}`, says: "successThreshold is 1001"},
+		"a negative period":             {annotation: `{"tcpSocket":{"port":80},"periodSeconds":-1}`, says: "periodSeconds is -1"},
+		"a timeout too long":            {annotation: `{"tcpSocket":{"port":80},"timeoutSeconds":301}`, says: "timeoutSeconds is 301"},
+		"a negative delay":              {annotation: `{"tcpSocket":{"port":80},"initialDelaySeconds":-1}`, says: "initialDelaySeconds is -1"},
+		"a grace period":                {annotation: `{"tcpSocket":{"port":80},"terminationGracePeriodSeconds":1}`, says: "terminationGracePeriodSeconds"},
+		"an unknown scheme":             {annotation: `{"httpGet":{"port":80,"scheme":"https"}}`, says: `scheme is "https"`},
+		"a bad header name":             {annotation: `{"httpGet":{"port":80,"httpHeaders":[{"name":"a b","value":"1"}]}}`, says: `"a b" is not the name`},
+		"a header with a line break":    {annotation: `{"httpGet":{"port":80,"httpHeaders":[{"name":"a","value":"1\r\nb: 2"}]}}`, says: "control characters"},
+		"a bad path":                    {annotation: `{"httpGet":{"port":80,"path":"/%zz"}}`, says: "is not the path of a URL"},
+		"a host that is no name":        {annotation: `{"tcpSocket":{"port":80,"host":"a b"}}`, says: `host "a b"`},
+		"a host that is refused":        {annotation: `{"tcpSocket":{"port":80,"host":"169.254.169.254"}}`, says: "must not be probed"},
+		"a workload without an address": {annotation: `{"tcpSocket":{"port":80}}`, workload: machine(), says: "no address"},
+		"a workload on loopback":        {annotation: `{"tcpSocket":{"port":80}}`, workload: machine("127.0.0.1"), says: "loopback"},
+		"a workload's address is none":  {annotation: `{"tcpSocket":{"port":80}}`, workload: machine("vm"), says: `"vm" is no IP address`},
+		"far too much":                  {annotation: strings.Repeat(" ", MaxBytes+1), says: "at most 16384"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			workload := test.workload
+			if workload == nil {
+				workload = machine("192.0.2.10")
+			}
+			got, err := Decode(test.annotation, workload, Fence{})
+			if err == nil {
+				t.Fatalf("decoded %+v", got)
+			}
+			if !strings.Contains(err.Error(), test.says) {
+				t.Errorf("the error is %q; it should contain %q", err, test.says)
+			}
+		})
+	}
+}
+
+// FuzzDecode holds that no annotation makes Decode panic, or gives a probe
+// that could run for ever or reach a refused address.
+func FuzzDecode(f *testing.F) {
+	f.Add(`{"httpGet":{"port":"http","path":"/x","host":"192.0.2.1"}}`)
+	f.Add("grpc:\n  port: 1\n  service: a\n")
+	f.Add("tcpSocket: {port: 80, host: '::ffff:127.0.0.1'}")
+	f.Fuzz(func(t *testing.T, annotation string) {
+		got, err := Decode(annotation, machine("192.0.2.10"), Fence{})
+		if err != nil {
+			return
+		}
+		if got.Period < time.Second || got.Timeout < time.Second || got.Timeout > MaxTimeoutSeconds*time.Second {
+			t.Errorf("%q gives period %s and timeout %s", annotation, got.Period, got.Timeout)
+		}
+		if got.Port == 0 || got.SuccessThreshold < 1 || got.FailureThreshold < 1 {
+			t.Errorf("%q gives %+v", annotation, got)
+		}
+	})
+}

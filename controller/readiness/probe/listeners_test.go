@@ -1,0 +1,90 @@
+package probe
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+)
+
+// listen opens a listener on a loopback address; the test's end closes it.
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener
+}
+
+// serve calls handle for each connection, and closes it afterwards. The
+// connections are also closed when the test ends.
+func serve(t testing.TB, handle func(net.Conn)) net.Addr {
+	t.Helper()
+	listener := listen(t)
+	done := t.Context().Done()
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				finished := make(chan struct{})
+				go func() {
+					select {
+					case <-done:
+					case <-finished:
+					}
+					_ = connection.Close()
+				}()
+				handle(connection)
+				close(finished)
+			}()
+		}
+	}()
+	return listener.Addr()
+}
+
+// hang reads and never answers.
+func hang(connection net.Conn) { _, _ = io.Copy(io.Discard, connection) }
+
+// garbage answers what is no protocol.
+func garbage(connection net.Conn) {
+	_, _ = connection.Write([]byte("\x16\x03\x01\xff\xffgarbage\x00\r\n\r\n"))
+	hang(connection)
+}
+
+// drip sends one byte of an answer after the other, for ever.
+func drip(start, rest string) func(net.Conn) {
+	return func(connection net.Conn) {
+		if _, err := io.WriteString(connection, start); err != nil {
+			return
+		}
+		ticker := time.NewTicker(5 * time.Millisecond)
+		defer ticker.Stop()
+		for i := 0; ; i++ {
+			<-ticker.C
+			if _, err := connection.Write([]byte{rest[i%len(rest)]}); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// flood sends the same for ever, as fast as it can.
+func flood(start, rest string) func(net.Conn) {
+	return func(connection net.Conn) {
+		_, err := io.WriteString(connection, start)
+		for err == nil {
+			_, err = io.WriteString(connection, rest)
+		}
+	}
+}
+
+// reset breaks the connection off once something was sent.
+func reset(connection net.Conn) {
+	_, _ = connection.Read(make([]byte, 1))
+	_ = connection.(*net.TCPConn).SetLinger(0)
+}
