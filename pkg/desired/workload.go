@@ -109,6 +109,18 @@ func (w *Workload) equal(other *Workload) bool {
 		w.addresses == other.addresses && w.ports == other.ports
 }
 
+// AddressProblems says, for each address family in which the workload gives
+// addresses but no good one, what is wrong with the first.
+func (w *Workload) AddressProblems() []string {
+	var problems []string
+	for _, a := range w.addresses {
+		if a.problem != "" && a.text == "" {
+			problems = append(problems, a.problem)
+		}
+	}
+	return problems
+}
+
 // hasReadyTrue tells whether any condition of type Ready is True. Objects
 // stored under a lax CustomResourceDefinition may have several.
 func hasReadyTrue(object *v1beta1.ExternalWorkload) bool {

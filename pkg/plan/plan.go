@@ -46,6 +46,9 @@ func (p *Plan) Empty() bool { return len(p.Phases) == 0 }
 type Options struct {
 	// MaxEndpoints is how many endpoints a slice is filled with at most.
 	MaxEndpoints int
+	// NamesTaken is how many of the names that new slices would get belong to
+	// objects that are not ours; they are passed over.
+	NamesTaken int
 	// Trigger is when the oldest change was seen that no endpoint shows, such
 	// as a change of the Service or the removal of a workload; zero if none was.
 	Trigger time.Time

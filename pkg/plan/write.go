@@ -13,9 +13,6 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// namePrefix begins the names of all slices, as Linkerd's own do.
-const namePrefix = "linkerd-external-"
-
 // writes makes the plan's writes from what was decided.
 func (p *Planner) writes() Plan {
 	var early, late, deletes []Write
@@ -33,9 +30,10 @@ func (p *Planner) writes() Plan {
 			late = append(late, p.update(s))
 		}
 	}
+	names := p.newNames()
 	for i := range p.created {
 		if c := &p.created[i]; len(c.added) > 0 {
-			late = append(late, p.create(c))
+			late = append(late, p.create(c, names.next()))
 		}
 	}
 	plan := Plan{More: p.more}
@@ -143,7 +141,7 @@ func (p *Planner) apply(c *content, s *standing, i int) {
 }
 
 // create writes a new slice.
-func (p *Planner) create(c *created) Write {
+func (p *Planner) create(c *created, name string) Write {
 	service := p.want.Service
 	family := &p.want.Families[c.family]
 	content := p.newContent(len(c.added))
@@ -153,7 +151,8 @@ func (p *Planner) create(c *created) Write {
 	next := &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace:       service.Namespace,
-			GenerateName:    namePrefix + service.Name + "-",
+			Name:            name,
+			GenerateName:    generateName(service),
 			Labels:          p.want.Labels,
 			OwnerReferences: []metav1.OwnerReference{ownerReference(service)},
 		},

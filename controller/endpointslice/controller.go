@@ -1,0 +1,169 @@
+package endpointslice
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+
+	"github.com/external-workload/controller/controller/loop"
+	"github.com/external-workload/controller/pkg/desired"
+	"github.com/external-workload/controller/pkg/metrics"
+	"github.com/external-workload/controller/pkg/plan"
+)
+
+// Name is the controller's name in metrics, logs and Events.
+const Name = "endpointslice"
+
+// Observer is told what the controller does. It must be safe for concurrent use.
+type Observer interface {
+	loop.Observer
+	Failed(controller, reason string)
+	Published(latency time.Duration)
+	SliceWritten(operation, outcome string)
+	ServiceObserved(key types.NamespacedName, observed metrics.ServiceObserved)
+	ServiceForgotten(key types.NamespacedName)
+}
+
+// Config is all that the controller depends on.
+type Config struct {
+	// Client writes EndpointSlices.
+	Client discoveryclient.EndpointSlicesGetter
+	// Informers watch the namespaces that the controller serves. They must not
+	// have been started before New.
+	Informers []*Informers
+	// Events records Events; its broadcaster decides where they go.
+	Events events.EventRecorder
+	// Observer is told what the controller does.
+	Observer Observer
+	// ReportAddresses, if given, is told what is wrong with the addresses of a
+	// workload; nothing if they are right. It must not block.
+	ReportAddresses func(workload cache.ObjectName, uid types.UID, problems []string)
+	// QueueMetrics makes the queue's metrics; nil for none.
+	QueueMetrics workqueue.MetricsProvider
+
+	// ManagedBy is the value of the label that marks slices as ours.
+	ManagedBy string
+	// FieldManager is the name under which the API server records our writes.
+	FieldManager string
+	// MaxEndpoints is how many endpoints a slice is filled with at most.
+	MaxEndpoints int
+	// WithholdSecondFamily publishes a workload that has both address families
+	// as ready in the Service's first only.
+	WithholdSecondFamily bool
+
+	// Clock is the time; nil for the real one.
+	Clock clock.WithTicker
+}
+
+// Controller keeps EndpointSlices as they are desired. Its methods are safe
+// for concurrent use.
+type Controller struct {
+	config     Config
+	loop       *loop.Loop
+	membership *membership
+	records    *records
+	handlers   []cache.DoneChecker
+	scratch    sync.Pool
+}
+
+// scratch is memory that one sync after another uses.
+type scratch struct {
+	state     desired.State
+	planner   plan.Planner
+	workloads []*desired.Workload
+}
+
+// New makes a controller and registers it with its informers, whose events it
+// takes in from then on. It writes nothing before Run.
+func New(config Config) (*Controller, error) {
+	if config.Clock == nil {
+		config.Clock = clock.RealClock{}
+	}
+	c := &Controller{
+		config:     config,
+		membership: newMembership(),
+		records:    newRecords(),
+		scratch:    sync.Pool{New: func() any { return &scratch{} }},
+	}
+	c.loop = loop.New(loop.Config{
+		Name:         Name,
+		Sync:         c.sync,
+		Observer:     config.Observer,
+		QueueMetrics: config.QueueMetrics,
+		Clock:        config.Clock,
+	})
+	for _, informers := range config.Informers {
+		if err := c.register(informers); err != nil {
+			return nil, fmt.Errorf("registering event handlers: %w", err)
+		}
+	}
+	return c, nil
+}
+
+// Run publishes with so many workers until ctx is cancelled. It waits for the
+// caches first, and returns when the last write in flight is done.
+func (c *Controller) Run(ctx context.Context, workers int) error {
+	if !cache.WaitFor(ctx, Name+" caches", c.handlers...) {
+		return fmt.Errorf("waiting for the caches: %w", context.Cause(ctx))
+	}
+	c.loop.Run(ctx, workers)
+	return nil
+}
+
+// errNotSynced says that the caches are not filled yet.
+var errNotSynced = errors.New("caches of Services, ExternalWorkloads and EndpointSlices are not filled yet; see the log for failing list or watch requests")
+
+// Synced is an error until the caches are filled.
+func (c *Controller) Synced() error {
+	for _, handler := range c.handlers {
+		select {
+		case <-handler.Done():
+		default:
+			return errNotSynced
+		}
+	}
+	return nil
+}
+
+// Stuck is an error when restarting would help: keys wait and none is finished.
+func (c *Controller) Stuck() error { return c.loop.Stuck() }
+
+// gather reads a Service's part of the world: nothing but caches, nothing of
+// which may be changed.
+func (c *Controller) gather(key cache.ObjectName, s *scratch) (input, bool) {
+	var in input
+	in.service, s.workloads = c.membership.gather(key, s.workloads[:0])
+	informers := c.informersFor(key.Namespace)
+	if informers == nil {
+		return in, true
+	}
+	for _, informer := range []sliceInformer{informers.Slices, informers.Unmanaged} {
+		found, err := informer.GetTypedIndexer().ByTypedIndex(byService, key.String())
+		if err != nil {
+			panic(err) // the index exists since NewInformers
+		}
+		in.slices = append(in.slices, found...)
+	}
+	seen := informers.Slices.GetStore().LastStoreSyncResourceVersion()
+	return in, c.records.fresh(key, seen, in.slices)
+}
+
+// informersFor are those that watch a namespace.
+func (c *Controller) informersFor(namespace string) *Informers {
+	for _, informers := range c.config.Informers {
+		if informers.namespace == namespace || informers.namespace == corev1.NamespaceAll {
+			return informers
+		}
+	}
+	return nil
+}

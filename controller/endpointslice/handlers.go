@@ -1,0 +1,120 @@
+package endpointslice
+
+import (
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	coreinformers "k8s.io/client-go/informers/core/v1"
+	discoveryinformers "k8s.io/client-go/informers/discovery/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/desired"
+	workloadinformers "github.com/external-workload/controller/pkg/generated/informers/externalversions/workload/v1beta1"
+)
+
+// register adds the handlers that turn events into keys.
+func (c *Controller) register(i *Informers) error {
+	services, err := i.Services.AddTypedEventHandler(coreinformers.ServiceHandlerFuncs{
+		AddFunc:    c.setService,
+		UpdateFunc: c.updateService,
+		DeleteFunc: c.deleteService,
+	})
+	if err != nil {
+		return err
+	}
+	workloads, err := i.Workloads.AddTypedEventHandler(workloadinformers.ExternalWorkloadDetailedHandlerFuncs{
+		AddFunc:    c.setWorkload,
+		UpdateFunc: func(_, now *v1beta1.ExternalWorkload) { c.setWorkload(now, false) },
+		DeleteFunc: c.deleteWorkload,
+	})
+	if err != nil {
+		return err
+	}
+	c.handlers = append(c.handlers, services.HasSyncedChecker(), workloads.HasSyncedChecker())
+	for _, informer := range []sliceInformer{i.Slices, i.Unmanaged} {
+		slices, err := informer.AddTypedEventHandler(discoveryinformers.EndpointSliceHandlerFuncs{
+			AddFunc:    c.seeSlice,
+			UpdateFunc: c.updateSlice,
+			DeleteFunc: c.deleteSlice,
+		})
+		if err != nil {
+			return err
+		}
+		c.handlers = append(c.handlers, slices.HasSyncedChecker())
+	}
+	return nil
+}
+
+func (c *Controller) setService(service *corev1.Service) {
+	c.membership.setService(service)
+	c.changed(cache.MetaObjectToName(service))
+}
+
+func (c *Controller) updateService(before, now *corev1.Service) {
+	if bearsOnSlices(before, now) {
+		c.setService(now)
+	}
+}
+
+// bearsOnSlices tells whether what is published may differ.
+func bearsOnSlices(before, now *corev1.Service) bool {
+	return before.UID != now.UID || !maps.Equal(before.Labels, now.Labels) ||
+		!equality.Semantic.DeepEqual(&before.Spec, &now.Spec)
+}
+
+func (c *Controller) deleteService(gone coreinformers.DeletedService) {
+	key := gone.GetObjectName()
+	c.membership.deleteService(key)
+	c.changed(key)
+}
+
+func (c *Controller) setWorkload(workload *v1beta1.ExternalWorkload, initial bool) {
+	seen := desired.Sighting{At: c.config.Clock.Now(), Initial: initial}
+	effect := c.membership.setWorkload(workload, seen)
+	for _, key := range effect.moved {
+		c.changed(key)
+	}
+	for _, key := range effect.changed {
+		c.loop.Add(key)
+	}
+	if c.config.ReportAddresses != nil {
+		c.config.ReportAddresses(cache.MetaObjectToName(workload), workload.UID, effect.workload.AddressProblems())
+	}
+}
+
+func (c *Controller) deleteWorkload(gone workloadinformers.DeletedExternalWorkload) {
+	for _, key := range c.membership.deleteWorkload(gone.GetObjectName()) {
+		c.changed(key)
+	}
+}
+
+// changed asks for a sync of a Service because of a change that is seen now.
+func (c *Controller) changed(key cache.ObjectName) {
+	c.records.changed(key, c.config.Clock.Now())
+	c.loop.Add(key)
+}
+
+// seeSlice asks for a sync of the Service that a slice belongs to. Our own
+// writes come by here too: their sync finds nothing to do, or the next step.
+func (c *Controller) seeSlice(slice *discoveryv1.EndpointSlice) {
+	if key, ours := serviceOf(slice); ours {
+		c.loop.Add(key)
+	}
+}
+
+func (c *Controller) updateSlice(before, now *discoveryv1.EndpointSlice) {
+	if before.ResourceVersion == now.ResourceVersion {
+		return
+	}
+	c.seeSlice(before)
+	c.seeSlice(now)
+}
+
+func (c *Controller) deleteSlice(gone discoveryinformers.DeletedEndpointSlice) {
+	if slice := gone.OptionalObj; slice != nil {
+		c.seeSlice(slice)
+	}
+}

@@ -1,0 +1,147 @@
+package endpointslice
+
+import (
+	"sync"
+	"time"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/external-workload/controller/pkg/desired"
+	"github.com/external-workload/controller/pkg/plan"
+)
+
+// record is what is remembered of a Service from one sync to the next. None of
+// it bears on what is published: only on when the cache may be trusted, on how
+// old a change is, and on what has been told already.
+type record struct {
+	// trigger is when the oldest change was seen that is not published and that
+	// no endpoint shows.
+	trigger time.Time
+	// since is when the Service was last found as desired.
+	since time.Time
+	// written is the resourceVersion of our last write.
+	written string
+	// deleted are the slices that we deleted and that the cache may still hold.
+	deleted map[types.UID]struct{}
+	// namesTaken is how many names for new slices belong to somebody else.
+	namesTaken int
+	// told are the workloads that Events said are skipped.
+	told map[told]string
+	// failing is the reason of the failure that an Event told of, or empty.
+	failing string
+}
+
+// told is what an Event said of a workload.
+type told struct {
+	uid    types.UID
+	reason desired.Reason
+	family discoveryv1.AddressType
+}
+
+// records keep a record for each Service. They are safe for concurrent use.
+type records struct {
+	mu    sync.Mutex
+	byKey map[cache.ObjectName]*record
+}
+
+func newRecords() *records { return &records{byKey: map[cache.ObjectName]*record{}} }
+
+// with calls a function with the record of a Service, which it may change.
+func (r *records) with(key cache.ObjectName, do func(*record)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rec := r.byKey[key]
+	if rec == nil {
+		rec = &record{}
+		r.byKey[key] = rec
+	}
+	do(rec)
+}
+
+// changed remembers that a change was seen.
+func (r *records) changed(key cache.ObjectName, at time.Time) {
+	r.with(key, func(rec *record) {
+		if rec.trigger.IsZero() {
+			rec.trigger = at
+		}
+	})
+}
+
+// options are what a plan has to know of the past.
+func (r *records) options(key cache.ObjectName, maxEndpoints int) (o plan.Options) {
+	r.with(key, func(rec *record) {
+		o = plan.Options{MaxEndpoints: maxEndpoints, Trigger: rec.trigger, Since: rec.since, NamesTaken: rec.namesTaken}
+	})
+	return o
+}
+
+// settled remembers that a sync that began at a time found or made everything
+// as desired, with the changes seen up to trigger.
+func (r *records) settled(key cache.ObjectName, trigger, begin time.Time) {
+	r.with(key, func(rec *record) {
+		rec.since = begin
+		if rec.trigger.Equal(trigger) {
+			rec.trigger = time.Time{}
+		}
+	})
+}
+
+// wrote remembers a write's resourceVersion.
+func (r *records) wrote(key cache.ObjectName, version string) {
+	r.with(key, func(rec *record) {
+		if newer(version, rec.written) {
+			rec.written = version
+		}
+	})
+}
+
+// deletes remembers that a slice was deleted.
+func (r *records) deletes(key cache.ObjectName, uid types.UID) {
+	r.with(key, func(rec *record) {
+		if rec.deleted == nil {
+			rec.deleted = map[types.UID]struct{}{}
+		}
+		rec.deleted[uid] = struct{}{}
+	})
+}
+
+// fresh tells whether a cache that has seen a resourceVersion, and holds these
+// slices, has seen all our writes.
+func (r *records) fresh(key cache.ObjectName, seen string, slices []*discoveryv1.EndpointSlice) (fresh bool) {
+	r.with(key, func(rec *record) {
+		if seen != "" && newer(rec.written, seen) {
+			return
+		}
+		for _, slice := range slices {
+			if _, gone := rec.deleted[slice.UID]; gone && slice.DeletionTimestamp == nil {
+				return
+			}
+		}
+		rec.deleted = nil
+		fresh = true
+	})
+	return fresh
+}
+
+// forget drops the record of a Service that is gone with all its slices,
+// unless a change has been seen since.
+func (r *records) forget(key cache.ObjectName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if rec := r.byKey[key]; rec != nil && rec.trigger.IsZero() {
+		delete(r.byKey, key)
+	}
+}
+
+// newer tells whether resourceVersion a is later than b. One that cannot be
+// compared is not.
+func newer(a, b string) bool {
+	if a == "" || b == "" {
+		return a != ""
+	}
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order > 0
+}

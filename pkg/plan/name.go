@@ -1,0 +1,73 @@
+package plan
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// NamePrefix begins the names of all slices, as it does those of Linkerd's.
+const NamePrefix = "linkerd-external-"
+
+// suffixLetters are those of which the API server makes the ends of generated names.
+const suffixLetters = "bcdfghjklmnpqrstvwxz2456789"
+
+// suffixLength is the length of such an end.
+const suffixLength = 5
+
+func generateName(service *corev1.Service) string { return NamePrefix + service.Name + "-" }
+
+// names gives new slices names that look generated, but depend on nothing
+// except the Service and the slices that it has. So a create that is tried
+// again, because its answer was lost though it took effect, finds its name in
+// use instead of making a second slice with the same endpoints.
+type names struct {
+	service *corev1.Service
+	used    map[string]struct{}
+	ordinal uint64
+	skip    int
+}
+
+// newNames begins with the first name that no standing slice has.
+func (p *Planner) newNames() names {
+	n := names{service: p.want.Service, skip: p.options.NamesTaken}
+	if len(p.created) == 0 {
+		return n
+	}
+	n.used = make(map[string]struct{}, len(p.slices))
+	for i := range p.slices {
+		n.used[p.slices[i].object.Name] = struct{}{}
+	}
+	return n
+}
+
+func (n *names) next() string {
+	for {
+		name := n.at(n.ordinal)
+		n.ordinal++
+		if _, used := n.used[name]; used {
+			continue
+		}
+		n.used[name] = struct{}{}
+		if n.skip == 0 {
+			return name
+		}
+		n.skip--
+	}
+}
+
+func (n *names) at(ordinal uint64) string {
+	digest := fnv.New64a()
+	digest.Write([]byte(n.service.UID))
+	digest.Write(binary.BigEndian.AppendUint64(nil, ordinal))
+	var b strings.Builder
+	b.WriteString(generateName(n.service))
+	rest := digest.Sum64()
+	for range suffixLength {
+		b.WriteByte(suffixLetters[rest%uint64(len(suffixLetters))])
+		rest /= uint64(len(suffixLetters))
+	}
+	return b.String()
+}
