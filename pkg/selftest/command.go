@@ -1,0 +1,51 @@
+package selftest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
+)
+
+// Command is the subcommand selftest: it reads the arguments after its name,
+// connects to the cluster that it runs in or that --kubeconfig names, and runs
+// the test.
+func Command(ctx context.Context, args []string, out io.Writer) error {
+	options, kubeconfig, err := parse(args, out)
+	if err != nil {
+		return err
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
+		return fmt.Errorf("reading how to reach the cluster: %w", err)
+	}
+	core, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("building a client: %w", err)
+	}
+	workloads, err := versioned.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("building a client: %w", err)
+	}
+	return Run(ctx, core, workloads, options, out)
+}
+
+func parse(args []string, out io.Writer) (options Options, kubeconfig string, err error) {
+	flags := pflag.NewFlagSet("selftest", pflag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.StringVar(&kubeconfig, "kubeconfig", "", "file that tells how to reach the cluster; empty inside of one")
+	flags.StringVar(&options.Namespace, "namespace", "default", "namespace in which the test publishes; the controller must serve it")
+	flags.StringVar(&options.Address, "address", "192.0.2.1", "address of the workload; nothing is sent to it")
+	flags.DurationVar(&options.Timeout, "timeout", time.Minute, "how long to wait for the endpoint")
+	flags.BoolVar(&options.Ready, "ready", true, "wait until the endpoint is ready, by declared readiness")
+	if err := flags.Parse(args); err != nil {
+		return Options{}, "", err
+	}
+	return options, kubeconfig, options.Validate()
+}
