@@ -1,0 +1,110 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+)
+
+// triggerTime is the annotation that is no reason to write by itself.
+const triggerTime = "endpoints.kubernetes.io/last-change-trigger-time"
+
+// SliceChange is one change of an EndpointSlice: Before is nil for a new one,
+// After for one that is gone.
+type SliceChange struct {
+	Before, After *discoveryv1.EndpointSlice
+}
+
+// History is every change of the EndpointSlices since it began, in the API
+// server's order, as a watch of its own saw them. While the API server is away
+// several changes of one slice may be seen as one.
+type History struct {
+	mu      sync.Mutex
+	changes []SliceChange
+}
+
+// Record begins a History that goes on until ctx ends.
+func Record(ctx context.Context, config *rest.Config) (*History, error) {
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("making a client that records EndpointSlices: %w", err)
+	}
+	h := &History{}
+	factory := informers.NewSharedInformerFactory(client, 0)
+	informer := factory.Discovery().V1().EndpointSlices().Informer()
+	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerDetailedFuncs{
+		AddFunc: func(object any, initial bool) {
+			if !initial {
+				h.add(SliceChange{After: object.(*discoveryv1.EndpointSlice)})
+			}
+		},
+		UpdateFunc: func(before, after any) {
+			h.add(SliceChange{Before: before.(*discoveryv1.EndpointSlice), After: after.(*discoveryv1.EndpointSlice)})
+		},
+		DeleteFunc: func(object any) {
+			if unknown, ok := object.(cache.DeletedFinalStateUnknown); ok {
+				object = unknown.Obj
+			}
+			h.add(SliceChange{Before: object.(*discoveryv1.EndpointSlice)})
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("recording EndpointSlices: %w", err)
+	}
+	factory.Start(ctx.Done())
+	if !cache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
+		return nil, fmt.Errorf("recording EndpointSlices: %w", context.Cause(ctx))
+	}
+	return h, nil
+}
+
+func (h *History) add(change SliceChange) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.changes = append(h.changes, change)
+}
+
+// Len is how many changes there are so far.
+func (h *History) Len() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.changes)
+}
+
+// Since gives the changes after the first so many.
+func (h *History) Since(length int) []SliceChange {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.changes[length:])
+}
+
+// NeedlessWrites names the updates that changed nothing that anybody reads: a
+// trigger time alone is no reason to write.
+func NeedlessWrites(changes []SliceChange) []string {
+	var needless []string
+	for _, change := range changes {
+		if change.Before == nil || change.After == nil || change.Before.ResourceVersion == change.After.ResourceVersion {
+			continue
+		}
+		if equality.Semantic.DeepEqual(essence(change.Before), essence(change.After)) {
+			needless = append(needless, fmt.Sprintf("EndpointSlice %s/%s from resourceVersion %s to %s",
+				change.After.Namespace, change.After.Name, change.Before.ResourceVersion, change.After.ResourceVersion))
+		}
+	}
+	return needless
+}
+
+func essence(slice *discoveryv1.EndpointSlice) *discoveryv1.EndpointSlice {
+	slice = slice.DeepCopy()
+	slice.ResourceVersion, slice.Generation, slice.ManagedFields = "", 0, nil
+	delete(slice.Annotations, triggerTime)
+	return slice
+}

@@ -1,0 +1,187 @@
+package faults
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// Proxy stands between one controller process and the API server. All of its
+// methods may be called at any time, from any goroutine.
+type Proxy struct {
+	address   string
+	authority []byte
+	target    *url.URL
+	transport http.RoundTripper
+	gate      *gate
+	server    *http.Server
+	recorder  *recorder
+
+	mu    sync.Mutex
+	rules *ruleSet
+	draw  *rand.Rand
+}
+
+// NewProxy listens on a free port of loopback, with TLS and HTTP/2 as the API
+// server does, and forwards to target with target's own credentials. It ends
+// with ctx.
+func NewProxy(ctx context.Context, target *rest.Config) (*Proxy, error) {
+	config := rest.CopyConfig(target)
+	// A dialer of its own keeps the proxy off the connections of other clients.
+	config.Dial = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
+	transport, err := rest.TransportFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("making the proxy's way to the API server: %w", err)
+	}
+	base, _, err := rest.DefaultServerUrlFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("reading the API server's address: %w", err)
+	}
+	certificate, authority, err := selfSigned()
+	if err != nil {
+		return nil, err
+	}
+	inner, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listening on loopback: %w", err)
+	}
+	p := &Proxy{
+		address:   "https://" + inner.Addr().String(),
+		authority: authority,
+		target:    base,
+		transport: transport,
+		gate:      newGate(),
+		recorder:  newRecorder(),
+		rules:     newRuleSet(nil),
+		draw:      rand.New(rand.NewPCG(1, 1)),
+	}
+	p.serve(ctx, &listener{Listener: inner, gate: p.gate}, certificate)
+	return p, nil
+}
+
+type connKey struct{}
+
+func (p *Proxy) serve(ctx context.Context, listener net.Listener, certificate tls.Certificate) {
+	p.server = &http.Server{
+		Handler:     p,
+		TLSConfig:   &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if secure, ok := c.(*tls.Conn); ok {
+				c = secure.NetConn()
+			}
+			return context.WithValue(ctx, connKey{}, c)
+		},
+		ReadHeaderTimeout: time.Minute,
+		// Broken connections are this server's work, not worth a line each.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	go func() {
+		if err := p.server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+			panic(fmt.Sprintf("the proxy at %s cannot serve: %v", p.address, err))
+		}
+	}()
+	context.AfterFunc(ctx, p.Close)
+}
+
+// Close ends the proxy and all of its connections.
+func (p *Proxy) Close() {
+	p.Clear()
+	// A dead connection would keep the server waiting to take its leave.
+	p.gate.each((*conn).reset)
+	_ = p.server.Close()
+}
+
+// Kubeconfig gives a kubeconfig file's content that leads through the proxy.
+func (p *Proxy) Kubeconfig() ([]byte, error) {
+	const name = "faults"
+	config := clientcmdapi.NewConfig()
+	config.Clusters[name] = &clientcmdapi.Cluster{Server: p.address, CertificateAuthorityData: p.authority}
+	config.AuthInfos[name] = &clientcmdapi.AuthInfo{}
+	config.Contexts[name] = &clientcmdapi.Context{Cluster: name, AuthInfo: name}
+	config.CurrentContext = name
+	content, err := clientcmd.Write(*config)
+	if err != nil {
+		return nil, fmt.Errorf("writing the proxy's kubeconfig: %w", err)
+	}
+	return content, nil
+}
+
+// Config gives a client configuration that leads through the proxy.
+func (p *Proxy) Config() *rest.Config {
+	return &rest.Config{Host: p.address, TLSClientConfig: rest.TLSClientConfig{CAData: p.authority}}
+}
+
+// Seed makes the rules' probabilities repeatable.
+func (p *Proxy) Seed(seed uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.draw = rand.New(rand.NewPCG(seed, seed))
+}
+
+// Set puts these rules in the place of all former ones. Watches that a former
+// rule stalled or held go on.
+func (p *Proxy) Set(rules ...Rule) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	close(p.rules.over)
+	p.rules = newRuleSet(rules)
+}
+
+// Clear takes all rules away and thaws the connections.
+func (p *Proxy) Clear() {
+	p.Set()
+	p.Thaw()
+}
+
+// Freeze lets no byte pass, neither on the connections that are open nor on new
+// ones: a network partition. Thaw ends it, and what waited goes on.
+func (p *Proxy) Freeze() { p.gate.freeze() }
+
+// Thaw ends Freeze.
+func (p *Proxy) Thaw() { p.gate.thaw() }
+
+// HalfOpen kills the connections that are open now without telling the
+// controller: they stay open, and nothing passes any more. New ones work.
+func (p *Proxy) HalfOpen() { p.gate.each((*conn).die) }
+
+// Cut resets the connections that are open now.
+func (p *Proxy) Cut() { p.gate.each((*conn).reset) }
+
+// Connections gives the number of connections that are open.
+func (p *Proxy) Connections() int {
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	return len(p.gate.conns)
+}
+
+// Writes gives every write that reached the API server, in the order in which
+// the answers came.
+func (p *Proxy) Writes() []Write { return p.recorder.allWrites() }
+
+// Requests gives how many requests arrived, by "verb resource".
+func (p *Proxy) Requests() map[string]int { return p.recorder.allRequests() }
+
+// Hits gives how many requests met each rule, by the rule's name, over all rules
+// that were ever set.
+func (p *Proxy) Hits() map[string]int { return p.recorder.allHits() }
+
+func (p *Proxy) choose(r request) (Rule, *ruleSet, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	rule, ok := p.rules.choose(r, p.draw.Float64)
+	return rule, p.rules, ok
+}

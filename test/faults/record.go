@@ -1,0 +1,116 @@
+package faults
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/scheme"
+)
+
+// Write is one write that reached the API server.
+type Write struct {
+	// Started is when the proxy had read it, Ended when the API server's answer came.
+	Started, Ended time.Time
+	Verb           string
+	Resource       string
+	Subresource    string
+	Namespace      string
+	Name           string
+	// Manager is the field manager that the client named.
+	Manager string
+	// Code is the API server's status code.
+	Code int
+	// Before and After are the object's resourceVersion in the request and in
+	// the answer; equal ones on a successful update mean that it changed nothing.
+	Before, After string
+	// Object is what the API server answered with, where it was an object that
+	// could be read.
+	Object runtime.Object
+	// Lost says that a fault kept the answer from the client.
+	Lost bool
+}
+
+// Succeeded says whether the write took effect.
+func (w Write) Succeeded() bool {
+	return w.Code >= http.StatusOK && w.Code < http.StatusMultipleChoices
+}
+
+// recorder counts what a proxy sees.
+type recorder struct {
+	mu       sync.Mutex
+	writes   []Write
+	requests map[string]int
+	hits     map[string]int
+}
+
+func newRecorder() *recorder {
+	return &recorder{requests: map[string]int{}, hits: map[string]int{}}
+}
+
+func (r *recorder) request(parsed request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.requests[parsed.Verb+" "+parsed.Resource]++
+}
+
+func (r *recorder) hit(rule string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.hits[rule]++
+}
+
+func (r *recorder) write(write Write) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.writes = append(r.writes, write)
+}
+
+func (r *recorder) allWrites() []Write {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.writes)
+}
+
+func (r *recorder) allRequests() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.requests)
+}
+
+func (r *recorder) allHits() map[string]int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.hits)
+}
+
+// decode reads an object in any encoding that the clients use. Of an object
+// whose type client-go does not know it gives the metadata; nil for no object.
+func decode(body []byte) runtime.Object {
+	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
+	if err == nil {
+		return object
+	}
+	metadata := &metav1.PartialObjectMetadata{}
+	if json.Unmarshal(body, metadata) != nil {
+		return nil
+	}
+	return metadata
+}
+
+func resourceVersion(object runtime.Object) string {
+	if object == nil {
+		return ""
+	}
+	accessor, err := meta.Accessor(object)
+	if err != nil {
+		return ""
+	}
+	return accessor.GetResourceVersion()
+}
