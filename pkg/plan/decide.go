@@ -28,7 +28,8 @@ const (
 )
 
 // findHomes decides for every wanted endpoint which of the places where it
-// stands is to remain: the first where it is ready, or else the first.
+// stands is to remain: the first, also where it was withdrawn there but stands
+// ready elsewhere. So it stays the same one from step to step.
 func (p *Planner) findHomes() {
 	p.homes = slices.Grow(p.homes[:0], len(p.want.Families))[:len(p.want.Families)]
 	for f := range p.homes {
@@ -46,7 +47,7 @@ func (p *Planner) findHomes() {
 				continue
 			}
 			h, ready := &p.homes[s.family][m], standsReady(&endpoints[i])
-			if s.usable && p.want.Families[s.family].Endpoints[m].Group == s.group && (h.place == nowhere || !h.ready && ready) {
+			if s.usable && p.want.Families[s.family].Endpoints[m].Group == s.group && h.place == nowhere {
 				h.place, h.ready = place{int32(at), int32(i)}, ready
 			}
 			if ready {

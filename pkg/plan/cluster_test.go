@@ -1,0 +1,224 @@
+package plan_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/desired"
+	"github.com/external-workload/controller/pkg/plan"
+	"github.com/external-workload/controller/pkg/plan/plantest/sliceapi"
+)
+
+// manySteps is more steps than any change may need.
+const manySteps = 40
+
+// longAfter is a time at which all workloads have settled.
+var longAfter = build.Epoch.Add(time.Hour)
+
+// cluster is a Service, its workloads and its slices, to plan for.
+type cluster struct {
+	t         testing.TB
+	service   *corev1.Service
+	workloads map[string]*desired.Workload
+	api       sliceapi.API
+	now       time.Time
+	desired   desired.Options
+	options   plan.Options
+
+	aliases map[string]string
+}
+
+// newCluster has a Service, or none if it is nil, and workloads, and no slices.
+func newCluster(t testing.TB, service *corev1.Service, workloads ...*v1beta1.ExternalWorkload) *cluster {
+	c := &cluster{
+		t: t, service: service, now: longAfter,
+		workloads: map[string]*desired.Workload{},
+		desired:   desired.Options{ManagedBy: build.ManagedBy},
+		options:   plan.Options{MaxEndpoints: 100},
+		aliases:   map[string]string{},
+	}
+	c.put(workloads...)
+	return c
+}
+
+// put creates workloads or replaces those of the same name.
+func (c *cluster) put(objects ...*v1beta1.ExternalWorkload) {
+	for _, object := range objects {
+		c.workloads[object.Name] = desired.NewWorkload(object, c.workloads[object.Name], desired.Sighting{At: c.now})
+	}
+}
+
+// remove deletes workloads.
+func (c *cluster) remove(names ...string) {
+	for _, name := range names {
+		delete(c.workloads, name)
+	}
+}
+
+// stand makes slices stand as if somebody had written them.
+func (c *cluster) stand(objects ...*discoveryv1.EndpointSlice) {
+	for _, object := range objects {
+		if _, err := c.api.Create(object); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// edit changes the slice of an alias as if somebody had done so.
+func (c *cluster) edit(alias string, change func(*discoveryv1.EndpointSlice)) {
+	for _, object := range c.api.List() {
+		if c.alias(object.Name) == alias {
+			object = object.DeepCopy()
+			change(object)
+			if _, err := c.api.Update(object); err != nil {
+				c.t.Fatal(err)
+			}
+			return
+		}
+	}
+	c.t.Fatalf("there is no slice %s", alias)
+}
+
+// state is what has to be published.
+func (c *cluster) state() *desired.State {
+	names := slices.Sorted(maps.Keys(c.workloads))
+	workloads := make([]*desired.Workload, 0, len(names))
+	for _, name := range names {
+		workloads = append(workloads, c.workloads[name])
+	}
+	options := c.desired
+	options.Now = c.now
+	var state desired.State
+	state.Compute(c.service, workloads, options)
+	return &state
+}
+
+// next is the next step.
+func (c *cluster) next() plan.Plan { return plan.Compute(c.state(), c.api.List(), c.options) }
+
+// apply does what a plan says and tells each write in a line.
+func (c *cluster) apply(step int, p plan.Plan) []string {
+	var told []string
+	for phase, writes := range p.Phases {
+		for _, write := range writes {
+			stored, err := write.Slice, error(nil)
+			switch write.Operation {
+			case plan.Create:
+				stored, err = c.api.Create(write.Slice)
+			case plan.Update:
+				stored, err = c.api.Update(write.Slice)
+			case plan.Delete:
+				err = c.api.Delete(write.Slice.Name, metav1.Preconditions{UID: &write.Slice.UID, ResourceVersion: &write.Slice.ResourceVersion})
+			}
+			if err != nil {
+				c.t.Fatalf("%s %s: %v", write.Operation, write.Slice.Name, err)
+			}
+			told = append(told, fmt.Sprintf("%d.%d %s %s", step, phase+1, write.Operation, c.line(stored)))
+		}
+	}
+	return told
+}
+
+// converge applies plan after plan until there is nothing to do, and tells
+// every write. It fails when a plan says wrongly that another one follows.
+func (c *cluster) converge() []string {
+	var told []string
+	for step := 1; step <= manySteps; step++ {
+		p := c.next()
+		if p.Empty() {
+			return told
+		}
+		told = append(told, c.apply(step, p)...)
+		if following := c.next(); p.More == following.Empty() {
+			c.t.Errorf("step %d says more=%v, and then the plan is empty=%v", step, p.More, following.Empty())
+		}
+	}
+	c.t.Fatalf("not done after %d steps:\n%s", manySteps, strings.Join(told[len(told)-4:], "\n"))
+	return nil
+}
+
+// alias is a slice's name, or s1, s2 and so on if the name was generated.
+func (c *cluster) alias(name string) string {
+	if !strings.HasPrefix(name, "linkerd-external-") {
+		return name
+	}
+	if c.aliases[name] == "" {
+		c.aliases[name] = fmt.Sprintf("s%d", len(c.aliases)+1)
+	}
+	return c.aliases[name]
+}
+
+// line tells a slice: its name, its ports, and each endpoint's workload and
+// address, with a minus if it is not ready.
+func (c *cluster) line(s *discoveryv1.EndpointSlice) string {
+	text := c.alias(s.Name) + " [" + desired.Ports(s.Ports).String() + "]"
+	for i := range s.Endpoints {
+		e := &s.Endpoints[i]
+		sign := " "
+		if e.Conditions.Ready != nil && !*e.Conditions.Ready {
+			sign = " -"
+		}
+		name := "?"
+		if e.TargetRef != nil {
+			name = e.TargetRef.Name
+		}
+		text += sign + name + "@" + strings.Join(e.Addresses, "+")
+		if e.Hints != nil && len(e.Hints.ForZones) > 0 {
+			text += "~" + e.Hints.ForZones[0].Name
+		}
+	}
+	return text
+}
+
+// numbered are workloads w01 and so on, at 192.0.2.1 and so on.
+func numbered(from, to int, options ...build.WorkloadOption) []*v1beta1.ExternalWorkload {
+	var objects []*v1beta1.ExternalWorkload
+	for i := from; i <= to; i++ {
+		objects = append(objects, build.Workload(fmt.Sprintf("shop/w%02d", i),
+			append([]build.WorkloadOption{build.IPs(fmt.Sprintf("192.0.2.%d", i))}, options...)...))
+	}
+	return objects
+}
+
+// change is one row of a table: a cluster at rest, what happens to it, and the
+// writes that follow.
+type change struct {
+	service   *corev1.Service
+	workloads []*v1beta1.ExternalWorkload
+	max       int
+	happens   func(*cluster)
+	want      []string
+}
+
+// check runs a table that is keyed by what each row shows.
+func check(t *testing.T, table map[string]change) {
+	t.Helper()
+	for sentence, row := range table {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			if row.service == nil {
+				row.service = build.Service("shop/web")
+			}
+			c := newCluster(t, row.service, row.workloads...)
+			if row.max != 0 {
+				c.options.MaxEndpoints = row.max
+			}
+			c.converge()
+			row.happens(c)
+			if diff := cmp.Diff(row.want, c.converge()); diff != "" {
+				t.Errorf("writes differ (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,305 @@
+package plan_test
+
+import (
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/external-workload/controller/internal/build"
+)
+
+func TestStepsOfEndpoints(t *testing.T) {
+	check(t, map[string]change{
+		"readiness that goes and comes is one write each": {
+			workloads: numbered(1, 3),
+			happens:   func(c *cluster) { c.put(numbered(2, 2, build.NotReady())...) },
+			want:      []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2 w03@192.0.2.3"},
+		},
+		"a zone is followed in one write": {
+			workloads: numbered(1, 1),
+			happens:   func(c *cluster) { c.put(numbered(1, 1, build.Zone("z1"))...) },
+			want:      []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1"},
+		},
+		"an address changes in two writes of one slice": {
+			workloads: numbered(1, 2),
+			happens:   func(c *cluster) { c.put(numbered(1, 1, build.IPs("192.0.2.9"))...) },
+			want: []string{
+				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2",
+				"2.1 update s1 [http:8080/TCP] w01@192.0.2.9 w02@192.0.2.2",
+			},
+		},
+		"the address of one that is not ready changes in one write": {
+			workloads: numbered(1, 1, build.NotReady()),
+			happens:   func(c *cluster) { c.put(numbered(1, 1, build.NotReady(), build.IPs("192.0.2.9"))...) },
+			want:      []string{"1.1 update s1 [http:8080/TCP] -w01@192.0.2.9"},
+		},
+		"an address and readiness that come together are one write": {
+			workloads: numbered(1, 1, build.NotReady()),
+			happens:   func(c *cluster) { c.put(numbered(1, 1, build.IPs("192.0.2.9"))...) },
+			want:      []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.9"},
+		},
+		"all that change address share the two writes": {
+			workloads: numbered(1, 3),
+			happens: func(c *cluster) {
+				c.put(numbered(1, 1, build.IPs("192.0.2.9"))...)
+				c.put(numbered(3, 3, build.IPs("192.0.2.8"))...)
+			},
+			want: []string{
+				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2 -w03@192.0.2.3",
+				"2.1 update s1 [http:8080/TCP] w01@192.0.2.9 w02@192.0.2.2 w03@192.0.2.8",
+			},
+		},
+		"an identity changes in two writes": {
+			workloads: numbered(1, 2),
+			happens:   func(c *cluster) { c.put(numbered(1, 1, build.MeshTLS("new", "new"))...) },
+			want: []string{
+				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2",
+				"2.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
+			},
+		},
+		"an identity of a hinted endpoint changes without a gap": {
+			service:   build.Service("shop/web", build.Traffic(corev1.ServiceTrafficDistributionPreferClose)),
+			workloads: numbered(1, 2, build.Zone("z1")),
+			happens:   func(c *cluster) { c.put(numbered(1, 1, build.Zone("z1"), build.MeshTLS("new", "new"))...) },
+			want: []string{
+				"1.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2~z1",
+				"2.1 update s1 [http:8080/TCP] w01@192.0.2.1~z1 w02@192.0.2.2~z1",
+			},
+		},
+		"an identity that changes with the hint is one write": {
+			service:   build.Service("shop/web", build.Traffic(corev1.ServiceTrafficDistributionPreferClose)),
+			workloads: numbered(1, 1, build.Zone("z1")),
+			happens:   func(c *cluster) { c.put(numbered(1, 1, build.Zone("z2"), build.MeshTLS("new", "new"))...) },
+			want:      []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1~z2"},
+		},
+		"an identity of one that is not ready waits until it is": {
+			workloads: numbered(1, 1, build.NotReady()),
+			happens:   func(c *cluster) { c.put(numbered(1, 1, build.NotReady(), build.MeshTLS("new", "new"))...) },
+		},
+		"a workload made anew with the same values is one write": {
+			workloads: numbered(1, 1),
+			happens:   func(c *cluster) { c.put(numbered(1, 1, build.UID("other"))...) },
+			want:      []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1"},
+		},
+		"a workload made anew with another address takes two": {
+			workloads: numbered(1, 1),
+			happens:   func(c *cluster) { c.put(numbered(1, 1, build.UID("other"), build.IPs("192.0.2.9"))...) },
+			want: []string{
+				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1",
+				"2.1 update s1 [http:8080/TCP] w01@192.0.2.9",
+			},
+		},
+		"the last endpoint goes, then its slice": {
+			workloads: numbered(1, 1),
+			happens:   func(c *cluster) { c.remove("w01") },
+			want:      []string{"1.1 update s1 [http:8080/TCP]", "2.1 delete s1 [http:8080/TCP]"},
+		},
+		"nothing happens": {workloads: numbered(1, 5), happens: func(*cluster) {}},
+	})
+}
+
+func TestStepsBetweenWorkloads(t *testing.T) {
+	check(t, map[string]change{
+		"two workloads swap their addresses": {
+			workloads: numbered(1, 2),
+			happens: func(c *cluster) {
+				c.put(numbered(1, 1, build.IPs("192.0.2.2"))...)
+				c.put(numbered(2, 2, build.IPs("192.0.2.1"))...)
+			},
+			want: []string{
+				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1 -w02@192.0.2.2",
+				"2.1 update s1 [http:8080/TCP] w01@192.0.2.2 w02@192.0.2.1",
+			},
+		},
+		"a workload is renamed": {
+			workloads: numbered(1, 2),
+			happens: func(c *cluster) {
+				c.remove("w01")
+				c.put(build.Workload("shop/z", build.IPs("192.0.2.1")))
+			},
+			want: []string{
+				"1.1 update s1 [http:8080/TCP] w02@192.0.2.2",
+				"2.1 update s1 [http:8080/TCP] w02@192.0.2.2 z@192.0.2.1",
+			},
+		},
+		"an address goes to a workload of another slice, later than it goes": {
+			workloads: numbered(1, 4), max: 2,
+			happens: func(c *cluster) {
+				c.remove("w01")
+				c.put(numbered(4, 4, build.NotReady())...)
+				c.converge()
+				c.put(numbered(4, 4, build.IPs("192.0.2.2"))...)
+				c.remove("w02")
+			},
+			want: []string{
+				"1.1 update s1 [http:8080/TCP]",
+				"1.2 update s2 [http:8080/TCP] w03@192.0.2.3 w04@192.0.2.2",
+				"2.1 delete s1 [http:8080/TCP]",
+			},
+		},
+		"of two with one address the other follows when the first goes": {
+			workloads: append(numbered(1, 1), build.Workload("shop/z")),
+			happens:   func(c *cluster) { c.remove("w01") },
+			want:      []string{"1.1 update s1 [http:8080/TCP]", "2.1 update s1 [http:8080/TCP] z@192.0.2.1"},
+		},
+	})
+}
+
+func TestStepsOfPorts(t *testing.T) {
+	to := func(number int32) func(*cluster) {
+		return func(c *cluster) {
+			c.service = build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToNumber(number))))
+		}
+	}
+	both := build.WorkloadPorts(build.WorkloadPort("http", 8080, "TCP"), build.WorkloadPort("new", 9090, "TCP"))
+	check(t, map[string]change{
+		"the target port changes slice by slice, on the same slices": {
+			workloads: numbered(1, 4, both), max: 2, happens: to(9090),
+			want: []string{
+				"1.1 update s2 [http:8080/TCP] -w03@192.0.2.3 -w04@192.0.2.4",
+				"2.1 update s2 [http:9090/TCP] w03@192.0.2.3 w04@192.0.2.4",
+				"3.1 update s1 [http:8080/TCP] -w01@192.0.2.1 -w02@192.0.2.2",
+				"4.1 update s1 [http:9090/TCP] w01@192.0.2.1 w02@192.0.2.2",
+			},
+		},
+		"a slice without ready endpoints changes in one write": {
+			workloads: numbered(1, 2, both, build.NotReady()), happens: to(9090),
+			want: []string{"1.1 update s1 [http:9090/TCP] -w01@192.0.2.1 -w02@192.0.2.2"},
+		},
+		"one more port changes in one write": {
+			workloads: numbered(1, 1, both),
+			happens: func(c *cluster) {
+				c.service = build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToNumber(8080)), build.Port("new", 9090)))
+			},
+			want: []string{"1.1 update s1 [http:8080/TCP,new:9090/TCP] w01@192.0.2.1"},
+		},
+		"a workload that changes its ports is withdrawn before it is published elsewhere": {
+			service: build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToName("http")))), workloads: numbered(1, 3),
+			happens: func(c *cluster) {
+				c.put(numbered(2, 2, build.WorkloadPorts(build.WorkloadPort("http", 9090, "TCP")))...)
+			},
+			want: []string{
+				"1.1 update s1 [http:8080/TCP] w01@192.0.2.1 w03@192.0.2.3",
+				"1.2 create s2 [http:9090/TCP] w02@192.0.2.2",
+			},
+		},
+	})
+}
+
+func TestStepsOfTheService(t *testing.T) {
+	gone := []string{"1.1 update s1 [http:8080/TCP]", "2.1 delete s1 [http:8080/TCP]"}
+	check(t, map[string]change{
+		"a deleted Service's slices are emptied, then deleted": {
+			workloads: numbered(1, 2), happens: func(c *cluster) { c.service = nil }, want: gone,
+		},
+		"a Service loses its selector": {
+			workloads: numbered(1, 2), happens: func(c *cluster) { c.service = build.Service("shop/web", build.NoSelector()) }, want: gone,
+		},
+		"a Service becomes an ExternalName": {
+			workloads: numbered(1, 2),
+			happens:   func(c *cluster) { c.service = build.Service("shop/web", build.Type(corev1.ServiceTypeExternalName)) }, want: gone,
+		},
+		"a Service made anew gets new slices once the old ones are empty": {
+			workloads: numbered(1, 2), happens: func(c *cluster) { c.service = build.Service("shop/web", build.UID("new")) },
+			want: []string{
+				"1.1 update s1 [http:8080/TCP]",
+				"1.2 create s2 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
+				"2.1 delete s1 [http:8080/TCP]",
+			},
+		},
+		"a Service changes its family": {
+			workloads: numbered(1, 1, build.IPs("192.0.2.1", "2001:db8::1")),
+			happens:   func(c *cluster) { c.service = build.Service("shop/web", build.Families(corev1.IPv6Protocol)) },
+			want: []string{
+				"1.1 update s1 [http:8080/TCP]",
+				"1.2 create s2 [http:8080/TCP] w01@2001:db8::1",
+				"2.1 delete s1 [http:8080/TCP]",
+			},
+		},
+		"a Service gets labels": {
+			workloads: numbered(1, 1), happens: func(c *cluster) { c.service = build.Service("shop/web", build.Label("team", "red")) },
+			want: []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1"},
+		},
+		"a Service gets an annotation": {
+			workloads: numbered(1, 1), happens: func(c *cluster) { c.service = build.Service("shop/web", build.Annotation("a", "b")) },
+		},
+		"a Service publishes also what is not ready": {
+			workloads: numbered(1, 1, build.NotReady()), happens: func(c *cluster) { c.service = build.Service("shop/web", build.PublishNotReady()) },
+			want: []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1"},
+		},
+		"a Service prefers near endpoints": {
+			workloads: numbered(1, 1, build.Zone("z1")), happens: func(c *cluster) { c.service = build.Service("shop/web", build.Traffic("PreferClose")) },
+			want: []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1~z1"},
+		},
+	})
+}
+
+func TestRepair(t *testing.T) {
+	tampered := func(change func(*discoveryv1.EndpointSlice)) func(*cluster) {
+		return func(c *cluster) { c.edit("s1", change) }
+	}
+	repaired := []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"}
+	again := []string{"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2", "2.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"}
+	moved := []string{"1.1 update s1 [http:8080/TCP] -w01@192.0.2.77 w02@192.0.2.2", again[1]}
+	rows := map[string]change{}
+	for sentence, row := range map[string]struct {
+		edit func(*discoveryv1.EndpointSlice)
+		want []string
+	}{
+		"a label is added": {func(s *discoveryv1.EndpointSlice) {
+			s.Labels = map[string]string{"x": "y", discoveryv1.LabelServiceName: "web", discoveryv1.LabelManagedBy: build.ManagedBy}
+		}, repaired},
+		"the owner is taken away":        {func(s *discoveryv1.EndpointSlice) { s.OwnerReferences = nil }, repaired},
+		"the owner does not block":       {func(s *discoveryv1.EndpointSlice) { s.OwnerReferences[0].BlockOwnerDeletion = nil }, repaired},
+		"an annotation is added":         {func(s *discoveryv1.EndpointSlice) { s.Annotations["x"] = "y" }, nil},
+		"the trigger time is changed":    {func(s *discoveryv1.EndpointSlice) { s.Annotations[corev1.EndpointsLastChangeTriggerTime] = "" }, nil},
+		"an endpoint is taken out":       {func(s *discoveryv1.EndpointSlice) { s.Endpoints = s.Endpoints[1:] }, repaired},
+		"an endpoint is made not ready":  {func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Ready = new(false) }, repaired},
+		"an endpoint's ready is removed": {func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Ready = nil }, repaired},
+		"its serving is changed":         {func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Serving = new(false) }, repaired},
+		"its serving is removed":         {func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Serving = nil }, nil},
+		"its terminating is removed":     {func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Terminating = nil }, nil},
+		"its zone is changed":            {func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Zone = new("x") }, repaired},
+		"its hints are changed": {func(s *discoveryv1.EndpointSlice) {
+			s.Endpoints[0].Hints = &discoveryv1.EndpointHints{ForNodes: []discoveryv1.ForNode{{Name: "x"}}}
+		}, repaired},
+		"its hostname is changed":     {func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Hostname = new("x") }, repaired},
+		"its node is set":             {func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].NodeName = new("x") }, repaired},
+		"its target's UID is changed": {func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].TargetRef.UID = "x" }, repaired},
+		"its target's version is set": {func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].TargetRef.APIVersion = "x" }, repaired},
+		"its address is changed":      {func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Addresses[0] = "192.0.2.77" }, moved},
+		"the record of identities is changed": {
+			func(s *discoveryv1.EndpointSlice) {
+				s.Annotations["external-workload.io/identities"] = "AAAAAAAA" + s.Annotations["external-workload.io/identities"][8:]
+			}, again,
+		},
+		"its target is taken away": {
+			func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].TargetRef = nil },
+			[]string{"1.1 update s1 [http:8080/TCP] w02@192.0.2.2", "2.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"},
+		},
+		"an endpoint is added": {
+			func(s *discoveryv1.EndpointSlice) {
+				build.Slice("shop/x", build.Endpoint("x", "192.0.2.77")).Endpoints[0].DeepCopyInto(&s.Endpoints[0])
+			},
+			[]string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"},
+		},
+		"the port's number is taken away": {
+			func(s *discoveryv1.EndpointSlice) { s.Ports[0].Port = nil },
+			[]string{"1.1 update s1 [http:/TCP] -w01@192.0.2.1 -w02@192.0.2.2", "2.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"},
+		},
+	} {
+		rows[sentence] = change{workloads: numbered(1, 2), happens: tampered(row.edit), want: row.want}
+	}
+	rows["a slice is deleted"] = change{
+		workloads: numbered(1, 1),
+		happens: func(c *cluster) {
+			if err := c.api.Delete(c.api.List()[0].Name, metav1.Preconditions{}); err != nil {
+				c.t.Fatal(err)
+			}
+		},
+		want: []string{"1.1 create s1 [http:8080/TCP] w01@192.0.2.1"},
+	}
+	check(t, rows)
+}
