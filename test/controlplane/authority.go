@@ -104,7 +104,7 @@ func (a *authority) sign(template *x509.Certificate) (keyPair, error) {
 
 // files are those that the components read.
 type files struct {
-	authority, certificate, key, serviceAccountKey, adminKubeconfig string
+	authority, certificate, key, serviceAccountKey string
 }
 
 // writeFiles writes the authority, the serving certificate, and the key for the
@@ -123,7 +123,6 @@ func (a *authority) writeFiles(folder, address string) (files, error) {
 		certificate:       filepath.Join(folder, "kube-apiserver.pem"),
 		key:               filepath.Join(folder, "kube-apiserver-key.pem"),
 		serviceAccountKey: filepath.Join(folder, "service-account-key.pem"),
-		adminKubeconfig:   filepath.Join(folder, "admin.kubeconfig"),
 	}
 	for path, data := range map[string][]byte{
 		paths.authority: a.pem, paths.certificate: serving.certificate,

@@ -79,9 +79,9 @@ func (c *ControlPlane) apiServerFlags() []string {
 
 func (c *ControlPlane) controllerManagerFlags() []string {
 	return []string{
-		"--kubeconfig=" + c.files.adminKubeconfig,
-		"--authentication-kubeconfig=" + c.files.adminKubeconfig,
-		"--authorization-kubeconfig=" + c.files.adminKubeconfig,
+		"--kubeconfig=" + c.Kubeconfig(),
+		"--authentication-kubeconfig=" + c.Kubeconfig(),
+		"--authorization-kubeconfig=" + c.Kubeconfig(),
 		"--bind-address=" + c.options.Address,
 		"--secure-port=" + strconv.Itoa(c.ports.controllerManager),
 		"--tls-cert-file=" + c.files.certificate,

@@ -3,8 +3,11 @@ package controlplane_test
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,7 +26,8 @@ import (
 )
 
 func TestDataOutlivesACrashOfEachComponent(t *testing.T) {
-	c := controlplane.ForTest(t, controlplane.Options{})
+	// The prefix stands for what enters a network namespace: it, too, replaces itself.
+	c := controlplane.ForTest(t, controlplane.Options{Prefix: []string{"nice", "-n", "1"}})
 	client := clientFor(t, c.AdminConfig())
 	mustCreateNamespace(t, client, "kept")
 
@@ -103,6 +107,31 @@ func TestAFlagThatAComponentRefusesIsShown(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "unknown flag: --no-such-flag") {
 		t.Errorf("error is %v, want the API server's own words", err)
+	}
+}
+
+func TestAPortThatIsTakenIsTriedAgain(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	directory := t.TempDir()
+	_, err = controlplane.Start(t.Context(), controlplane.Options{
+		Directory: directory,
+		Flags: map[controlplane.Component][]string{
+			controlplane.APIServer: {"--secure-port=" + strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)},
+		},
+	})
+	if err == nil || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("error is %v, want the API server's own words", err)
+	}
+	log, err := os.ReadFile(filepath.Join(directory, string(controlplane.APIServer)+".log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if starts := strings.Count(string(log), "address already in use"); starts != 3 {
+		t.Errorf("the API server was started %d times, want 3", starts)
 	}
 }
 
