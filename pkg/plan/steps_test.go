@@ -287,10 +287,18 @@ func TestRepair(t *testing.T) {
 		},
 		"the port's number is taken away": {
 			func(s *discoveryv1.EndpointSlice) { s.Ports[0].Port = nil },
-			[]string{"1.1 update s1 [http:/TCP] -w01@192.0.2.1 -w02@192.0.2.2", "2.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"},
+			[]string{"1.1 update s1 [] -w01@192.0.2.1 -w02@192.0.2.2", "2.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"},
 		},
 	} {
 		rows[sentence] = change{workloads: numbered(1, 2), happens: tampered(row.edit), want: row.want}
+	}
+	rows["the Service goes while a port has no number"] = change{
+		workloads: numbered(1, 1),
+		happens: func(c *cluster) {
+			c.edit("s1", func(s *discoveryv1.EndpointSlice) { s.Ports[0].Port = nil })
+			c.service = nil
+		},
+		want: []string{"1.1 update s1 []", "2.1 delete s1 []"},
 	}
 	rows["a slice is deleted"] = change{
 		workloads: numbered(1, 1),

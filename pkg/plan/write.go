@@ -109,9 +109,16 @@ func (p *Planner) update(s *standing) Write {
 	if s.ports == portsExtend || s.ports == portsSwitch {
 		next.Ports = p.want.Families[s.family].Groups[s.group]
 	}
+	if slices.ContainsFunc(next.Ports, lacksNumber) {
+		next.Ports = nil
+	}
 	c.finish(next)
 	return Write{Operation: Update, Slice: next, Trigger: c.trigger}
 }
+
+// lacksNumber tells of a port that somebody else wrote and that crashes
+// Linkerd's destination service whenever it is written again.
+func lacksNumber(port discoveryv1.EndpointPort) bool { return port.Port == nil }
 
 // apply adds to the content what becomes of a standing endpoint.
 func (p *Planner) apply(c *content, s *standing, i int) {
