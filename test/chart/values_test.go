@@ -110,14 +110,14 @@ func TestTheTableOfValuesIsCurrent(t *testing.T) {
 	}
 }
 
-// schema is the part of JSON Schema that values.schema.json uses for objects.
-type schema struct {
-	Properties           map[string]schema `json:"properties"`
-	AdditionalProperties any               `json:"additionalProperties"`
+// valueSchema is the part of JSON Schema that values.schema.json uses for objects.
+type valueSchema struct {
+	Properties           map[string]valueSchema `json:"properties"`
+	AdditionalProperties any                    `json:"additionalProperties"`
 }
 
 func TestTheSchemaKnowsExactlyTheValues(t *testing.T) {
-	var top schema
+	var top valueSchema
 	if err := json.Unmarshal([]byte(readFile(t, chartDir+"/values.schema.json")), &top); err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestTheSchemaKnowsExactlyTheValues(t *testing.T) {
 }
 
 // compare walks down as long as the schema names its keys.
-func compare(t *testing.T, path string, s schema, values map[string]any) {
+func compare(t *testing.T, path string, s valueSchema, values map[string]any) {
 	t.Helper()
 	if s.AdditionalProperties != false {
 		t.Errorf("the schema of %q lets unknown keys through", path)

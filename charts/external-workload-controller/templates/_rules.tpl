@@ -13,7 +13,7 @@ The cluster-wide ClusterRole and the Role of each namespace both take this.
   verbs: [update]
 - apiGroups: [workload.linkerd.io]
   resources: [externalworkloads]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 {{- if .Values.readiness.enabled }}
 - apiGroups: [workload.linkerd.io]
   resources: [externalworkloads/status]
@@ -21,7 +21,7 @@ The cluster-wide ClusterRole and the Role of each namespace both take this.
 {{- end }}
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]
-  verbs: [list, watch, create, update, delete]
+  verbs: [get, list, watch, create, update, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
