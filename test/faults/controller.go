@@ -105,7 +105,7 @@ func (c *Controller) Start(ctx context.Context) error {
 		"--kubeconfig=" + c.file("kubeconfig"),
 		"--health-bind-address=" + c.health,
 		"--metrics-bind-address=" + c.metrics,
-		"--metrics-secure=false",
+		"--field-manager=" + c.Name,
 		"--identity=" + c.Name,
 	}
 	started, err := process.Start(ctx, process.Spec{

@@ -19,6 +19,9 @@ import (
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	parsed := parseRequest(r)
 	p.recorder.request(parsed)
+	if parsed.isWrite() {
+		defer p.recorder.writing()()
+	}
 	rule, rules, faulty := p.choose(parsed)
 	if faulty {
 		p.recorder.hit(rule.Name)
@@ -31,7 +34,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		resetClient(r)
 	}
 	if fault.Status != 0 {
-		refuse(w, fault.Status, fault.RetryAfter)
+		p.refuseAndRecord(w, parsed, fault)
 		return
 	}
 	body, err := io.ReadAll(r.Body)
@@ -53,7 +56,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		resetClient(r)
 	}
 	defer response.Body.Close()
-	if parsed.Verb == "watch" {
+	if parsed.Verb == verbWatch {
 		p.streamWatch(w, r, response, fault, rules)
 		return
 	}
@@ -110,15 +113,32 @@ func (p *Proxy) reply(w http.ResponseWriter, r *http.Request, response *http.Res
 	send(w, r, answer, e.fault.SlowReply)
 }
 
+// refuseAndRecord answers in the API server's place.
+func (p *Proxy) refuseAndRecord(w http.ResponseWriter, parsed request, fault Fault) {
+	if parsed.isWrite() {
+		now := time.Now()
+		p.recorder.write(Write{
+			Started: now, Ended: now, Verb: parsed.Verb, Resource: parsed.Resource, Subresource: parsed.Subresource,
+			Namespace: parsed.Namespace, Name: parsed.Name, Code: fault.Status, Refused: true,
+		})
+	}
+	refuse(w, fault.Status, fault.RetryAfter)
+}
+
 func writeOf(r *http.Request, code int, answer []byte, e exchange) Write {
 	object := decode(answer)
+	after := resourceVersion(object)
+	if e.parsed.Verb == "delete" {
+		// What a deletion answers with is the object as it was.
+		after = ""
+	}
 	return Write{
 		Started: e.started, Ended: time.Now(),
 		Verb: e.parsed.Verb, Resource: e.parsed.Resource, Subresource: e.parsed.Subresource,
 		Namespace: e.parsed.Namespace, Name: e.parsed.Name,
 		Manager: r.URL.Query().Get("fieldManager"),
 		Code:    code,
-		Before:  resourceVersion(decode(e.body)), After: resourceVersion(object),
+		Before:  resourceVersion(decode(e.body)), After: after,
 		Object: object,
 		Lost:   e.fault.LostReply != "",
 	}
@@ -172,7 +192,7 @@ func resetClient(r *http.Request) {
 
 func refuse(w http.ResponseWriter, code int, retryAfter time.Duration) {
 	reasons := map[int]metav1.StatusReason{
-		http.StatusForbidden: metav1.StatusReasonForbidden, http.StatusNotFound: metav1.StatusReasonNotFound,
+		http.StatusGone: metav1.StatusReasonExpired, http.StatusForbidden: metav1.StatusReasonForbidden, http.StatusNotFound: metav1.StatusReasonNotFound,
 		http.StatusConflict: metav1.StatusReasonConflict, http.StatusTooManyRequests: metav1.StatusReasonTooManyRequests,
 		http.StatusInternalServerError: metav1.StatusReasonInternalError,
 		http.StatusServiceUnavailable:  metav1.StatusReasonServiceUnavailable, http.StatusGatewayTimeout: metav1.StatusReasonTimeout,

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	discoverylisters "k8s.io/client-go/listers/discovery/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 )
@@ -27,6 +28,7 @@ type SliceChange struct {
 // server's order, as a watch of its own saw them. While the API server is away
 // several changes of one slice may be seen as one.
 type History struct {
+	lister  discoverylisters.EndpointSliceLister
 	mu      sync.Mutex
 	changes []SliceChange
 }
@@ -37,8 +39,8 @@ func Record(ctx context.Context, config *rest.Config) (*History, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a client that records EndpointSlices: %w", err)
 	}
-	h := &History{}
 	factory := informers.NewSharedInformerFactory(client, 0)
+	h := &History{lister: factory.Discovery().V1().EndpointSlices().Lister()}
 	informer := factory.Discovery().V1().EndpointSlices().Informer()
 	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerDetailedFuncs{
 		AddFunc: func(object any, initial bool) {
@@ -65,6 +67,9 @@ func Record(ctx context.Context, config *rest.Config) (*History, error) {
 	}
 	return h, nil
 }
+
+// Lister gives the EndpointSlices as they are after the last change.
+func (h *History) Lister() discoverylisters.EndpointSliceLister { return h.lister }
 
 func (h *History) add(change SliceChange) {
 	h.mu.Lock()

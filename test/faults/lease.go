@@ -33,8 +33,8 @@ func WritesWithoutLease(lease string, controllers ...*Controller) []string {
 			if !write.Succeeded() || !needsLease(write) {
 				continue
 			}
-			if holder := holderAt(terms, write); holder != "" && !belongsTo(holder, controller.Name) {
-				wrong = append(wrong, fmt.Sprintf("%s: %s of %s %s/%s (resourceVersion %s) while %s held the Lease",
+			if holder := holderAt(terms, write); !BelongsTo(holder, controller.Name) {
+				wrong = append(wrong, fmt.Sprintf("%s: %s of %s %s/%s (resourceVersion %s) while %q held the Lease",
 					controller.Name, write.Verb, write.Resource, write.Namespace, write.Name, write.After, holder))
 			}
 		}
@@ -49,7 +49,8 @@ type term struct {
 	known   time.Time
 }
 
-// holderAt gives who held the Lease when the write took effect; empty if nobody did.
+// holderAt gives who held the Lease when the write took effect; empty if nobody
+// did, as before the first election and after a release.
 func holderAt(terms []term, write Write) string {
 	at := version(write.After)
 	holder := ""
@@ -62,9 +63,9 @@ func holderAt(terms []term, write Write) string {
 	return holder
 }
 
-// belongsTo knows that an elector may add something to its name after a
+// BelongsTo says whether a holder of a Lease is the instance of that name. It knows that an elector may add something to its name after a
 // separator, so that two with one name differ.
-func belongsTo(holder, name string) bool {
+func BelongsTo(holder, name string) bool {
 	rest, ok := strings.CutPrefix(holder, name)
 	return ok && (rest == "" || strings.ContainsAny(rest[:1], "_-/"))
 }

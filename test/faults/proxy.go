@@ -168,12 +168,19 @@ func (p *Proxy) Connections() int {
 	return len(p.gate.conns)
 }
 
-// Writes gives every write that reached the API server, in the order in which
-// the answers came.
+// Writes gives every write that reached the API server or was refused in its
+// place, in the order in which the answers came.
 func (p *Proxy) Writes() []Write { return p.recorder.allWrites() }
 
 // Requests gives how many requests arrived, by "verb resource".
 func (p *Proxy) Requests() map[string]int { return p.recorder.allRequests() }
+
+// MostWritesInFlight is how many writes were under way at once, at most.
+func (p *Proxy) MostWritesInFlight() int {
+	p.recorder.mu.Lock()
+	defer p.recorder.mu.Unlock()
+	return p.recorder.mostInFlight
+}
 
 // Hits gives how many requests met each rule, by the rule's name, over all rules
 // that were ever set.

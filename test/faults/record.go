@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// Write is one write that reached the API server.
+// Write is one write that reached the API server, or was refused in its place.
 type Write struct {
 	// Started is when the proxy had read it, Ended when the API server's answer came.
 	Started, Ended time.Time
@@ -33,6 +33,8 @@ type Write struct {
 	// Object is what the API server answered with, where it was an object that
 	// could be read.
 	Object runtime.Object
+	// Refused says that a fault answered in the API server's place.
+	Refused bool
 	// Lost says that a fault kept the answer from the client.
 	Lost bool
 }
@@ -48,6 +50,8 @@ type recorder struct {
 	writes   []Write
 	requests map[string]int
 	hits     map[string]int
+	// inFlight is how many writes are under way now, and at most so far.
+	inFlight, mostInFlight int
 }
 
 func newRecorder() *recorder {
@@ -70,6 +74,19 @@ func (r *recorder) write(write Write) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.writes = append(r.writes, write)
+}
+
+// writing counts a write as under way until the function it gives is called.
+func (r *recorder) writing() func() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inFlight++
+	r.mostInFlight = max(r.mostInFlight, r.inFlight)
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.inFlight--
+	}
 }
 
 func (r *recorder) allWrites() []Write {

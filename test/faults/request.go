@@ -14,6 +14,8 @@ type request struct {
 	Name        string
 }
 
+const verbWatch = "watch"
+
 // parseRequest reads the path and query of a request to the API server. Paths
 // outside /api and /apis give the HTTP method as the verb and no resource.
 func parseRequest(r *http.Request) request {
@@ -45,7 +47,7 @@ func verbOf(r *http.Request, name string) string {
 	switch r.Method {
 	case http.MethodGet:
 		if watch := r.URL.Query().Get("watch"); watch == "true" || watch == "1" {
-			return "watch"
+			return verbWatch
 		}
 		if name == "" {
 			return "list"

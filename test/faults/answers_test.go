@@ -1,0 +1,189 @@
+package faults_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/external-workload/controller/test/faults"
+)
+
+// Fault: the API server answers wrongly, late or never, before or after a write
+// took effect.
+// Promise: right in the end, and a write that took effect is not done twice.
+func TestWritesAnsweredWithFaults(t *testing.T) {
+	w := newWorld(t)
+	c := w.alone()
+	for i, test := range []struct {
+		name  string
+		fault faults.Fault
+	}{
+		{"429 with Retry-After", faults.Fault{Status: http.StatusTooManyRequests, RetryAfter: 2 * time.Second}},
+		{"500", faults.Fault{Status: http.StatusInternalServerError}},
+		{"503", faults.Fault{Status: http.StatusServiceUnavailable}},
+		{"504 before the write took effect", faults.Fault{Status: http.StatusGatewayTimeout}},
+		{"504 after the write took effect", faults.Fault{LostReply: faults.ReplyTimeout}},
+		{"no answer after the write took effect", faults.Fault{LostReply: faults.ReplyNever}},
+		{"connection reset before the write took effect", faults.Fault{Reset: true}},
+		{"connection reset after the write took effect", faults.Fault{LostReply: faults.ReplyReset}},
+		{"slow answer", faults.Fault{SlowReply: time.Second}},
+		{"409", faults.Fault{Status: http.StatusConflict}},
+		{"404", faults.Fault{Status: http.StatusNotFound}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := w.within(t)
+			began, app := w.history.Len(), fmt.Sprintf("faulty-%d", i)
+			// The creation and then the update meet the fault, twice each.
+			meet := func() {
+				c.Proxy.Set(faults.Rule{Name: test.name, Match: faults.Writes("endpointslices"), Times: 2, Fault: test.fault})
+			}
+			meet()
+			ip := fmt.Sprintf("10.9.%d.1", i)
+			if err := w.createService(w.namespace, app, app); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.createWorkload(w.namespace, app, app, ip); err != nil {
+				t.Fatal(err)
+			}
+			created := w.converges(time.Minute)
+			meet()
+			w.flip(w.namespace, app)
+			updated := w.converges(time.Minute)
+			c.Proxy.Clear()
+			t.Logf("right %s after the creation, %s after the update, %d writes met the fault", created, updated, c.Proxy.Hits()[test.name])
+			w.nothingNeedless(began)
+			creations := 0
+			for _, change := range w.history.Since(began) {
+				if change.Before == nil {
+					creations++
+				}
+			}
+			if creations != 1 {
+				t.Errorf("%d slices were created, want 1", creations)
+			}
+		})
+	}
+}
+
+// Fault: 429 with Retry-After.
+// Promise: it backs off as told.
+func TestRetryAfterIsObeyed(t *testing.T) {
+	w := newWorld(t)
+	w.seed(w.namespace, 1, 1)
+	c := w.alone()
+	w.converges(30 * time.Second)
+	const told = 3 * time.Second
+	before := len(c.Proxy.Writes())
+	c.Proxy.Set(faults.Rule{Name: "busy", Match: faults.Writes("endpointslices"), Times: 3,
+		Fault: faults.Fault{Status: http.StatusTooManyRequests, RetryAfter: told}})
+	w.flip(w.namespace, workloadName(0, 0))
+	w.converges(time.Minute)
+	writes := slices.DeleteFunc(c.Proxy.Writes()[before:], func(write faults.Write) bool { return write.Resource != "endpointslices" })
+	if len(writes) != 4 {
+		t.Fatalf("%d tries, want 3 that are refused and one that is not", len(writes))
+	}
+	for i := 1; i < len(writes); i++ {
+		if pause := writes[i].Started.Sub(writes[i-1].Ended); pause < told {
+			t.Errorf("try %d came after %s, told was %s", i, pause, told)
+		}
+	}
+}
+
+// Fault: 403 for every write in one namespace.
+// Promise: the others are as fast as ever, and it heals when the fault ends.
+func TestForbiddenInOneNamespace(t *testing.T) {
+	w := newWorld(t)
+	const services = 50
+	forbidden := w.newNamespace()
+	w.seed(w.namespace, 5, 3)
+	w.seed(forbidden, services, 1)
+	c := w.alone()
+	w.converges(30*time.Second, w.namespace, forbidden)
+	usual := w.latency(20, 5)
+	c.Proxy.Set(faults.Rule{Name: "forbidden", Match: faults.Match{Namespace: forbidden, Verbs: faults.Writes().Verbs},
+		Fault: faults.Fault{Status: http.StatusForbidden}})
+	for s := range services {
+		w.flip(forbidden, workloadName(s, 0))
+	}
+	w.eventually(30*time.Second, "writes are refused", func() bool { return c.Proxy.Hits()["forbidden"] >= services })
+	meanwhile := w.latency(20, 5)
+	t.Logf("median of a flip beside: %s, usual %s", meanwhile, usual)
+	if limit := 3*usual + 20*time.Millisecond; meanwhile > limit {
+		t.Errorf("a flip in another namespace takes %s, want at most %s", meanwhile, limit)
+	}
+	c.Proxy.Clear()
+	took := w.converges(2*time.Minute, forbidden)
+	t.Logf("healed %s after the fault's end", took)
+}
+
+// latency gives the median time from a flip to its slice, over so many flips.
+func (w *world) latency(flips, services int) time.Duration {
+	w.Helper()
+	var times []time.Duration
+	for i := range flips {
+		name := workloadName(i%services, 0)
+		ready := w.flip(w.namespace, name)
+		times = append(times, w.eventually(time.Minute, "a flip is published", func() bool {
+			return w.published(w.namespace, name, ready)
+		}))
+	}
+	slices.Sort(times)
+	return times[len(times)/2]
+}
+
+// Fault: every call takes 2 s longer.
+// Promise: it still converges, what is under way stays bounded, and it stays ready.
+func TestLatencyOfTwoSecondsOnEveryCall(t *testing.T) {
+	w := newWorld(t)
+	const workers = 4
+	w.seed(w.namespace, 2*workers, 3)
+	c := w.alone(fmt.Sprintf("--workers=%d", workers))
+	w.converges(30 * time.Second)
+	c.Proxy.Set(faults.Rule{Name: "slow", Fault: faults.Fault{Delay: 2 * time.Second}})
+	for s := range 2 * workers {
+		w.flip(w.namespace, workloadName(s, 0))
+	}
+	w.always(15*time.Second, "readiness and liveness", func() error {
+		if err := c.Health(t.Context(), "readyz"); err != nil {
+			return err
+		}
+		return c.Health(t.Context(), "livez")
+	})
+	w.converges(time.Minute)
+	if most := c.Proxy.MostWritesInFlight(); most > workers+1 {
+		t.Errorf("%d writes were under way at once with %d workers", most, workers)
+	}
+}
+
+// Fault: no byte passes between the controller and the API server.
+// Promise: alive all the time, since a restart would not help, and right again
+// within seconds after the end.
+func TestPartitioned(t *testing.T) {
+	duration := 25 * time.Second
+	if *long {
+		duration = 10 * time.Minute
+	} else {
+		t.Logf("the partition lasts %s; 10 minutes with -long", duration)
+	}
+	w := newWorld(t)
+	w.seed(w.namespace, 10, 3)
+	c := w.alone()
+	w.converges(30 * time.Second)
+	pid := c.Pid()
+	c.Proxy.Freeze()
+	for s := range 10 {
+		w.flip(w.namespace, workloadName(s, 0))
+	}
+	w.always(duration, "liveness", func() error { return c.Health(t.Context(), "livez") })
+	c.Proxy.Thaw()
+	took := w.converges(time.Minute)
+	t.Logf("right again %s after the end of a partition of %s", took, duration)
+	if took > 10*time.Second {
+		t.Errorf("right again after %s, want at most 10 s", took)
+	}
+	if err := c.Health(t.Context(), "readyz"); err != nil || c.Pid() != pid {
+		t.Errorf("not ready afterwards, or restarted: %v", err)
+	}
+}

@@ -1,0 +1,84 @@
+package faults_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/faults"
+)
+
+// TestControlPlaneFaults kills parts of a control plane of its own.
+func TestControlPlaneFaults(t *testing.T) {
+	w := newOwnWorld(t)
+	w.seed(w.namespace, 10, 5)
+	c := w.alone()
+	w.converges(time.Minute)
+	before, began, pid := w.level(c), w.history.Len(), c.Pid()
+
+	// Fault: the API server is killed and started again. Its watch cache then
+	// begins later than the controller's watches: 410 Gone.
+	// Promise: it catches up by itself and keeps quiet where nothing changed.
+	t.Run("API server killed and restarted", func(t *testing.T) {
+		w := w.within(t)
+		for range 3 {
+			w.restart(controlplane.APIServer)
+			w.caughtUp(c)
+		}
+	})
+
+	// Fault: etcd is killed and comes back with what it had.
+	// Promise: as above.
+	t.Run("etcd killed and restarted", func(t *testing.T) {
+		w := w.within(t)
+		for range 2 {
+			w.restart(controlplane.Etcd)
+			w.caughtUp(c)
+		}
+	})
+
+	w.backTo(c, before)
+	w.nothingNeedless(began)
+	if !c.Running() || c.Pid() != pid {
+		t.Error("the controller did not survive")
+	}
+}
+
+func (w *world) restart(component controlplane.Component) {
+	w.Helper()
+	if err := w.plane.Kill(component); err != nil {
+		w.Fatal(err)
+	}
+	if err := w.plane.StartComponent(w.Context(), component); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// caughtUp flips a workload in each of three Services; each must be one write.
+func (w *world) caughtUp(c *faults.Controller) {
+	w.Helper()
+	writes := len(sliceWrites(c))
+	// The API server may still refuse for a moment after it said that it is ready.
+	for s := range 3 {
+		w.flip(w.namespace, workloadName(s, 0))
+	}
+	took := w.converges(time.Minute)
+	w.Logf("caught up %s after the flips", took)
+	if more := len(sliceWrites(c)) - writes; more != 3 {
+		w.Errorf("three flips in three Services after a restart are %d writes, want 3", more)
+	}
+	if err := c.Health(w.Context(), "livez"); err != nil {
+		w.Error(err)
+	}
+}
+
+// sliceWrites gives the writes of slices that took effect.
+func sliceWrites(c *faults.Controller) []faults.Write {
+	var writes []faults.Write
+	for _, write := range c.Proxy.Writes() {
+		if write.Resource == "endpointslices" && write.Succeeded() {
+			writes = append(writes, write)
+		}
+	}
+	return writes
+}

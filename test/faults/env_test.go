@@ -1,0 +1,251 @@
+package faults_test
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
+	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/faults"
+	"github.com/external-workload/controller/test/oracle"
+)
+
+var long = flag.Bool("long", false, "run the tests that take minutes, and the others at full size")
+
+// shared is the control plane of the tests that do not break it.
+var shared struct {
+	once  sync.Once
+	plane *controlplane.ControlPlane
+	err   error
+}
+
+// built is the controller's program.
+var built struct {
+	once      sync.Once
+	directory string
+	binary    string
+	err       error
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	if shared.plane != nil {
+		if err := shared.plane.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+	}
+	if built.directory != "" {
+		if err := os.RemoveAll(built.directory); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	os.Exit(code)
+}
+
+// binary builds the program once for all tests.
+func binary(t *testing.T) string {
+	t.Helper()
+	built.once.Do(func() {
+		built.directory, built.err = os.MkdirTemp("", "faults-")
+		if built.err == nil {
+			built.binary, built.err = faults.Build(context.Background(), built.directory)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.binary
+}
+
+// world is an API server with clients of the test's own, which no fault meets.
+type world struct {
+	*testing.T
+	plane     *controlplane.ControlPlane
+	config    *rest.Config
+	kube      kubernetes.Interface
+	workloads versioned.Interface
+	oracle    *oracle.Cluster
+	history   *faults.History
+	// namespace is the test's own.
+	namespace string
+}
+
+var namespaces atomic.Int32
+
+// newWorld gives a namespace of its own on the shared control plane.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	shared.once.Do(func() {
+		shared.plane, shared.err = controlplane.Start(context.Background(), controlplane.Options{})
+		if shared.err == nil {
+			shared.err = installCRD(shared.plane)
+		}
+	})
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	return worldOn(t, shared.plane)
+}
+
+// newOwnWorld gives a control plane of the test's own, which it may break.
+func newOwnWorld(t *testing.T) *world {
+	t.Helper()
+	plane := controlplane.ForTest(t, controlplane.Options{})
+	if err := installCRD(plane); err != nil {
+		t.Fatal(err)
+	}
+	return worldOn(t, plane)
+}
+
+func installCRD(plane *controlplane.ControlPlane) error {
+	crd, err := controlplane.CRD()
+	if err != nil {
+		return err
+	}
+	return controlplane.InstallCRD(context.Background(), plane.AdminConfig(), crd)
+}
+
+func worldOn(t *testing.T, plane *controlplane.ControlPlane) *world {
+	t.Helper()
+	config := plane.AdminConfig()
+	config.QPS = -1
+	w := &world{T: t, plane: plane, config: config}
+	var err error
+	if w.kube, err = kubernetes.NewForConfig(config); err != nil {
+		t.Fatal(err)
+	}
+	if w.workloads, err = versioned.NewForConfig(config); err != nil {
+		t.Fatal(err)
+	}
+	if w.oracle, err = oracle.NewCluster(config); err != nil {
+		t.Fatal(err)
+	}
+	if w.history, err = faults.Record(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	w.namespace = w.newNamespace()
+	return w
+}
+
+// controller makes an instance that ends with the test, and does not start it.
+func (w *world) controller(name string, flags ...string) *faults.Controller {
+	w.Helper()
+	return w.controllerWith(name, nil, flags...)
+}
+
+// controllerWith is controller with additions to the environment.
+func (w *world) controllerWith(name string, environment []string, flags ...string) *faults.Controller {
+	w.Helper()
+	c, err := faults.NewController(w.Context(), faults.ControllerOptions{
+		Binary: binary(w.T), Directory: w.directory(), Name: name, Target: w.config,
+		Flags: flags, Environment: environment,
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() {
+		c.Kill()
+		if w.Failed() {
+			w.Logf("the end of what %s said:\n%s", name, tail(c.Log()))
+		}
+	})
+	return c
+}
+
+// alone starts one instance without leader election and waits until it is ready.
+func (w *world) alone(flags ...string) *faults.Controller {
+	w.Helper()
+	c := w.controller("alone", append([]string{"--leader-elect=false"}, flags...)...)
+	w.start(c)
+	return c
+}
+
+func (w *world) start(c *faults.Controller) {
+	w.Helper()
+	if err := c.StartReady(w.Context()); err != nil {
+		w.Fatal(err)
+	}
+}
+
+func (w *world) directory() string {
+	w.Helper()
+	directory, err := os.MkdirTemp(w.ArtifactDir(), "controllers-")
+	if err != nil {
+		w.Fatal(err)
+	}
+	return directory
+}
+
+// converges fails the test unless the oracle finds no difference within the
+// limit, and gives how long that took. Without namespaces it looks at the test's own.
+func (w *world) converges(limit time.Duration, namespaces ...string) time.Duration {
+	w.Helper()
+	if len(namespaces) == 0 {
+		namespaces = []string{w.namespace}
+	}
+	started := time.Now()
+	ctx, cancel := context.WithTimeout(w.Context(), limit)
+	defer cancel()
+	if err := w.oracle.Wait(ctx, oracle.Rules{}, namespaces...); err != nil {
+		w.Fatalf("after %s what is published is still not what must be: %v", limit, err)
+	}
+	return time.Since(started)
+}
+
+// eventually waits until the condition holds.
+func (w *world) eventually(limit time.Duration, what string, condition func() bool) time.Duration {
+	w.Helper()
+	started := time.Now()
+	for ticker := w.ticker(5 * time.Millisecond); time.Since(started) < limit; <-ticker {
+		if condition() {
+			return time.Since(started)
+		}
+	}
+	w.Fatalf("not within %s: %s", limit, what)
+	return 0
+}
+
+// always fails the test as soon as the condition does not hold.
+func (w *world) always(duration time.Duration, what string, condition func() error) {
+	w.Helper()
+	started := time.Now()
+	for ticker := w.ticker(20 * time.Millisecond); time.Since(started) < duration; <-ticker {
+		if err := condition(); err != nil {
+			w.Fatalf("%s, after %s: %v", what, time.Since(started), err)
+		}
+	}
+}
+
+func (w *world) ticker(every time.Duration) <-chan time.Time {
+	ticker := time.NewTicker(every)
+	w.Cleanup(ticker.Stop)
+	return ticker.C
+}
+
+// nothingNeedless fails the test if an update since then changed nothing.
+func (w *world) nothingNeedless(since int) {
+	w.Helper()
+	for _, needless := range faults.NeedlessWrites(w.history.Since(since)) {
+		w.Errorf("a write that changed nothing: %s", needless)
+	}
+}
+
+func tail(file string) string {
+	const most = 4000
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return err.Error()
+	}
+	return string(content[max(0, len(content)-most):])
+}

@@ -1,0 +1,165 @@
+package faults_test
+
+import (
+	"testing"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/external-workload/controller/test/faults"
+)
+
+// quick makes elections short where their default length is not the subject.
+var quick = []string{
+	"--leader-elect-lease-duration=3s", "--leader-elect-renew-deadline=2s", "--leader-elect-retry-period=500ms",
+}
+
+// election is three instances of which one leads.
+type election struct {
+	*world
+	instances []*faults.Controller
+}
+
+func newElection(w *world, flags ...string) *election {
+	w.Helper()
+	e := &election{world: w}
+	flags = append([]string{"--leader-elect-lease-namespace=" + w.namespace}, flags...)
+	for _, name := range []string{"one", "two", "three"} {
+		c := w.controller(name, flags...)
+		e.instances = append(e.instances, c)
+		w.start(c)
+	}
+	return e
+}
+
+func (e *election) lease() *coordinationv1.Lease {
+	e.Helper()
+	leases, err := e.kube.CoordinationV1().Leases(e.namespace).List(e.Context(), metav1.ListOptions{})
+	if err != nil {
+		e.Fatal(err)
+	}
+	if len(leases.Items) == 0 {
+		return nil
+	}
+	return &leases.Items[0]
+}
+
+// leader gives the instance that holds the Lease, nil if none does.
+func (e *election) leader() *faults.Controller {
+	e.Helper()
+	lease := e.lease()
+	if lease == nil || lease.Spec.HolderIdentity == nil {
+		return nil
+	}
+	for _, c := range e.instances {
+		if faults.BelongsTo(*lease.Spec.HolderIdentity, c.Name) {
+			return c
+		}
+	}
+	return nil
+}
+
+func (e *election) waitForLeader(limit time.Duration) *faults.Controller {
+	e.Helper()
+	var leader *faults.Controller
+	e.eventually(limit, "somebody leads", func() bool { leader = e.leader(); return leader != nil })
+	return leader
+}
+
+// wroteOnlyWithLease fails the test if an instance wrote without the Lease.
+func (e *election) wroteOnlyWithLease() {
+	e.Helper()
+	for _, wrong := range faults.WritesWithoutLease(e.lease().Name, e.instances...) {
+		e.Errorf("a write without the Lease: %s", wrong)
+	}
+}
+
+// waitPublished gives how long a flip took from a moment on.
+func (e *election) waitPublished(limit time.Duration, ready bool, since time.Time) time.Duration {
+	e.Helper()
+	e.eventually(limit, "the flip is published", func() bool { return e.published(e.namespace, workloadName(0, 0), ready) })
+	return time.Since(since)
+}
+
+// Fault: the leader is killed, two standbys wait, all with default settings.
+// Promise: another goes on within the Lease's duration plus one retry, at most 15 s.
+func TestLeaderKilled(t *testing.T) {
+	e := newElection(newWorld(t))
+	e.seed(e.namespace, 1, 3)
+	leader := e.waitForLeader(30 * time.Second)
+	e.converges(30 * time.Second)
+	leader.Kill()
+	killed := time.Now()
+	ready := e.flip(e.namespace, workloadName(0, 0))
+	took := e.waitPublished(time.Minute, ready, killed)
+	t.Logf("another instance had published %s after the kill", took)
+	if took > 15*time.Second {
+		t.Errorf("it took %s, want at most 15 s", took)
+	}
+	e.converges(10 * time.Second)
+	e.wroteOnlyWithLease()
+}
+
+// Fault: SIGTERM to the leader.
+// Promise: it ends with 0 and another goes on within 1 s.
+func TestLeaderTerminated(t *testing.T) {
+	e := newElection(newWorld(t))
+	e.seed(e.namespace, 1, 3)
+	leader := e.waitForLeader(30 * time.Second)
+	e.converges(30 * time.Second)
+	terminated := time.Now()
+	ended := make(chan error, 1)
+	go func() { ended <- leader.Terminate() }()
+	ready := e.flip(e.namespace, workloadName(0, 0))
+	if e.published(e.namespace, workloadName(0, 0), ready) {
+		t.Log("the former leader still published the flip")
+	}
+	took := e.waitPublished(time.Minute, ready, terminated)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	e.eventually(30*time.Second, "another instance leads", func() bool { now := e.leader(); return now != nil && now != leader })
+	leads := time.Since(terminated)
+	t.Logf("published %s and another led %s after SIGTERM", took, leads)
+	if leads > time.Second {
+		t.Errorf("another leads %s after SIGTERM, want at most 1 s", leads)
+	}
+	e.converges(10 * time.Second)
+	e.wroteOnlyWithLease()
+}
+
+// Fault: the leader is frozen beyond its Lease while there is work, then thawed.
+// Promise: not one write after another leads.
+func TestLeaderFrozenBeyondItsLease(t *testing.T) {
+	e := newElection(newWorld(t), quick...)
+	const services = 10
+	e.seed(e.namespace, services, 3)
+	for range 4 {
+		leader := e.waitForLeader(30 * time.Second)
+		e.converges(30 * time.Second)
+		// The leader has just got work when it is frozen, and more comes meanwhile.
+		for s := range services {
+			e.flip(e.namespace, workloadName(s, 0))
+		}
+		if err := leader.Freeze(); err != nil {
+			t.Fatal(err)
+		}
+		for s := range services {
+			e.flip(e.namespace, workloadName(s, 1))
+		}
+		e.eventually(30*time.Second, "another instance leads", func() bool { now := e.leader(); return now != nil && now != leader })
+		e.converges(30 * time.Second)
+		for s := range services {
+			e.flip(e.namespace, workloadName(s, 2))
+		}
+		if err := leader.Thaw(); err != nil {
+			t.Fatal(err)
+		}
+		// It ends once it knows, and whatever started it starts it again.
+		e.eventually(30*time.Second, "the thawed instance has ended", func() bool { return !leader.Running() })
+		e.start(leader)
+	}
+	e.converges(30 * time.Second)
+	e.wroteOnlyWithLease()
+}

@@ -1,0 +1,90 @@
+package faults_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/external-workload/controller/test/faults"
+)
+
+// level is what an instance holds at a quiet moment.
+type level struct {
+	goroutines  float64
+	descriptors int
+	resident    int64
+}
+
+func (w *world) level(c *faults.Controller) level {
+	w.Helper()
+	goroutines, err := c.Metric(w.Context(), "go_goroutines")
+	if err != nil {
+		w.Fatal(err)
+	}
+	usage, err := c.Usage()
+	if err != nil {
+		w.Fatal(err)
+	}
+	return level{goroutines: goroutines, descriptors: usage.Descriptors, resident: usage.Resident}
+}
+
+// backTo fails the test unless the instance holds no more than before, apart
+// from what one connection and one collection of garbage may make.
+func (w *world) backTo(c *faults.Controller, before level) {
+	w.Helper()
+	const (
+		spareGoroutines  = 10
+		spareDescriptors = 5
+		spareResident    = 20 << 20
+	)
+	var now level
+	defer func() { w.Logf("goroutines, descriptors, resident bytes: before %v, after %v", before, now) }()
+	w.eventually(30*time.Second, "goroutines and descriptors are back at their level", func() bool {
+		now = w.level(c)
+		return now.goroutines <= before.goroutines+spareGoroutines && now.descriptors <= before.descriptors+spareDescriptors
+	})
+	if now.resident > before.resident+spareResident {
+		w.Errorf("resident memory grew from %d to %d bytes", before.resident, now.resident)
+	}
+}
+
+func lists(c *faults.Controller) int {
+	sum := 0
+	for request, count := range c.Proxy.Requests() {
+		if len(request) > 5 && request[:5] == "list " {
+			sum += count
+		}
+	}
+	return sum
+}
+
+// Fault: all connections are cut, a hundred times.
+// Promise: it catches up by itself, nothing leaks, and no cut causes a new list.
+func TestConnectionsCutAHundredTimes(t *testing.T) {
+	w := newWorld(t)
+	w.seed(w.namespace, 10, 5)
+	c := w.alone()
+	w.converges(30 * time.Second)
+	// One cut before the measurement, so that what comes with the first is in it.
+	w.cutAndFlip(c, 0)
+	before, listed, restarts, began := w.level(c), lists(c), c.Pid(), w.history.Len()
+	for round := range 100 {
+		w.cutAndFlip(c, round%10)
+	}
+	w.converges(30 * time.Second)
+	w.backTo(c, before)
+	if more := lists(c) - listed; more > 0 {
+		t.Errorf("%d lists after a hundred cuts, want none", more)
+	}
+	if c.Pid() != restarts || !c.Running() {
+		t.Error("the controller did not survive")
+	}
+	w.nothingNeedless(began)
+}
+
+func (w *world) cutAndFlip(c *faults.Controller, service int) {
+	w.Helper()
+	c.Proxy.Cut()
+	name := workloadName(service, 0)
+	ready := w.flip(w.namespace, name)
+	w.eventually(30*time.Second, "a flip after a cut is published", func() bool { return w.published(w.namespace, name, ready) })
+}
