@@ -101,6 +101,7 @@ func (h health) restart() health {
 func (h health) anew() health {
 	h = h.restart()
 	h.decided, h.refused, h.probed = false, "", time.Time{}
+	h.message, h.failure = "", ""
 	return h
 }
 

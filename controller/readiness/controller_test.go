@@ -1,0 +1,284 @@
+package readiness
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+func TestCutOffProberWithdrawsNothing(t *testing.T) {
+	for name, numbers := range map[string][2]string{
+		"with the defaults":         {``, ``},
+		"with a threshold of one":   {`,"failureThreshold":1`, `,"failureThreshold":1`},
+		"with a long period":        {`,"periodSeconds":50,"failureThreshold":1`, `,"periodSeconds":50,"failureThreshold":1`},
+		"with ten times to tell it": {`,"failureThreshold":10`, `,"failureThreshold":10`},
+		"with quick ones and slow":  {`,"periodSeconds":2`, `,"periodSeconds":30`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			quick, _ := fleet(60, numbers[0])
+			slow, _ := fleet(60, numbers[1])
+			workloads := append(quick[:30], slow[30:]...)
+			inWorld(t, workloads, Config{}, func(w *world) {
+				w.pass(2 * time.Minute)
+				w.setCutOff(true)
+				w.pass(20 * time.Minute)
+				if got := w.notReady(); len(got) > 0 {
+					t.Errorf("withdrawn while the prober was cut off: %v", got)
+				}
+				w.setCutOff(false)
+				for range 180 {
+					w.pass(time.Second)
+					if got := w.notReady(); len(got) > 0 {
+						t.Fatalf("withdrawn after the prober was back: %v", got)
+					}
+				}
+				if want := []bool{false, true, false}; !slices.Equal(w.holds, want) {
+					t.Errorf("the hold was %v, want %v", w.holds, want)
+				}
+				if len(w.events) != 1 || !strings.HasPrefix(w.events[0], "Warning ReadinessHoldBegan") {
+					t.Errorf("events are %v", w.events)
+				}
+			})
+		})
+	}
+}
+
+func TestCutOffOnStartWithdrawsNothing(t *testing.T) {
+	workloads, _ := fleet(60, "")
+	inWorld(t, workloads, Config{}, func(w *world) {
+		w.setCutOff(true)
+		w.pass(time.Hour)
+		if got := w.notReady(); len(got) > 0 {
+			t.Errorf("withdrawn: %v", got)
+		}
+	})
+}
+
+func TestZoneThatDiesIsWithdrawn(t *testing.T) {
+	workloads, names := fleet(60, "")
+	zone := names[:30]
+	inWorld(t, workloads, Config{}, func(w *world) {
+		w.pass(time.Minute)
+		w.setDown(true, zone...)
+		w.pass(15 * time.Second)
+		if got := w.notReady(); len(got) > 0 {
+			t.Errorf("withdrawn before three probes failed: %v", got)
+		}
+		w.pass(20 * time.Second)
+		if diff := cmp.Diff(zone, w.notReady()); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+		w.setDown(false, zone...)
+		w.pass(11 * time.Second)
+		if got := w.notReady(); len(got) > 0 {
+			t.Errorf("still not ready: %v", got)
+		}
+		if w.holds[len(w.holds)-1] || len(w.holds) > 1 {
+			t.Errorf("the hold was %v", w.holds)
+		}
+	})
+}
+
+func TestWhatIsDeadAfterTheHoldIsWithdrawn(t *testing.T) {
+	workloads, names := fleet(60, "")
+	inWorld(t, workloads, Config{}, func(w *world) {
+		w.pass(time.Minute)
+		w.setDown(true, names[0])
+		w.setCutOff(true)
+		w.pass(10 * time.Minute)
+		w.setCutOff(false)
+		w.pass(time.Minute)
+		if diff := cmp.Diff(names[:1], w.notReady()); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+	})
+}
+
+func TestHoldEndsAtItsMaximum(t *testing.T) {
+	workloads, names := fleet(10, "")
+	inWorld(t, workloads, Config{HoldMaximum: 5 * time.Minute, HoldRegarding: workloads[0]}, func(w *world) {
+		w.pass(time.Minute)
+		w.setCutOff(true)
+		w.pass(5 * time.Minute)
+		if got := w.notReady(); len(got) > 0 {
+			t.Errorf("withdrawn before the maximum: %v", got)
+		}
+		w.pass(time.Minute)
+		if diff := cmp.Diff(names, w.notReady()); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+		if last := w.events[len(w.events)-11:]; !slices.ContainsFunc(last, func(e string) bool { return strings.HasPrefix(e, "Warning ReadinessHoldEnded") }) {
+			t.Errorf("events are %v", w.events)
+		}
+	})
+}
+
+func TestNothingIsTurnedBeforeItsThresholdOnStart(t *testing.T) {
+	workloads, names := fleet(5, "")
+	inWorld(t, workloads, Config{}, func(w *world) {
+		w.setDown(true, names[0])
+		for len(w.notReady()) == 0 {
+			w.pass(100 * time.Millisecond)
+		}
+		if got := w.timesAsked(names[0]); got != 3 {
+			t.Errorf("it was turned after %d probes, want 3", got)
+		}
+	})
+}
+
+func TestNewProbeIsAskedAtOnce(t *testing.T) {
+	inWorld(t, nil, Config{}, func(w *world) {
+		created := workload("vm", asking("vm", `,"periodSeconds":3600`))
+		created.CreationTimestamp = metav1.Now()
+		if _, err := w.client.WorkloadV1beta1().ExternalWorkloads("shop").Create(t.Context(), created, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := w.get("vm").Status.Conditions; len(got) != 1 || got[0].Status != "True" || got[0].Reason != ReasonProbeSucceeded {
+			t.Errorf("conditions are %+v", got)
+		}
+	})
+}
+
+func TestChangedAndRemovedProbesTakeEffectAtOnce(t *testing.T) {
+	workloads, names := fleet(1, `,"periodSeconds":3600`)
+	vm := names[0]
+	inWorld(t, workloads, Config{}, func(w *world) {
+		w.update(vm, asking("other", `,"periodSeconds":3600`))
+		if got := w.timesAsked("other"); got != 1 {
+			t.Fatalf("the changed probe was asked %d times, want once", got)
+		}
+		w.update(vm, asking("other", `,"periodSeconds":3600,"initialDelaySeconds":0`), func(e *v1beta1.ExternalWorkload) { e.Labels = map[string]string{"a": "b"} })
+		if got := w.timesAsked("other"); got != 1 {
+			t.Errorf("an unchanged probe was asked anew")
+		}
+		w.update(vm, func(e *v1beta1.ExternalWorkload) { delete(e.Annotations, v1beta1.ProbeAnnotation) })
+		w.pass(3 * time.Hour)
+		if got := w.timesAsked("other"); got != 1 {
+			t.Errorf("it was asked %d times, although the probe was removed", got)
+		}
+		if got := w.get(vm).Status.Conditions[0]; got.Status != "True" {
+			t.Errorf("Ready became %+v when the probe was removed", got)
+		}
+	})
+}
+
+func TestBadAnnotationsStopNobodyElse(t *testing.T) {
+	workloads, names := fleet(3, "")
+	bad := names[1]
+	workloads[1].Annotations[v1beta1.ProbeAnnotation] = `{"exec":{"command":["true"]}}`
+	inWorld(t, workloads, Config{}, func(w *world) {
+		w.pass(time.Minute)
+		accepted := find(w.get(bad).Status.Conditions, v1beta1.WorkloadAccepted)
+		if accepted == nil || accepted.Status != "False" || accepted.Reason != ReasonInvalidProbe || !strings.Contains(accepted.Message, "exec") {
+			t.Errorf("Accepted is %+v", accepted)
+		}
+		if got := w.notReady(); len(got) > 0 {
+			t.Errorf("not ready: %v", got)
+		}
+		if diff := cmp.Diff(map[string]int{ReasonInvalidProbe: 1}, w.rejected); diff != "" || len(w.events) != 1 {
+			t.Errorf("rejected %v, events %v", w.rejected, w.events)
+		}
+		for _, name := range []string{names[0], names[2]} {
+			if w.timesAsked(name) < 6 {
+				t.Errorf("%s was asked %d times in a minute", name, w.timesAsked(name))
+			}
+		}
+		w.update(bad, asking(bad, ""))
+		if got := find(w.get(bad).Status.Conditions, v1beta1.WorkloadAccepted); got != nil {
+			t.Errorf("Accepted is still %+v", got)
+		}
+	})
+}
+
+func TestReport(t *testing.T) {
+	vm := workload("vm")
+	key, problems := cache.NewObjectName("shop", "vm"), []Problem{{Reason: "InvalidAddress", Message: "no"}}
+	inWorld(t, []*v1beta1.ExternalWorkload{vm}, Config{}, func(w *world) {
+		w.controller.Report(key, vm.UID, nil)
+		w.controller.Report(key, "another", problems)
+		synctest.Wait()
+		if got := w.get("vm").Status.Conditions; len(got) > 0 {
+			t.Errorf("written for another UID, or without a problem: %+v", got)
+		}
+		for range 3 {
+			w.controller.Report(key, vm.UID, problems)
+			synctest.Wait()
+		}
+		if got := find(w.get("vm").Status.Conditions, v1beta1.WorkloadAccepted); got == nil || got.Reason != "InvalidAddress" {
+			t.Errorf("Accepted is %+v", got)
+		}
+		for range 3 {
+			w.controller.Report(key, vm.UID, nil)
+			synctest.Wait()
+		}
+		if got := w.get("vm").Status.Conditions; len(got) > 0 {
+			t.Errorf("still there: %+v", got)
+		}
+		if diff := cmp.Diff(map[string]int{"success": 2}, w.writes); diff != "" {
+			t.Errorf("writes: %s", diff)
+		}
+	})
+}
+
+func TestReportBeforeTheWorkloadIsSeen(t *testing.T) {
+	inWorld(t, nil, Config{}, func(w *world) {
+		vm := workload("vm")
+		w.controller.Report(cache.NewObjectName("shop", "vm"), vm.UID, []Problem{{Reason: "InvalidAddress", Message: "no"}})
+		synctest.Wait()
+		if _, err := w.client.WorkloadV1beta1().ExternalWorkloads("shop").Create(t.Context(), vm, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := w.get("vm").Status.Conditions; len(got) != 1 {
+			t.Errorf("conditions are %+v", got)
+		}
+	})
+}
+
+// TestHealthyProbingWritesLittle counts the writes of an hour.
+func TestHealthyProbingWritesLittle(t *testing.T) {
+	workloads, _ := fleet(200, "")
+	inWorld(t, workloads, Config{}, func(w *world) {
+		w.pass(10 * time.Minute)
+		before := copyOf(w.notes, w.writes)["success"]
+		w.pass(time.Hour)
+		written := copyOf(w.notes, w.writes)["success"] - before
+		if written > 200*12 || written < 200*6 {
+			t.Errorf("%d writes in an hour, want at most one every five minutes and at least one every ten", written)
+		}
+		if asked := copyOf(w.notes, w.probes)["grpc success"]; asked < 200*6*60 {
+			t.Errorf("only %d probes", asked)
+		}
+	})
+}
+
+func TestWorkloadsAreCounted(t *testing.T) {
+	workloads, names := fleet(2, "")
+	workloads = append(workloads, workload("said", declared("False")), workload("plain"))
+	inWorld(t, workloads, Config{}, func(w *world) {
+		w.pass(time.Minute)
+		if err := w.client.WorkloadV1beta1().ExternalWorkloads("shop").Delete(t.Context(), names[0], metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		want := map[class]int{{SourceProbe, "True"}: 1, {SourceDeclared, "Unknown"}: 0, {SourceDeclared, "False"}: 1, {SourceOther, "Unknown"}: 1}
+		if diff := cmp.Diff(want, copyOf(w.notes, w.workloads), cmp.AllowUnexported(class{})); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+	})
+}
+
+func TestConfigIsChecked(t *testing.T) {
+	if _, err := New(Config{}); err == nil {
+		t.Error("a controller without a client was made")
+	}
+}

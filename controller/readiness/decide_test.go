@@ -1,0 +1,114 @@
+package readiness
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// TestConditions decides and merges, and compares the whole list.
+func TestConditions(t *testing.T) {
+	const ready, accepted, theirs = v1beta1.WorkloadReady, v1beta1.WorkloadAccepted, "example.org/Patched"
+	old, now := noon.Add(-time.Hour), noon
+	other := since(is(theirs, "False", "Theirs", "keep me"), old)
+	probe := probed(`{"tcpSocket":{"port":80}}`)
+	knows := func(h health) knowledge { return knowledge{probe: &probeKnowledge{health: h}} }
+	good := health{ready: true, decided: true, probed: now}
+	bad := health{decided: true, probed: now, message: "connection refused"}
+	const declaredMessage = "declared by the annotation external-workload.io/ready"
+	const invalid = `annotation external-workload.io/ready is "yes"; it must be "True", "False" or "Unknown"`
+	address := []Problem{{Reason: "InvalidAddress", Message: "no"}}
+
+	for name, test := range map[string]struct {
+		workload *v1beta1.ExternalWorkload
+		known    knowledge
+		// want is nil where nothing is to be written.
+		want []v1beta1.WorkloadCondition
+	}{
+		"without annotations nothing is touched": {workload: workload("w", having(other, is(ready, "Maybe", "", "")))},
+		"a declaration is written":               {workload: workload("w", declared("True")), want: []v1beta1.WorkloadCondition{since(is(ready, "True", "Declared", declaredMessage), now)}},
+		"Unknown can be declared":                {workload: workload("w", declared("Unknown")), want: []v1beta1.WorkloadCondition{since(is(ready, "Unknown", "Declared", declaredMessage), now)}},
+		"a declaration that stands is not written": {
+			workload: workload("w", declared("True"), having(since(is(ready, "True", "Declared", declaredMessage), old))),
+		},
+		"others keep their place, and the transition its time": {
+			workload: workload("w", declared("True"), having(other, since(is(ready, "True", "Manual", ""), old), other)),
+			want:     []v1beta1.WorkloadCondition{other, since(is(ready, "True", "Declared", declaredMessage), old), other},
+		},
+		"a transition has a new time": {
+			workload: workload("w", declared("False"), having(since(is(ready, "True", "Declared", declaredMessage), old))),
+			want:     []v1beta1.WorkloadCondition{since(is(ready, "False", "Declared", declaredMessage), now)},
+		},
+		"of several Ready conditions one is left": {
+			workload: workload("w", declared("True"), having(since(is(ready, "True", "Declared", declaredMessage), old), other, is(ready, "False", "", ""))),
+			want:     []v1beta1.WorkloadCondition{since(is(ready, "True", "Declared", declaredMessage), old), other},
+		},
+		"what is no declaration leaves Ready, and says so": {
+			workload: workload("w", declared("yes"), having(is(ready, "True", "Manual", ""))),
+			want:     []v1beta1.WorkloadCondition{is(ready, "True", "Manual", ""), since(is(accepted, "False", ReasonInvalidReady, invalid), now)},
+		},
+		"a probe goes before a declaration": {
+			workload: workload("w", declared("True"), probe), known: knows(bad),
+			want: []v1beta1.WorkloadCondition{probedAt(since(is(ready, "False", ReasonProbeFailed, "connection refused"), now), now)},
+		},
+		"a probe that has decided nothing leaves Ready":    {workload: workload("w", declared("True"), probe), known: knows(health{ready: true})},
+		"a probe that is not yet known leaves Ready":       {workload: workload("w", declared("True"), probe)},
+		"a success is written":                             {workload: workload("w", probe), known: knows(good), want: []v1beta1.WorkloadCondition{probedAt(since(is(ready, "True", ReasonProbeSucceeded, ""), now), now)}},
+		"another success is not":                           {workload: workload("w", probe, having(probedAt(is(ready, "True", ReasonProbeSucceeded, ""), now.Add(-4*time.Minute)))), known: knows(good)},
+		"another message of a failure can wait":            {workload: workload("w", probe, having(probedAt(is(ready, "False", ReasonProbeFailed, "no route to host"), now.Add(-4*time.Minute)))), known: knows(bad)},
+		"lastProbeTime is refreshed when it is old enough": {workload: workload("w", probe, having(since(probedAt(is(ready, "False", ReasonProbeFailed, "no route to host"), old), old))), known: knows(bad), want: []v1beta1.WorkloadCondition{probedAt(since(is(ready, "False", ReasonProbeFailed, "connection refused"), old), now)}},
+		"a probe that does not decode leaves Ready": {
+			workload: workload("w", declared("True"), probe, having(other)), known: knowledge{probe: &probeKnowledge{problem: &Problem{Reason: ReasonInvalidProbe, Message: "typo"}}},
+			want: []v1beta1.WorkloadCondition{other, since(is(accepted, "False", ReasonInvalidProbe, "typo"), now)},
+		},
+		"a refused probe leaves Ready": {
+			workload: workload("w", probe), known: knows(health{ready: true, decided: true, refused: "metadata"}),
+			want: []v1beta1.WorkloadCondition{since(is(accepted, "False", ReasonProbeAddressRefused, "metadata"), now)},
+		},
+		"a report is written": {
+			workload: workload("w", having(other)), known: knowledge{reported: true, problems: address},
+			want: []v1beta1.WorkloadCondition{other, since(is(accepted, "False", "InvalidAddress", "no"), now)},
+		},
+		"all problems are said": {
+			workload: workload("w", declared("yes")), known: knowledge{reported: true, problems: address},
+			want: []v1beta1.WorkloadCondition{since(is(accepted, "False", ReasonInvalidReady, invalid+"; no"), now)},
+		},
+		"a report that stands is not written":               {workload: workload("w", having(is(accepted, "False", "InvalidAddress", "no"))), known: knowledge{reported: true, problems: address}},
+		"a repaired report is cleared":                      {workload: workload("w", having(other, is(accepted, "False", "InvalidAddress", "no"))), known: knowledge{reported: true}, want: []v1beta1.WorkloadCondition{other}},
+		"after a restart a report stands until the next":    {workload: workload("w", having(is(accepted, "False", "InvalidAddress", "no")))},
+		"a repaired annotation is cleared":                  {workload: workload("w", having(is(accepted, "False", ReasonInvalidProbe, "no"))), want: []v1beta1.WorkloadCondition{}},
+		"a refused address stands until it is probed again": {workload: workload("w", probe, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), known: knows(health{})},
+		"somebody else's Accepted is left":                  {workload: workload("w", having(is(accepted, "True", "Theirs", ""))), known: knowledge{reported: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := test.workload.DeepCopy()
+			due := func(lastProbe time.Time) bool { return now.Sub(lastProbe) >= 5*time.Minute }
+			got, differs := merge(test.workload.Status.Conditions, decide(test.workload, test.known), now, due)
+			if diff := cmp.Diff(before, test.workload); diff != "" {
+				t.Errorf("the workload was changed: %s", diff)
+			}
+			want := test.want
+			if want == nil {
+				want = test.workload.Status.Conditions
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+			if differs != (test.want != nil) {
+				t.Errorf("differs is %t, want %t", differs, test.want != nil)
+			}
+			if again, differs := merge(got, decide(withConditions(test.workload, got), test.known), now, due); differs {
+				t.Errorf("it would be written again: %+v", again)
+			}
+		})
+	}
+}
+
+func withConditions(before *v1beta1.ExternalWorkload, conditions []v1beta1.WorkloadCondition) *v1beta1.ExternalWorkload {
+	after := before.DeepCopy()
+	after.Status.Conditions = conditions
+	return after
+}

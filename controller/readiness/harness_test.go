@@ -1,0 +1,212 @@
+package readiness
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/ktesting"
+
+	"github.com/external-workload/controller/controller/readiness/probe"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/generated/clientset/versioned/fake"
+	"github.com/external-workload/controller/pkg/generated/informers/externalversions"
+)
+
+// notes is an Observer and an event recorder that remembers.
+type notes struct {
+	mu        sync.Mutex
+	probes    map[string]int
+	writes    map[string]int
+	rejected  map[string]int
+	workloads map[class]int
+	holds     []bool
+	events    []string
+}
+
+func newNotes() *notes {
+	return &notes{probes: map[string]int{}, writes: map[string]int{}, rejected: map[string]int{}, workloads: map[class]int{}}
+}
+
+func (n *notes) do(what func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	what()
+}
+
+func (n *notes) Reconciled(string, string, time.Duration) {}
+func (n *notes) PanicRecovered(controller string)         { panic("panic in " + controller) }
+func (n *notes) StatusWritten(outcome string)             { n.do(func() { n.writes[outcome]++ }) }
+func (n *notes) AnnotationRejected(reason string)         { n.do(func() { n.rejected[reason]++ }) }
+func (n *notes) SetHold(active bool) {
+	n.do(func() {
+		if len(n.holds) == 0 || n.holds[len(n.holds)-1] != active {
+			n.holds = append(n.holds, active)
+		}
+	})
+}
+func (n *notes) Probed(kind, outcome string, _, _ time.Duration) {
+	n.do(func() { n.probes[kind+" "+outcome]++ })
+}
+func (n *notes) SetWorkloads(source, ready string, count int) {
+	n.do(func() { n.workloads[class{Source(source), v1beta1.ConditionStatus(ready)}] = count })
+}
+func (n *notes) Eventf(_, _ runtime.Object, kind, reason, _, note string, args ...any) {
+	n.do(func() { n.events = append(n.events, kind+" "+reason+": "+fmt.Sprintf(note, args...)) })
+}
+
+// copyOf reads a map of the notes.
+func copyOf[K comparable](n *notes, counts map[K]int) (copied map[K]int) {
+	n.do(func() { copied = maps.Clone(counts) })
+	return copied
+}
+
+// world is a controller on a fake API, whose probes are answered by the test.
+type world struct {
+	*notes
+	t          *testing.T
+	client     *fake.Clientset
+	controller *Controller
+
+	answers sync.Mutex
+	down    map[string]bool
+	cutOff  bool
+	asked   map[string]int
+}
+
+// inWorld runs test in a bubble with a controller that watches the workloads.
+func inWorld(t *testing.T, workloads []*v1beta1.ExternalWorkload, config Config, test func(*world)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{notes: newNotes(), t: t, down: map[string]bool{}, asked: map[string]int{}}
+		var objects []runtime.Object
+		for _, workload := range workloads {
+			objects = append(objects, workload.DeepCopy())
+		}
+		w.client = fake.NewSimpleClientset(objects...)
+		factory := externalversions.NewSharedInformerFactory(w.client, 0)
+		config.Client, config.Workloads = w.client, factory.Workload().V1beta1().ExternalWorkloads()
+		config.Events, config.Observer = w.notes, w.notes
+		var err error
+		if w.controller, err = New(config); err != nil {
+			t.Fatal(err)
+		}
+		w.controller.ask = w.answer
+
+		ctx, cancel := context.WithCancel(klog.NewContext(t.Context(), ktesting.NewLogger(t, ktesting.DefaultConfig)))
+		var running sync.WaitGroup
+		running.Go(func() {
+			if err := w.controller.Run(ctx, 2); err != nil {
+				t.Error(err)
+			}
+		})
+		factory.StartWithContext(ctx)
+		synctest.Wait()
+		test(w)
+		cancel()
+		running.Wait()
+		factory.Shutdown()
+	})
+}
+
+// answer is what a machine says; probe.Spec.Service is its name.
+func (w *world) answer(ctx context.Context, spec *probe.Spec) probe.Result {
+	w.answers.Lock()
+	w.asked[spec.Service]++
+	silent := w.cutOff || w.down[spec.Service]
+	w.answers.Unlock()
+	if !silent {
+		return probe.Result{Outcome: probe.Success}
+	}
+	select {
+	case <-time.After(spec.Timeout):
+	case <-ctx.Done():
+	}
+	return probe.Result{Outcome: probe.Timeout, Message: "no answer within 1s"}
+}
+
+func (w *world) setDown(down bool, names ...string) {
+	w.answers.Lock()
+	defer w.answers.Unlock()
+	for _, name := range names {
+		w.down[name] = down
+	}
+}
+
+func (w *world) setCutOff(cutOff bool) {
+	w.answers.Lock()
+	defer w.answers.Unlock()
+	w.cutOff = cutOff
+}
+
+func (w *world) timesAsked(name string) int {
+	w.answers.Lock()
+	defer w.answers.Unlock()
+	return w.asked[name]
+}
+
+// pass lets time pass.
+func (w *world) pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// notReady are the names of all workloads that are not ready, in order.
+func (w *world) notReady() []string {
+	w.t.Helper()
+	list, err := w.client.WorkloadV1beta1().ExternalWorkloads("shop").List(w.t.Context(), metav1.ListOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var names []string
+	for i := range list.Items {
+		if !isReady(&list.Items[i]) {
+			names = append(names, list.Items[i].Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (w *world) get(name string) *v1beta1.ExternalWorkload {
+	w.t.Helper()
+	got, err := w.client.WorkloadV1beta1().ExternalWorkloads("shop").Get(w.t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return got
+}
+
+func (w *world) update(name string, changes ...func(*v1beta1.ExternalWorkload)) {
+	w.t.Helper()
+	updated := w.get(name)
+	for _, change := range changes {
+		change(updated)
+	}
+	if _, err := w.client.WorkloadV1beta1().ExternalWorkloads("shop").Update(w.t.Context(), updated, metav1.UpdateOptions{}); err != nil {
+		w.t.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+// asking is a gRPC probe whose service is the workload's name.
+func asking(name, numbers string) func(*v1beta1.ExternalWorkload) {
+	return probed(fmt.Sprintf(`{"grpc":{"port":80,"service":%q}%s}`, name, numbers))
+}
+
+// fleet is n probed workloads that are ready, and their names.
+func fleet(n int, numbers string) (workloads []*v1beta1.ExternalWorkload, names []string) {
+	for i := range n {
+		name := fmt.Sprintf("vm-%05d", i)
+		names = append(names, name)
+		workloads = append(workloads, workload(name, asking(name, numbers), having(is(v1beta1.WorkloadReady, "True", ReasonProbeSucceeded, ""))))
+	}
+	return workloads, names
+}

@@ -1,0 +1,95 @@
+package readiness
+
+import (
+	"testing"
+	"time"
+
+	"github.com/external-workload/controller/controller/readiness/probe"
+)
+
+// TestHealth plays results of probes, one letter each: s success, f failure,
+// t timeout, r refused, e error of the prober, x the judge withdraws what has
+// reached its threshold, a the probe became another one.
+func TestHealth(t *testing.T) {
+	for name, test := range map[string]struct {
+		ready              bool
+		success, failure   int32
+		results            string
+		wantReady, decided bool
+		candidate          bool
+		message            string
+	}{
+		"nothing is decided before the first probe":      {success: 1, failure: 3},
+		"a ready one stays so before the first probe":    {ready: true, success: 1, failure: 3, wantReady: true},
+		"one success is enough by default":               {success: 1, failure: 3, results: "s", wantReady: true, decided: true},
+		"a success below the threshold decides nothing":  {success: 3, failure: 3, results: "ss"},
+		"successes up to the threshold":                  {success: 3, failure: 3, results: "sss", wantReady: true, decided: true},
+		"a failure in between begins the count anew":     {success: 3, failure: 3, results: "ssfss"},
+		"a ready one is not turned before the threshold": {ready: true, success: 1, failure: 3, results: "ff", wantReady: true},
+		"it is a candidate at the threshold":             {ready: true, success: 1, failure: 3, results: "fff", wantReady: true, candidate: true},
+		"a timeout is a failure":                         {ready: true, success: 1, failure: 1, results: "t", wantReady: true, candidate: true},
+		"the judge turns it":                             {ready: true, success: 1, failure: 3, results: "fffx", decided: true, message: "refused connection"},
+		"one success before the judge saves it":          {ready: true, success: 1, failure: 3, results: "fffs", wantReady: true, decided: true},
+		"one that was never ready needs no judge":        {success: 1, failure: 3, results: "fff", decided: true, message: "refused connection"},
+		"and recovers": {success: 1, failure: 3, results: "fffs", wantReady: true, decided: true},
+		"the prober's own trouble counts for nothing":     {ready: true, success: 1, failure: 2, results: "feee", wantReady: true},
+		"a refused probe counts for nothing":              {ready: true, success: 1, failure: 2, results: "frrr", wantReady: true},
+		"another probe begins anew, the state stands":     {ready: true, success: 1, failure: 3, results: "sffa", wantReady: true},
+		"another probe of one that was withdrawn":         {ready: true, success: 1, failure: 1, results: "fxa"},
+		"failures of a withdrawn one are no news":         {ready: true, success: 1, failure: 1, results: "fxfff", decided: true, message: "refused connection"},
+		"a withdrawn one needs its successes":             {ready: true, success: 2, failure: 1, results: "fxs", decided: true, message: "refused connection"},
+		"a withdrawn one comes back, and can fail again":  {ready: true, success: 1, failure: 1, results: "fxsf", wantReady: true, decided: true, candidate: true},
+		"failing keeps the message of the state unharmed": {success: 1, failure: 3, results: "sff", wantReady: true, decided: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			spec := &probe.Spec{SuccessThreshold: test.success, FailureThreshold: test.failure}
+			got, now := health{}.stands(test.ready), noon
+			for _, result := range test.results {
+				now = now.Add(time.Second)
+				switch result {
+				case 's':
+					got = got.after(probe.Result{Outcome: probe.Success}, spec, now)
+				case 'f':
+					got = got.after(probe.Result{Outcome: probe.Failure, Message: "refused connection"}, spec, now)
+				case 't':
+					got = got.after(probe.Result{Outcome: probe.Timeout, Message: "no answer"}, spec, now)
+				case 'r':
+					got = got.after(probe.Result{Outcome: probe.Refused, Message: "no"}, spec, now)
+				case 'e':
+					got = got.after(probe.Result{Outcome: probe.Error}, spec, now)
+				case 'x':
+					if !got.candidate() {
+						t.Fatal("there is nothing to withdraw")
+					}
+					got = got.withdraw(now)
+				case 'a':
+					got = got.anew()
+				}
+			}
+			if got.ready != test.wantReady || got.decided != test.decided || got.candidate() != test.candidate || got.message != test.message {
+				t.Errorf("ready %t decided %t candidate %t message %q; want %t %t %t %q",
+					got.ready, got.decided, got.candidate(), got.message, test.wantReady, test.decided, test.candidate, test.message)
+			}
+		})
+	}
+}
+
+func TestRefreshIsSpread(t *testing.T) {
+	const refresh = 5 * time.Minute
+	early := 0
+	for seed := range uint64(1000) {
+		seed *= 0x9e3779b97f4a7c15
+		if refreshDue(noon, noon.Add(refresh-time.Nanosecond), refresh, seed) {
+			t.Fatalf("seed %d is due before the refresh time", seed)
+		}
+		if !refreshDue(noon, noon.Add(2*refresh), refresh, seed) {
+			t.Fatalf("seed %d is not due after twice the refresh time", seed)
+		}
+		if refreshDue(noon, noon.Add(refresh*3/2), refresh, seed) {
+			early++
+		}
+	}
+	if early < 400 || early > 600 {
+		t.Errorf("%d of 1000 are due in the first half, want about half", early)
+	}
+}
