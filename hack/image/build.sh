@@ -23,8 +23,8 @@ IMAGE=${IMAGE:-ghcr.io/external-workload/controller}
 VERSION=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo devel)}
 OUT=${OUT:-dist}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
-export VERSION SOURCE_DATE_EPOCH
-revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+export VERSION REVISION SOURCE_DATE_EPOCH
 
 scratch=$(mktemp -d)
 registry_pid=
@@ -86,7 +86,7 @@ build() {
         --image-label "org.opencontainers.image.source=https://github.com/external-workload/controller" \
         --image-label "org.opencontainers.image.licenses=Apache-2.0" \
         --image-label "org.opencontainers.image.version=$VERSION" \
-        --image-label "org.opencontainers.image.revision=$revision" \
+        --image-label "org.opencontainers.image.revision=$REVISION" \
         --image-label "org.opencontainers.image.created=$created"
 }
 

@@ -53,26 +53,6 @@ func TestPodsAreHardened(t *testing.T) {
 	}
 }
 
-func TestTheMemoryLimitOfGoFollowsTheContainer(t *testing.T) {
-	for limit, want := range map[string]string{
-		"256Mi":      "241591910",
-		"1Gi":        "966367641",
-		"100M":       "90000000",
-		"1000":       "900",
-		"1.5Gi":      "", // not written with whole numbers: left to Go
-		"1000000000": "900000000",
-	} {
-		pod := pods(t, "--set-string", "resources.limits.memory="+limit)["ewc-external-workload-controller"]
-		got := ""
-		if env, ok := container(pod)["env"].([]any); ok {
-			got = env[0].(map[string]any)["value"].(string)
-		}
-		if got != want {
-			t.Errorf("limit %s gives GOMEMLIMIT %q, want %q", limit, got, want)
-		}
-	}
-}
-
 func TestTheTestPodIsNotTakenForTheController(t *testing.T) {
 	objects := parse(t, render(t))
 	selector := only(t, objects, "Deployment").at("spec", "selector", "matchLabels").(map[string]any)

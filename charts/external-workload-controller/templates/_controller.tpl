@@ -95,19 +95,3 @@ the controller's own.
 {{- end }}
 {{- toJson $flags }}
 {{- end }}
-
-{{/*
-Nine tenths of the memory limit, in bytes, so that the garbage collector works
-harder before the kernel kills the container. Empty where there is no limit, or
-one that is not written with a usual suffix.
-*/}}
-{{- define "ewc.goMemLimit" -}}
-{{- $limit := toString (((.Values.resources | default dict).limits | default dict).memory | default "") }}
-{{- if .Values.goMemLimit }}
-{{- .Values.goMemLimit }}
-{{- else if regexMatch "^[0-9]+(k|M|G|Ki|Mi|Gi)?$" $limit }}
-{{- $units := dict "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 }}
-{{- $unit := regexFind "[A-Za-z]*$" $limit }}
-{{- div (mul (trimSuffix $unit $limit | int64) (get $units $unit) 9) 10 }}
-{{- end }}
-{{- end }}
