@@ -66,6 +66,10 @@ type Config struct {
 	Client versioned.Interface
 	// Workloads is the informer of all workloads. It is started by the caller.
 	Workloads informers.TypedExternalWorkloadInformer
+	// MoreWorkloads are informers of further namespaces, where Workloads is one
+	// of a single namespace. All are judged together. No two have a workload in
+	// common.
+	MoreWorkloads []informers.TypedExternalWorkloadInformer
 	// Events records Events about workloads.
 	Events events.EventRecorder
 	// HoldRegarding is the object that Events about a hold regard, such as the

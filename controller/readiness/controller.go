@@ -14,6 +14,8 @@ import (
 	"github.com/external-workload/controller/controller/readiness/hold"
 	"github.com/external-workload/controller/controller/readiness/probe"
 	"github.com/external-workload/controller/controller/readiness/schedule"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	informers "github.com/external-workload/controller/pkg/generated/informers/externalversions/workload/v1beta1"
 	listers "github.com/external-workload/controller/pkg/generated/listers/workload/v1beta1"
 )
 
@@ -21,7 +23,8 @@ import (
 // methods are safe for concurrent use; Run is called once.
 type Controller struct {
 	config   Config
-	lister   listers.ExternalWorkloadLister
+	sources  []informers.TypedExternalWorkloadInformer
+	listers  []listers.ExternalWorkloadLister
 	fence    probe.Fence
 	ask      func(context.Context, *probe.Spec) probe.Result
 	schedule *schedule.Schedule
@@ -50,10 +53,10 @@ func New(config Config) (*Controller, error) {
 	}
 	fence := probe.Fence{Allow: config.ProbeAllow, Deny: config.ProbeDeny, AllowLoopback: config.ProbeLoopback}
 	c := &Controller{
-		config: config,
-		lister: config.Workloads.Lister(),
-		fence:  fence,
-		ask:    probe.NewProber(fence).Probe,
+		config:  config,
+		sources: append([]informers.TypedExternalWorkloadInformer{config.Workloads}, config.MoreWorkloads...),
+		fence:   fence,
+		ask:     probe.NewProber(fence).Probe,
 		policy: hold.Policy{
 			Fraction: config.HoldFraction,
 			Minimum:  config.HoldMinimum,
@@ -64,6 +67,9 @@ func New(config Config) (*Controller, error) {
 		judge:   make(chan struct{}, 1),
 		records: map[cache.ObjectName]*record{},
 		reports: map[cache.ObjectName]report{},
+	}
+	for _, source := range c.sources {
+		c.listers = append(c.listers, source.Lister())
 	}
 	var err error
 	if c.schedule, err = schedule.New(config.Clock, config.Concurrency, c.turn); err != nil {
@@ -97,20 +103,33 @@ func (c *Controller) Run(ctx context.Context, workers int) error {
 
 	// The loop runs in any case, since only it ends its queue.
 	running.Go(func() { c.loop.Run(ctx, workers) })
-	informer := c.config.Workloads.TypedInformer()
-	registration, err := informer.AddTypedEventHandler(handler{c})
-	if err != nil {
-		return fmt.Errorf("handle events of workloads: %w", err)
-	}
-	defer func() { _ = informer.RemoveEventHandler(registration) }()
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-registration.HasSyncedChecker().Done():
+	for _, source := range c.sources {
+		informer := source.TypedInformer()
+		registration, err := informer.AddTypedEventHandler(handler{c})
+		if err != nil {
+			return fmt.Errorf("handle events of workloads: %w", err)
+		}
+		defer func() { _ = informer.RemoveEventHandler(registration) }()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-registration.HasSyncedChecker().Done():
+		}
 	}
 	running.Go(func() { c.schedule.Run(ctx) })
 	running.Go(func() { c.judgeUntilDone(ctx) })
 	<-ctx.Done()
+	return nil
+}
+
+// get returns the workload as cached; nil if there is none.
+func (c *Controller) get(key cache.ObjectName) *v1beta1.ExternalWorkload {
+	for _, lister := range c.listers {
+		// A lister of a cache fails only where the object is not found.
+		if workload, err := lister.ExternalWorkloads(key.Namespace).Get(key.Name); err == nil {
+			return workload
+		}
+	}
 	return nil
 }
 

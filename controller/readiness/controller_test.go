@@ -277,6 +277,18 @@ func TestWorkloadsAreCounted(t *testing.T) {
 	})
 }
 
+func TestSeveralNamespacesAreOneFleet(t *testing.T) {
+	elsewhere := workload("said", declared("True"), func(w *v1beta1.ExternalWorkload) { w.Namespace = "elsewhere" })
+	inWorld(t, []*v1beta1.ExternalWorkload{workload("said", declared("True")), elsewhere}, Config{}, func(w *world) {
+		for _, namespace := range []string{"shop", "elsewhere"} {
+			got, err := w.client.WorkloadV1beta1().ExternalWorkloads(namespace).Get(t.Context(), "said", metav1.GetOptions{})
+			if err != nil || !isReady(got) {
+				t.Errorf("in namespace %s: %+v, %v", namespace, got, err)
+			}
+		}
+	})
+}
+
 func TestConfigIsChecked(t *testing.T) {
 	if _, err := New(Config{}); err == nil {
 		t.Error("a controller without a client was made")

@@ -52,7 +52,7 @@ func (c *Controller) tellWarning(key cache.ObjectName, before health, result pro
 	if !result.Warning || before.message == result.Message {
 		return
 	}
-	if workload, err := c.lister.ExternalWorkloads(key.Namespace).Get(key.Name); err == nil {
+	if workload := c.get(key); workload != nil {
 		c.config.Events.Eventf(workload, nil, corev1.EventTypeWarning, EventProbeWarning, actionProbe, "%s", result.Message)
 	}
 }
@@ -60,8 +60,8 @@ func (c *Controller) tellWarning(key cache.ObjectName, before health, result pro
 func (c *Controller) tellHold(judged verdict) {
 	regarding := c.config.HoldRegarding
 	if regarding == nil {
-		workload, err := c.lister.ExternalWorkloads(judged.held.Namespace).Get(judged.held.Name)
-		if err != nil {
+		workload := c.get(judged.held)
+		if workload == nil {
 			// The log and the gauge tell it.
 			return
 		}

@@ -91,8 +91,10 @@ func inWorld(t *testing.T, workloads []*v1beta1.ExternalWorkload, config Config,
 			objects = append(objects, workload.DeepCopy())
 		}
 		w.client = fake.NewSimpleClientset(objects...)
-		factory := externalversions.NewSharedInformerFactory(w.client, 0)
+		factory := externalversions.NewSharedInformerFactoryWithOptions(w.client, 0, externalversions.WithNamespace("shop"))
+		more := externalversions.NewSharedInformerFactoryWithOptions(w.client, 0, externalversions.WithNamespace("elsewhere"))
 		config.Client, config.Workloads = w.client, factory.Workload().V1beta1().ExternalWorkloads()
+		config.MoreWorkloads = append(config.MoreWorkloads, more.Workload().V1beta1().ExternalWorkloads())
 		config.Events, config.Observer = w.notes, w.notes
 		var err error
 		if w.controller, err = New(config); err != nil {
@@ -108,11 +110,13 @@ func inWorld(t *testing.T, workloads []*v1beta1.ExternalWorkload, config Config,
 			}
 		})
 		factory.StartWithContext(ctx)
+		more.StartWithContext(ctx)
 		synctest.Wait()
 		test(w)
 		cancel()
 		running.Wait()
 		factory.Shutdown()
+		more.Shutdown()
 	})
 }
 

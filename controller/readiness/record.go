@@ -87,8 +87,8 @@ func (c *Controller) remember(key cache.ObjectName, latest report) (known bool) 
 
 // hasAccepted is whether the workload as cached has the condition Accepted.
 func (c *Controller) hasAccepted(key cache.ObjectName) bool {
-	workload, err := c.lister.ExternalWorkloads(key.Namespace).Get(key.Name)
-	return err == nil && find(workload.Status.Conditions, v1beta1.WorkloadAccepted) != nil
+	workload := c.get(key)
+	return workload != nil && find(workload.Status.Conditions, v1beta1.WorkloadAccepted) != nil
 }
 
 // known gathers all that is known of a workload beside the object.

@@ -36,12 +36,9 @@ const (
 // some definitions the list is atomic: another writer's change in between is
 // a conflict, never lost.
 func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outcome, error) {
-	workload, err := c.lister.ExternalWorkloads(key.Namespace).Get(key.Name)
-	if apierrors.IsNotFound(err) {
+	workload := c.get(key)
+	if workload == nil {
 		return loop.Outcome{Result: resultGone}, nil
-	}
-	if err != nil {
-		return loop.Outcome{}, fmt.Errorf("get workload %s from the cache: %w", key, err)
 	}
 	decided, conditions, differs := c.want(workload)
 	if !differs {
@@ -52,7 +49,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 
 	writeContext, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	_, err = c.config.Client.WorkloadV1beta1().ExternalWorkloads(key.Namespace).UpdateStatus(writeContext, changed, metav1.UpdateOptions{FieldManager: fieldManager})
+	_, err := c.config.Client.WorkloadV1beta1().ExternalWorkloads(key.Namespace).UpdateStatus(writeContext, changed, metav1.UpdateOptions{FieldManager: fieldManager})
 	switch {
 	case err == nil:
 		c.config.Observer.StatusWritten(outcomeSuccess)

@@ -56,9 +56,9 @@ func (c *Controller) note(key cache.ObjectName, current *record, result probe.Re
 
 // syncIfNeeded queues the workload if its conditions are not what they should be.
 func (c *Controller) syncIfNeeded(key cache.ObjectName) {
-	workload, err := c.lister.ExternalWorkloads(key.Namespace).Get(key.Name)
-	if err != nil {
-		// It is gone; its record goes with the event of that.
+	workload := c.get(key)
+	if workload == nil {
+		// Its record goes with the event of its deletion.
 		return
 	}
 	if _, _, differs := c.want(workload); differs {

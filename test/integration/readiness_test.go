@@ -1,13 +1,8 @@
 package integration
 
 import (
-	"context"
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -16,15 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/tools/events"
 
 	"github.com/external-workload/controller/controller/readiness"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
-	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
-	"github.com/external-workload/controller/pkg/generated/informers/externalversions"
 	"github.com/external-workload/controller/test/controlplane"
 )
 
@@ -45,14 +35,6 @@ spec:
 status:
   conditions: [{type: Ready, status: "%s"}]
 `
-
-// readinessCluster is a control plane with the policy, a definition of
-// ExternalWorkloads, and the readiness controller of this process.
-type readinessCluster struct {
-	*controlplane.ControlPlane
-	client     versioned.Interface
-	controller *readiness.Controller
-}
 
 func TestReadiness(t *testing.T) {
 	for name, change := range map[string]func(*apiextensionsv1.CustomResourceDefinition){
@@ -231,178 +213,3 @@ func (c *readinessCluster) testLeftAlone(t *testing.T) {
 		t.Errorf("a workload without annotations was written: %+v", after.Status)
 	}
 }
-
-// startReadiness starts everything, with a definition that change was applied to.
-func startReadiness(t *testing.T, change func(*apiextensionsv1.CustomResourceDefinition)) *readinessCluster {
-	t.Helper()
-	cluster := &readinessCluster{ControlPlane: controlplane.ForTest(t, controlplane.Options{})}
-	crd, err := controlplane.CRD()
-	if err != nil {
-		t.Fatal(err)
-	}
-	change(crd)
-	if err := controlplane.InstallCRD(t.Context(), cluster.AdminConfig(), crd); err != nil {
-		t.Fatal(err)
-	}
-	if cluster.client, err = versioned.NewForConfig(cluster.AdminConfig()); err != nil {
-		t.Fatal(err)
-	}
-	cluster.runController(t)
-	cluster.installPolicy(t)
-	return cluster
-}
-
-func (c *readinessCluster) runController(t *testing.T) {
-	t.Helper()
-	factory := externalversions.NewSharedInformerFactory(c.client, 0)
-	var err error
-	c.controller, err = readiness.New(readiness.Config{
-		Client:        c.client,
-		Workloads:     factory.Workload().V1beta1().ExternalWorkloads(),
-		Events:        events.NewFakeRecorder(10000),
-		Observer:      unobservedReadiness{},
-		ProbeLoopback: true,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	var running sync.WaitGroup
-	running.Go(func() {
-		if err := c.controller.Run(ctx, 4); err != nil {
-			t.Error(err)
-		}
-	})
-	factory.StartWithContext(ctx)
-	t.Cleanup(func() {
-		cancel()
-		running.Wait()
-		factory.Shutdown()
-	})
-}
-
-// installPolicy applies the policy that the chart installs, and waits until
-// the API server follows it.
-func (c *readinessCluster) installPolicy(t *testing.T) {
-	t.Helper()
-	root, err := controlplane.RepositoryRoot()
-	if err != nil {
-		t.Fatal(err)
-	}
-	manifest, err := os.ReadFile(filepath.Join(root, "charts", "external-workload-controller", "files", "policies", "declared-readiness.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.kubectl(t, string(manifest), "apply", "-f", "-")
-	example := fmt.Sprintf(documentedWorkload, "canary", "", "True")
-	waitUntilTrue(t, "the policy is followed", func() (bool, string) {
-		// At first the server refuses every workload: it does not know the schema yet.
-		output, err := c.tryKubectl(t, example, "create", "--dry-run=server", "-o", "yaml", "-f", "-")
-		return err == nil && strings.Contains(output, v1beta1.ReadyAnnotation), output
-	})
-}
-
-func (c *readinessCluster) kubectl(t *testing.T, input string, arguments ...string) {
-	t.Helper()
-	if output, err := c.tryKubectl(t, input, arguments...); err != nil {
-		t.Fatalf("kubectl %v: %v\n%s", arguments, err, output)
-	}
-}
-
-func (c *readinessCluster) tryKubectl(t *testing.T, input string, arguments ...string) (string, error) {
-	t.Helper()
-	command := exec.CommandContext(t.Context(), c.Kubectl(), append([]string{"--kubeconfig", c.Kubeconfig()}, arguments...)...)
-	command.Stdin = strings.NewReader(input)
-	output, err := command.CombinedOutput()
-	return string(output), err
-}
-
-func (c *readinessCluster) create(t *testing.T, created *v1beta1.ExternalWorkload) types.UID {
-	t.Helper()
-	created, err := c.client.WorkloadV1beta1().ExternalWorkloads("default").Create(t.Context(), created, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return created.UID
-}
-
-func (c *readinessCluster) get(t *testing.T, name string) *v1beta1.ExternalWorkload {
-	t.Helper()
-	got, err := c.client.WorkloadV1beta1().ExternalWorkloads("default").Get(t.Context(), name, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
-
-// waitFor waits until one of the workload's conditions reads as wanted, from
-// its beginning; or until it has none, if nothing is wanted.
-func (c *readinessCluster) waitFor(t *testing.T, name, want string) {
-	t.Helper()
-	waitUntilTrue(t, fmt.Sprintf("%s has %q", name, want), func() (bool, string) {
-		conditions := c.get(t, name).Status.Conditions
-		var all []string
-		for _, condition := range conditions {
-			text := fmt.Sprintf("%s %s %s: %s", condition.Type, condition.Status, condition.Reason, condition.Message)
-			if want != "" && strings.HasPrefix(text, want) {
-				return true, ""
-			}
-			all = append(all, text)
-		}
-		return want == "" && len(conditions) == 0, strings.Join(all, "; ")
-	})
-}
-
-func waitUntilTrue(t *testing.T, what string, is func() (bool, string)) {
-	t.Helper()
-	last := ""
-	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 30*time.Second, true, func(context.Context) (done bool, err error) {
-		done, last = is()
-		return done, nil
-	})
-	if err != nil {
-		t.Fatalf("waiting until %s: %v; last seen: %s", what, err, last)
-	}
-}
-
-func readinessWorkload(name string, annotations map[string]string) *v1beta1.ExternalWorkload {
-	return &v1beta1.ExternalWorkload{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: "default", Annotations: annotations},
-		Spec: v1beta1.ExternalWorkloadSpec{
-			MeshTLS:     v1beta1.MeshTLS{Identity: "spiffe://example.org/vm", ServerName: "vm.example.org"},
-			WorkloadIPs: []v1beta1.WorkloadIP{{IP: "192.0.2.10"}},
-			Ports:       []v1beta1.PortSpec{{Name: "http", Port: 80}},
-		},
-	}
-}
-
-// makeDefinitionLax takes every rule out of the definition that Linkerd's does not have:
-// lists are atomic, and any text is an address.
-func makeDefinitionLax(crd *apiextensionsv1.CustomResourceDefinition) {
-	for i := range crd.Spec.Versions {
-		loosenSchema(crd.Spec.Versions[i].Schema.OpenAPIV3Schema)
-	}
-}
-
-func loosenSchema(schema *apiextensionsv1.JSONSchemaProps) {
-	schema.XValidations, schema.XListType, schema.XListMapKeys = nil, nil, nil
-	schema.MaxItems, schema.Pattern = nil, ""
-	for name, property := range schema.Properties {
-		loosenSchema(&property)
-		schema.Properties[name] = property
-	}
-	if schema.Items != nil && schema.Items.Schema != nil {
-		loosenSchema(schema.Items.Schema)
-	}
-}
-
-// unobservedReadiness is told everything and keeps nothing.
-type unobservedReadiness struct{}
-
-func (unobservedReadiness) Reconciled(string, string, time.Duration)            {}
-func (unobservedReadiness) PanicRecovered(string)                               {}
-func (unobservedReadiness) Probed(string, string, time.Duration, time.Duration) {}
-func (unobservedReadiness) SetWorkloads(string, string, int)                    {}
-func (unobservedReadiness) StatusWritten(string)                                {}
-func (unobservedReadiness) SetHold(bool)                                        {}
-func (unobservedReadiness) AnnotationRejected(string)                           {}
