@@ -12,7 +12,7 @@
 # Environment:
 #   VERSION    of the program and of the tag (default: from git)
 #   IMAGE      the name the image goes by
-#   PUSH=1     copy it to IMAGE:VERSION, with the same digest
+#   PUSH=1     copy it and its SBOMs to IMAGE, with the same digest
 #   PLATFORMS  which to build (default linux/amd64,linux/arm64)
 #   OUT        where to write (default dist)
 set -euo pipefail
@@ -119,7 +119,10 @@ push_base >"$scratch/base.log" 2>&1
 build >"$scratch/ko.log" 2>&1
 save
 if [[ ${PUSH:-} == 1 ]]; then
-    "$crane" copy "$registry/controller:$VERSION" "$IMAGE:$VERSION"
+    # The other tags are those of the SBOMs, one for each digest.
+    for tag in $("$crane" ls "$registry/controller"); do
+        "$crane" copy "$registry/controller:$tag" "$IMAGE:$tag"
+    done
 fi
 echo "$IMAGE:$VERSION@$(cat "$OUT/image.digest")"
 du -h "$OUT"/image-linux-*.tar
