@@ -80,10 +80,8 @@ func (p *player) observe(write sliceapi.Write) {
 		p.trace("           -> " + describe(write.Current))
 	}
 	p.tell(write)
-	if p.linkerdIsLost() || p.linkerd.Crashed() {
-		p.astray = true
-	}
-	if p.tampering {
+	p.astray = p.astray || p.linkerd.Crashed()
+	if !p.ours {
 		p.spoil(write.Previous, write.Current)
 		return
 	}

@@ -122,10 +122,13 @@ func (p *player) checkServed() {
 	}
 	if isForHeadless(p.world.service) {
 		p.dns.Addresses(func(hostname, address string) {
-			if !slices.ContainsFunc(p.since, func(e expected) bool { return e.ready && e.address == address }) && !slices.Contains(p.spoiled, address) {
+			if !p.spoils(address) && !slices.ContainsFunc(p.since, func(e expected) bool { return e.ready && e.address == address }) {
 				p.fail("DNS answers %s with %s, which never was to be served", hostname, address)
 			}
 		})
+	}
+	if p.spread && p.tamperings == 0 && len(p.want) > p.setup.MaxEndpoints {
+		p.checkNotAllLost()
 	}
 	for i := range p.stable {
 		if p.stable[i].ready && !p.isSpoiled(&p.stable[i]) {
@@ -172,6 +175,22 @@ func (p *player) checkNotMissing(e *expected) {
 	}
 	if isHeadless(p.world.service) && !slices.Contains(p.resolved(), addressRecord{hostnameOf(e), e.address}) {
 		p.fail("%s did not change, but DNS misses %s", e.workload, e.address)
+	}
+}
+
+// checkNotAllLost fails if no endpoint is served while those in several slices
+// get other ports.
+func (p *player) checkNotAllLost() {
+	meshed, proxied := 0, 0
+	for i, port := range portNames {
+		meshed += len(p.clients[i].Has())
+		proxied += len(p.proxied(p.want[0].family, port))
+	}
+	if meshed == 0 && !p.astray {
+		p.fail("a client of Linkerd has nothing while the ports of several slices change")
+	}
+	if proxied == 0 && !isHeadless(p.world.service) {
+		p.fail("kube-proxy serves nothing while the ports of several slices change")
 	}
 }
 

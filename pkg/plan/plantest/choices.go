@@ -24,9 +24,9 @@ var (
 	}
 
 	workloadPorts = [][]v1beta1.PortSpec{
+		{port("http", 8080), port("admin", 9000)},
 		{port("http", 8080)},
 		{port("http", 9090)},
-		{port("http", 8080), port("admin", 9000)},
 		{port("http", 8080), port("admin", 9001)},
 		{port("admin", 9000)},
 		{port("admin", 8080), port("http", 9000)},

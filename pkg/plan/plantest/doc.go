@@ -54,7 +54,8 @@ type Setup struct {
 	// what consumers are served can fail.
 	ConsumersOnly bool
 	// MaxSteps is how many plans in a row may be needed until nothing is left
-	// to do, when nothing fails and nothing changes.
+	// to do, when nothing fails and nothing changes, beside two for each slice,
+	// whose ports may change one slice at a time.
 	MaxSteps int
 }
 

@@ -12,7 +12,7 @@ var weights = [kinds]int{
 	SetAddress: 10, SwapAddresses: 4, SetWorkloadPorts: 8, SetIdentity: 6, SetReady: 12, SetZone: 4, SetMembership: 4,
 	CreateService: 2, DeleteService: 1, RecreateService: 1, SetServicePorts: 5, SetSelector: 2, SetServiceType: 2,
 	SetFamilies: 2, SetPublishNotReady: 2, SetTrafficDistribution: 3, SetServiceLabels: 2,
-	Tamper: 3, Sync: 45, Restart: 6, Quiet: 12,
+	Tamper: 3, Sync: 45, Adopt: 3, Restart: 6, Quiet: 12,
 }
 
 var totalWeight = func() int {

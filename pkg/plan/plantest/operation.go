@@ -38,6 +38,7 @@ const (
 	SetServiceLabels       // labels A
 	Tamper                 // with slice A, in way B
 	Sync                   // a step of the controller, by Fault and Pause
+	Adopt                  // a controller starts on slices that another one wrote
 	Restart                // of the controller, also in the middle of a step
 	Quiet                  // everything must converge
 	kinds                  = int(Quiet) + 1
@@ -49,7 +50,7 @@ var kindNames = [kinds]string{
 	"set readiness of workload", "set zone of workload", "set membership of workload",
 	"create Service", "delete Service", "recreate Service", "set ports of Service", "set selector of Service",
 	"set type of Service", "set families of Service", "set publishNotReadyAddresses", "set trafficDistribution",
-	"set labels of Service", "tamper with slice", "sync", "restart the controller", "quiet",
+	"set labels of Service", "tamper with slice", "sync", "adopt the slices", "restart the controller", "quiet",
 }
 
 // Operation is one thing that happens.
@@ -79,7 +80,7 @@ func (o Operation) String() string {
 			text += fmt.Sprintf(", pause after %d writes", o.Pause)
 		}
 		return text
-	case Restart, Quiet, DeleteService:
+	case Adopt, Restart, Quiet, DeleteService:
 		return kindNames[o.Kind]
 	}
 	return fmt.Sprintf("%s %d, %d", kindNames[o.Kind], o.A, o.B)

@@ -41,7 +41,7 @@ func setups(controller start) map[string]*plantest.Setup {
 	}
 }
 
-const maxSteps = 8
+const maxSteps = 4
 
 // TestRandomHistories plays random histories until there were enough steps.
 func TestRandomHistories(t *testing.T) {

@@ -55,7 +55,7 @@ type player struct {
 
 	audience
 	record
-	tampering bool
+	ours bool // the next write is the controller's
 }
 
 // pendingWrite is a write of a plan that has not been made yet.
@@ -68,6 +68,13 @@ func (p *player) start() {
 	p.controller = p.setup.NewController(p.world.workloads)
 	p.audience.start(&p.world)
 	p.api.Observe = p.observe
+	p.ours = true
+}
+
+// restart loses what the controller remembers, and the rest of its step.
+func (p *player) restart() {
+	p.controller, p.pending, p.settled = p.setup.NewController(p.world.workloads), nil, false
+	p.spoilUnrecorded(p.api.List())
 }
 
 // fail keeps the first violation.
@@ -81,19 +88,25 @@ func (p *player) play(o Operation) {
 	switch o.Kind {
 	case Sync:
 		p.sync(o)
+	case Adopt:
+		p.ours = false
+		unmark(&p.api)
+		p.ours = true
+		p.restart()
 	case Restart:
-		p.controller, p.pending, p.settled = p.setup.NewController(p.world.workloads), nil, false
-		p.spoilUnrecorded(p.api.List())
+		p.restart()
 	case Quiet:
 		p.quiet()
 	case Tamper:
-		p.tampering, p.settled = true, false
-		tamper(&p.api, o.A, o.B)
-		p.tampering = false
+		p.tamperings++
+		p.ours, p.settled = false, false
+		p.lossy = tamper(&p.api, o.A, o.B) || p.lossy
+		p.ours = true
 	default:
 		p.settled = false
 		p.world.apply(o)
 		p.changed(p.setup, &p.world)
+		p.astray = p.astray || p.linkerdIsLost()
 	}
 }
 
@@ -225,10 +238,11 @@ func (p *player) call(write Write, failure sliceapi.Failure) error {
 // everything is then as it must be.
 func (p *player) quiet() {
 	p.write(Operation{Kind: Sync})
+	limit := p.setup.MaxSteps + 2*len(p.api.List())
 	for step := 1; p.result.Violation == "" && p.plan(0); step++ {
 		p.result.Longest = max(p.result.Longest, step)
-		if step > p.setup.MaxSteps {
-			p.fail("no rest after %d steps", p.setup.MaxSteps)
+		if step > limit {
+			p.fail("no rest after %d steps", limit)
 			return
 		}
 		p.write(Operation{Kind: Sync})

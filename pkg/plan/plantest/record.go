@@ -22,6 +22,13 @@ type record struct {
 	stable []expected
 	// identities are those that each workload had since the last quiet point.
 	identities []identityOfWorkload
+	// tamperings and changes count what strangers and users did since then.
+	tamperings, changes int
+	// lossy is set if one of the tamperings was.
+	lossy bool
+	// spread is set while all that happened is a change of the Service's ports,
+	// the same for all endpoints, which stand ready in several slices.
+	spread bool
 	// spoiled are the names and addresses that somebody tampered with. What
 	// Linkerd's clients then have of them depends on what no controller saw.
 	spoiled []string
@@ -41,12 +48,16 @@ func (r *record) beginPeriod(setup *Setup, w *world) {
 	r.since = slices.Clone(r.want)
 	r.stable = slices.Clone(r.want)
 	r.identities, r.spoiled = r.identities[:0], nil
+	r.tamperings, r.changes, r.lossy, r.spread = 0, 0, false, false
 	r.noteIdentities(w)
 }
 
 // changed takes note of a change of the world.
 func (r *record) changed(setup *Setup, w *world) {
+	r.changes++
+	before := r.want
 	r.want = expect(setup, w.service, w.selected())
+	r.spread = r.changes == 1 && onlyPortsDiffer(before, r.want)
 	for i := range r.want {
 		if !slices.ContainsFunc(r.since, func(e expected) bool { return reflect.DeepEqual(e, r.want[i]) }) {
 			r.since = append(r.since, r.want[i])
@@ -56,6 +67,25 @@ func (r *record) changed(setup *Setup, w *world) {
 		return !slices.ContainsFunc(r.want, func(now expected) bool { return now.sameToClients(&e) && now.workload == e.workload })
 	})
 	r.noteIdentities(w)
+}
+
+// onlyPortsDiffer reports whether the same endpoints are ready before and
+// after, all with the same ports before and all with the same ports after.
+func onlyPortsDiffer(before, after []expected) bool {
+	if len(before) != len(after) || len(before) == 0 {
+		return false
+	}
+	for i := range before {
+		a, b := before[i], after[i]
+		if len(a.ports) == 0 || len(b.ports) == 0 || !slices.Equal(a.ports, before[0].ports) || !slices.Equal(b.ports, after[0].ports) {
+			return false
+		}
+		a.ports = b.ports
+		if !a.sameToClients(&b) || a.family != before[0].family {
+			return false
+		}
+	}
+	return true
 }
 
 func (r *record) noteIdentities(w *world) {
@@ -70,7 +100,7 @@ func (r *record) noteIdentities(w *world) {
 // spoil takes note of what a stranger's write touched.
 func (r *record) spoil(previous, current *discoveryv1.EndpointSlice) {
 	whole := previous == nil || current == nil || !reflect.DeepEqual(previous.Ports, current.Ports) ||
-		!maps.Equal(previous.Labels, current.Labels) || !maps.Equal(previous.Annotations, current.Annotations)
+		!maps.Equal(previous.Labels, current.Labels)
 	spoilEach := func(of, other *discoveryv1.EndpointSlice) {
 		if of == nil {
 			return
@@ -117,6 +147,13 @@ func (r *record) hadSeveralIdentities(workload string) bool {
 	return has > 1
 }
 
+// spoils reports whether somebody tampered with the address, or with a workload
+// that has it.
+func (r *record) spoils(address string) bool {
+	return slices.Contains(r.spoiled, address) ||
+		slices.ContainsFunc(r.since, func(e expected) bool { return e.address == address && r.isSpoiled(&e) })
+}
+
 // count returns how often exactly this endpoint is in the list.
 func count(endpoints []discoveryv1.Endpoint, endpoint *discoveryv1.Endpoint) int {
 	n := 0
@@ -141,7 +178,7 @@ func (r *record) allows(port string, socket consumers.Socket, used func(*expecte
 			return true
 		}
 	}
-	return slices.Contains(r.spoiled, socket.Address)
+	return r.spoils(socket.Address)
 }
 
 // allowsIdentity reports whether a workload that had the socket had the
@@ -153,7 +190,7 @@ func (r *record) allowsIdentity(socket consumers.Socket, identity consumers.Iden
 			return true
 		}
 	}
-	return slices.Contains(r.spoiled, socket.Address)
+	return r.spoils(socket.Address)
 }
 
 func (e *expected) has(port string, number int32) bool {

@@ -10,11 +10,12 @@ import (
 )
 
 // tamper writes to one of the slices as somebody else would who does not know
-// what the slices are for. What the API server refuses has no effect.
-func tamper(api *sliceapi.API, which, how int) {
+// what the slices are for, and reports whether Linkerd's clients may lose
+// something by it for good. What the API server refuses has no effect.
+func tamper(api *sliceapi.API, which, how int) (lossy bool) {
 	stored := api.List()
 	if len(stored) == 0 {
-		return
+		return false
 	}
 	slice := stored[which%len(stored)]
 	way := tamperings[how%len(tamperings)]
@@ -32,13 +33,30 @@ func tamper(api *sliceapi.API, which, how int) {
 		way.change(changed, stored[(which+1)%len(stored)])
 		_, _ = api.Update(changed)
 	}
+	return way.lossy
+}
+
+// unmark leaves the slices as another controller would have written them: the
+// same, but without annotations.
+func unmark(api *sliceapi.API) {
+	for _, slice := range api.List() {
+		changed := *slice
+		changed.Annotations = nil
+		_, _ = api.Update(&changed)
+	}
 }
 
 // tampering changes a slice; other is another one, or the same where there is
-// only one.
+// only one. It is lossy if it may give two endpoints one address, or one
+// workload two: taking one of them back takes the other from Linkerd's clients.
 type tampering struct {
-	delete, duplicate bool
-	change            func(slice, other *discoveryv1.EndpointSlice)
+	delete, duplicate, lossy bool
+	change                   func(slice, other *discoveryv1.EndpointSlice)
+}
+
+func (t tampering) thatIsLossy() tampering {
+	t.lossy = true
+	return t
 }
 
 // toFirst changes the first endpoint, where there is one.
@@ -58,11 +76,11 @@ var tamperings = []tampering{
 			e.Addresses = []string{"192.0.2.99"}
 		}
 	}),
-	toFirst(func(e *discoveryv1.Endpoint) { e.Addresses = []string{"192.0.2.2"} }),
+	toFirst(func(e *discoveryv1.Endpoint) { e.Addresses = []string{"192.0.2.2"} }).thatIsLossy(),
 	toFirst(func(e *discoveryv1.Endpoint) { e.Addresses = append(e.Addresses, e.Addresses[0]) }),
 	toFirst(func(e *discoveryv1.Endpoint) { e.Conditions.Ready = ptr.To(false) }),
-	toFirst(func(e *discoveryv1.Endpoint) { e.Conditions.Ready = ptr.To(true) }),
-	toFirst(func(e *discoveryv1.Endpoint) { e.Conditions.Ready = nil }),
+	toFirst(func(e *discoveryv1.Endpoint) { e.Conditions.Ready = ptr.To(true) }).thatIsLossy(),
+	toFirst(func(e *discoveryv1.Endpoint) { e.Conditions.Ready = nil }).thatIsLossy(),
 	toFirst(func(e *discoveryv1.Endpoint) { e.TargetRef = nil }),
 	toFirst(func(e *discoveryv1.Endpoint) {
 		e.TargetRef = &corev1.ObjectReference{Kind: "ExternalWorkload", Namespace: Namespace, Name: "w1", UID: "stranger"}
@@ -104,5 +122,4 @@ var tamperings = []tampering{
 	{change: func(slice, _ *discoveryv1.EndpointSlice) { slice.Labels[corev1.IsHeadlessService] = "" }},
 	{change: func(slice, _ *discoveryv1.EndpointSlice) { delete(slice.Labels, "team") }},
 	{change: func(slice, _ *discoveryv1.EndpointSlice) { slice.OwnerReferences = nil }},
-	{change: func(slice, _ *discoveryv1.EndpointSlice) { slice.Annotations = nil }},
 }
