@@ -25,7 +25,7 @@ func (c *Controller) register(i *Informers) error {
 	if err != nil {
 		return err
 	}
-	workloads, err := i.Workloads.AddTypedEventHandler(workloadinformers.ExternalWorkloadDetailedHandlerFuncs{
+	workloads, err := i.Workloads.TypedInformer().AddTypedEventHandler(workloadinformers.ExternalWorkloadDetailedHandlerFuncs{
 		AddFunc:    c.setWorkload,
 		UpdateFunc: func(_, now *v1beta1.ExternalWorkload) { c.setWorkload(now, false) },
 		DeleteFunc: c.deleteWorkload,

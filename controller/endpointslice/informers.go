@@ -29,7 +29,7 @@ const byService = "service"
 // Informers watch one namespace, or all of them.
 type Informers struct {
 	Services  coreinformers.ServiceIndexInformer
-	Workloads workloadinformers.ExternalWorkloadIndexInformer
+	Workloads workloadinformers.TypedExternalWorkloadInformer
 	// Slices are the slices that carry our managed-by label.
 	Slices discoveryinformers.EndpointSliceIndexInformer
 	// Unmanaged are the slices without any managed-by label. Ours are among
@@ -63,7 +63,7 @@ func NewInformers(client kubernetes.Interface, workloads versioned.Interface, na
 	i.start, i.wait = append(i.start, factory.StartWithContext), append(i.wait, factory.Shutdown)
 
 	i.Services = services.Core().V1().Services().TypedInformer()
-	i.Workloads = factory.Workload().V1beta1().ExternalWorkloads().TypedInformer()
+	i.Workloads = factory.Workload().V1beta1().ExternalWorkloads()
 	i.Slices = slices.Discovery().V1().EndpointSlices().TypedInformer()
 	i.Unmanaged = strays.Discovery().V1().EndpointSlices().TypedInformer()
 	for _, informer := range []sliceInformer{i.Slices, i.Unmanaged} {

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
+	"github.com/external-workload/controller/pkg/leadership"
+)
+
+// podNamespaceFile tells a Pod its namespace.
+const podNamespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+
+// clients reach the API server.
+type clients struct {
+	// core and workloads write only while the Lease is held.
+	core      kubernetes.Interface
+	workloads versioned.Interface
+	// unfenced serves the Lease itself and reviews of those who scrape metrics.
+	unfenced kubernetes.Interface
+	// namespace is the one that the configuration names.
+	namespace string
+}
+
+// loadConfig reads how to reach the API server.
+func loadConfig(o *options) (*rest.Config, string, error) {
+	if o.kubeconfig == "" {
+		config, err := rest.InClusterConfig()
+		if errors.Is(err, rest.ErrNotInCluster) {
+			return nil, "", errors.New("not in a cluster: give --kubeconfig, or run as a Pod with a service account")
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("reading the Pod's service account: %w", err)
+		}
+		namespace, err := os.ReadFile(podNamespaceFile)
+		if err != nil {
+			return nil, "", fmt.Errorf("reading the Pod's namespace: %w", err)
+		}
+		return config, strings.TrimSpace(string(namespace)), nil
+	}
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		&clientcmd.ClientConfigLoadingRules{ExplicitPath: o.kubeconfig}, &clientcmd.ConfigOverrides{})
+	config, err := loader.ClientConfig()
+	if err != nil {
+		return nil, "", fmt.Errorf("reading --kubeconfig %s: %w", o.kubeconfig, err)
+	}
+	namespace, _, err := loader.Namespace()
+	if err != nil {
+		return nil, "", fmt.Errorf("reading the namespace of --kubeconfig %s: %w", o.kubeconfig, err)
+	}
+	return config, namespace, nil
+}
+
+// newClients makes clients whose writes need the fence to be open.
+func newClients(o *options, fence *leadership.Fence) (*clients, error) {
+	config, namespace, err := loadConfig(o)
+	if err != nil {
+		return nil, err
+	}
+	config.UserAgent = userAgent()
+	config.QPS, config.Burst = o.qps, o.burst
+	fenced := rest.CopyConfig(config)
+	fenced.Wrap(fence.Guard)
+
+	c := &clients{namespace: namespace}
+	if c.core, err = kubernetes.NewForConfig(protobuf(fenced)); err != nil {
+		return nil, fmt.Errorf("making a client: %w", err)
+	}
+	if c.workloads, err = versioned.NewForConfig(fenced); err != nil {
+		return nil, fmt.Errorf("making a client: %w", err)
+	}
+	// A request for the Lease that hangs must not outlive the renew deadline.
+	unfenced := protobuf(config)
+	unfenced.Timeout = max(o.election.deadline/2, time.Second)
+	if c.unfenced, err = kubernetes.NewForConfig(unfenced); err != nil {
+		return nil, fmt.Errorf("making a client: %w", err)
+	}
+	return c, nil
+}
+
+// protobuf makes clients of core types use the form that costs least.
+func protobuf(config *rest.Config) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.ContentType = runtime.ContentTypeProtobuf
+	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	return config
+}
+
+func userAgent() string {
+	v, c := buildVersion()
+	return fmt.Sprintf("%s/%s (%s)", defaultName, v, c)
+}

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/klog/v2"
+
+	"github.com/external-workload/controller/controller/endpointslice"
+	"github.com/external-workload/controller/controller/readiness"
+	workloadinformers "github.com/external-workload/controller/pkg/generated/informers/externalversions/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/metrics"
+	"github.com/external-workload/controller/pkg/server"
+)
+
+// readinessWorkers write the status of workloads.
+const readinessWorkers = 4
+
+// problemReason is the reason of the condition Accepted for unusable addresses.
+const problemReason = "InvalidAddress"
+
+// controllers are all that run while this process leads, and what they watch.
+type controllers struct {
+	informers []*endpointslice.Informers
+	publisher *endpointslice.Controller
+	readiness *readiness.Controller // nil if switched off
+	events    events.EventBroadcaster
+	preflight *preflight
+	workers   int
+}
+
+// newControllers makes the controllers. They start nothing.
+func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*controllers, error) {
+	namespaces := o.namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	c := &controllers{
+		events:    events.NewBroadcaster(&events.EventSinkImpl{Interface: clients.core.EventsV1()}),
+		preflight: newPreflight(clients, namespaces),
+		workers:   o.workers,
+	}
+	recorder := c.events.NewRecorder(scheme.Scheme, defaultName)
+	for _, namespace := range namespaces {
+		informers, err := endpointslice.NewInformers(clients.core, clients.workloads, namespace, o.managedBy)
+		if err != nil {
+			return nil, err
+		}
+		c.informers = append(c.informers, informers)
+	}
+	var err error
+	if o.readiness.enabled {
+		if c.readiness, err = newReadiness(o, clients, c.informers, recorder, observer); err != nil {
+			return nil, err
+		}
+	}
+	c.publisher, err = endpointslice.New(endpointslice.Config{
+		Client:               clients.core.DiscoveryV1(),
+		Informers:            c.informers,
+		Events:               recorder,
+		Observer:             observer,
+		ReportAddresses:      c.reportAddresses,
+		QueueMetrics:         observer.WorkqueueProvider(),
+		ManagedBy:            o.managedBy,
+		FieldManager:         o.fieldManager,
+		MaxEndpoints:         o.maxEndpoints,
+		WithholdSecondFamily: o.secondFamily == familyWithhold,
+	})
+	return c, err
+}
+
+// newReadiness makes the readiness controller of all informers.
+func newReadiness(o *options, clients *clients, informers []*endpointslice.Informers, recorder events.EventRecorder, observer *metrics.Metrics) (*readiness.Controller, error) {
+	allow, err := prefixes("probe-allow-cidr", o.readiness.allow)
+	if err != nil {
+		return nil, err
+	}
+	deny, err := prefixes("probe-deny-cidr", o.readiness.deny)
+	if err != nil {
+		return nil, err
+	}
+	var more []workloadinformers.TypedExternalWorkloadInformer
+	for _, i := range informers[1:] {
+		more = append(more, i.Workloads)
+	}
+	return readiness.New(readiness.Config{
+		Client:           clients.workloads,
+		Workloads:        informers[0].Workloads,
+		MoreWorkloads:    more,
+		Events:           recorder,
+		Observer:         observer,
+		QueueMetrics:     observer.WorkqueueProvider(),
+		ProbeAllow:       allow,
+		ProbeDeny:        deny,
+		Concurrency:      o.readiness.concurrency,
+		HoldFraction:     o.readiness.holdFraction,
+		HoldWindow:       o.readiness.holdWindow,
+		HoldMaximum:      o.readiness.holdMaximum,
+		ProbeTimeRefresh: o.readiness.timeRefresh,
+	})
+}
+
+// reportAddresses passes on what keeps a workload from being published.
+func (c *controllers) reportAddresses(workload cache.ObjectName, uid types.UID, problems []string) {
+	if c.readiness == nil {
+		return
+	}
+	var found []readiness.Problem
+	for _, problem := range problems {
+		found = append(found, readiness.Problem{Reason: problemReason, Message: problem + "; correct spec.workloadIPs"})
+	}
+	c.readiness.Report(workload, uid, found)
+}
+
+// watch starts the informers and returns what stops them.
+func (c *controllers) watch(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	for _, informers := range c.informers {
+		informers.Start(ctx)
+	}
+	return func() {
+		cancel()
+		for _, informers := range c.informers {
+			informers.Wait()
+		}
+	}
+}
+
+// run publishes until ctx is cancelled.
+func (c *controllers) run(ctx context.Context) error {
+	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRecording()
+	if err := c.events.StartRecordingToSinkWithContext(recording); err != nil {
+		return fmt.Errorf("starting to record Events: %w", err)
+	}
+	klog.FromContext(ctx).Info("Publishing")
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.publisher.Run(ctx, c.workers) })
+	if c.readiness != nil {
+		group.Go(func() error { return c.readiness.Run(ctx, readinessWorkers) })
+	}
+	err := group.Wait()
+	if ctx.Err() != nil && err != nil && c.publisher.Synced() != nil {
+		return nil // stopped while waiting for the caches
+	}
+	return err
+}
+
+// ready are the checks behind /readyz.
+func (c *controllers) ready() []server.Check {
+	return []server.Check{
+		{Name: "api-server", Check: func(context.Context) error { return c.preflight.Problem() }},
+		{Name: "caches", Check: func(context.Context) error { return c.publisher.Synced() }},
+	}
+}
+
+// live are the checks behind /livez: each fails only if a restart would help.
+func (c *controllers) live() []server.Check {
+	checks := []server.Check{{Name: endpointslice.Name, Check: func(context.Context) error { return c.publisher.Stuck() }}}
+	if c.readiness != nil {
+		checks = append(checks, server.Check{Name: readiness.Name, Check: func(context.Context) error { return c.readiness.Stuck() }})
+	}
+	return checks
+}

@@ -1,0 +1,18 @@
+// Command external-workload-controller publishes machines outside the cluster,
+// described by ExternalWorkloads, as EndpointSlices of the Services that
+// select them.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/external-workload/controller/controller/readiness"
+	"github.com/external-workload/controller/pkg/server"
+)
+
+// Bounds and defaults of the flags.
+const (
+	defaultWorkers = 16
+	minWorkers     = 1
+	maxWorkers     = 256
+
+	defaultMaxEndpoints = 100
+	minMaxEndpoints     = 1
+	maxMaxEndpoints     = 1000
+
+	defaultManagedBy = "linkerd-external-workloads-controller"
+	defaultName      = "external-workload-controller"
+
+	unlimitedQPS = -1
+	maxQPS       = 100000
+
+	defaultLeaseDuration = 12 * time.Second
+	defaultRenewDeadline = 8 * time.Second
+	defaultRetryPeriod   = 400 * time.Millisecond
+	minLeaseDuration     = time.Second
+	maxLeaseDuration     = 10 * time.Minute
+	minRetryPeriod       = 50 * time.Millisecond
+
+	formatText = "text"
+	formatJSON = "json"
+	maxVerbose = 10
+
+	familyPublish  = "publish"
+	familyWithhold = "withhold"
+)
+
+// options are the values of all flags.
+type options struct {
+	kubeconfig   string
+	namespaces   []string
+	workers      int
+	managedBy    string
+	fieldManager string
+	maxEndpoints int
+	secondFamily string
+	qps          float32
+	burst        int
+	version      bool
+
+	election  electionOptions
+	serving   servingOptions
+	readiness readinessOptions
+
+	logFormat string
+	verbosity int
+}
+
+type electionOptions struct {
+	enabled                    bool
+	name, namespace, identity  string
+	duration, deadline, period time.Duration
+}
+
+type servingOptions struct {
+	health, metrics   string
+	secure, profiling bool
+	certificate, key  string
+}
+
+type readinessOptions struct {
+	enabled      bool
+	concurrency  int
+	allow, deny  []string
+	holdFraction float64
+	holdWindow   time.Duration
+	holdMaximum  time.Duration
+	timeRefresh  time.Duration
+}
+
+// newFlags makes the flag set that fills o, which gets all defaults.
+func newFlags(o *options) *pflag.FlagSet {
+	f := pflag.NewFlagSet(defaultName, pflag.ContinueOnError)
+	f.SortFlags = false
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "file that says how to reach the API server; without it, the Pod's service account is used")
+	f.StringSliceVar(&o.namespaces, "namespaces", nil, "namespaces to serve, separated by commas; all if empty")
+	f.IntVar(&o.workers, "workers", defaultWorkers, "Services that are worked on at the same time (1 to 256)")
+	f.StringVar(&o.managedBy, "managed-by", defaultManagedBy, "value of the label endpointslice.kubernetes.io/managed-by that marks the slices of this controller; the default takes over those of Linkerd's")
+	f.StringVar(&o.fieldManager, "field-manager", defaultName, "name under which the API server records the writes of this process")
+	f.IntVar(&o.maxEndpoints, "max-endpoints-per-slice", defaultMaxEndpoints, "endpoints with which a slice is filled at most (1 to 1000)")
+	f.StringVar(&o.secondFamily, "second-family", familyPublish, "what happens with the second address family of a workload that has both: publish, as Kubernetes does, or withhold, since Linkerd's clients hold one address of a workload")
+	f.Float32Var(&o.qps, "kube-api-qps", unlimitedQPS, "requests a second that are sent to the API server at most; -1 leaves it to the API server's priority and fairness")
+	f.IntVar(&o.burst, "kube-api-burst", 100, "requests that may be sent at once where --kube-api-qps limits them")
+
+	f.BoolVar(&o.election.enabled, "leader-elect", true, "write only while holding a Lease, so that several instances can run")
+	f.StringVar(&o.election.name, "leader-elect-lease-name", defaultName, "name of the Lease")
+	f.StringVar(&o.election.namespace, "leader-elect-lease-namespace", "", "namespace of the Lease; if empty, that of the Pod or of the kubeconfig's context")
+	f.StringVar(&o.election.identity, "identity", "", "name of this instance in the Lease; if empty, made from the host's name")
+	f.DurationVar(&o.election.duration, "leader-elect-lease-duration", defaultLeaseDuration, "how long others wait after the last renewal of the Lease that they saw (1s to 10m)")
+	f.DurationVar(&o.election.deadline, "leader-elect-renew-deadline", defaultRenewDeadline, "how long the leader tries to renew the Lease before it stops; less than the duration")
+	f.DurationVar(&o.election.period, "leader-elect-retry-period", defaultRetryPeriod, "pause between two tries to take the Lease (at least 50ms; less than the renew deadline)")
+
+	f.StringVar(&o.serving.health, "health-bind-address", ":8081", "address of /livez and /readyz; 0 serves none")
+	f.StringVar(&o.serving.metrics, "metrics-bind-address", ":8080", "address of /metrics; 0 serves none")
+	f.BoolVar(&o.serving.secure, "metrics-secure", false, "serve metrics by HTTPS, to those whom TokenReview and SubjectAccessReview allow it")
+	f.StringVar(&o.serving.certificate, "metrics-tls-cert-file", "", "certificate for --metrics-secure, read again when it changes; self-signed if empty")
+	f.StringVar(&o.serving.key, "metrics-tls-key-file", "", "key of the certificate")
+	f.BoolVar(&o.serving.profiling, "pprof", false, "serve /debug/pprof beside the metrics")
+
+	addReadinessFlags(f, &o.readiness)
+
+	f.StringVar(&o.logFormat, "log-format", formatText, "format of the log: text or json")
+	f.IntVarP(&o.verbosity, "v", "v", 0, "how much is logged (0 to 10); 2 logs every write")
+	f.BoolVar(&o.version, "version", false, "print the version and exit")
+	return f
+}
+
+func addReadinessFlags(f *pflag.FlagSet, o *readinessOptions) {
+	f.BoolVar(&o.enabled, "readiness", true, "write the readiness that annotations of workloads declare or ask to probe")
+	f.IntVar(&o.concurrency, "probe-concurrency", readiness.DefaultConcurrency, fmt.Sprintf("probes that run at the same time at most (%d to %d)", readiness.MinConcurrency, readiness.MaxConcurrency))
+	f.StringSliceVar(&o.allow, "probe-allow-cidr", nil, "address ranges that may be probed; all if empty, except for those that are never probed")
+	f.StringSliceVar(&o.deny, "probe-deny-cidr", nil, "address ranges that must not be probed")
+	f.Float64Var(&o.holdFraction, "hold-fraction", readiness.DefaultHoldFraction, "part of the ready probed workloads whose failing together makes the prober the suspect, so that their readiness is held")
+	f.DurationVar(&o.holdWindow, "hold-window", readiness.DefaultHoldWindow, "time within which failures count as together")
+	f.DurationVar(&o.holdMaximum, "hold-maximum", 0, "how long readiness is held at most; 0 for no limit")
+	f.DurationVar(&o.timeRefresh, "probe-time-refresh", readiness.DefaultProbeTimeRefresh, "how old lastProbeTime may become while nothing else changes")
+}
+
+// validate says everything that is wrong, each with the flag's name and its bounds.
+func (o *options) validate() error {
+	var errs []error
+	refuse := func(wrong bool, flag string, value any, want string) {
+		if wrong {
+			errs = append(errs, fmt.Errorf("--%s is %v, want %s", flag, value, want))
+		}
+	}
+	for _, namespace := range o.namespaces {
+		refuse(len(validation.IsDNS1123Label(namespace)) > 0, "namespaces", fmt.Sprintf("%q", namespace), "names of namespaces")
+	}
+	refuse(o.workers < minWorkers || o.workers > maxWorkers, "workers", o.workers, bounds(minWorkers, maxWorkers))
+	refuse(o.managedBy == "" || len(validation.IsValidLabelValue(o.managedBy)) > 0, "managed-by", fmt.Sprintf("%q", o.managedBy), "the value of a label: up to 63 letters, digits, '-', '_' and '.'")
+	refuse(o.fieldManager == "" || len(o.fieldManager) > 128, "field-manager", fmt.Sprintf("%q", o.fieldManager), "1 to 128 characters")
+	refuse(o.maxEndpoints < minMaxEndpoints || o.maxEndpoints > maxMaxEndpoints, "max-endpoints-per-slice", o.maxEndpoints, bounds(minMaxEndpoints, maxMaxEndpoints))
+	refuse(!slices.Contains([]string{familyPublish, familyWithhold}, o.secondFamily), "second-family", fmt.Sprintf("%q", o.secondFamily), "publish or withhold")
+	refuse(o.qps != unlimitedQPS && (o.qps <= 0 || o.qps > maxQPS), "kube-api-qps", o.qps, fmt.Sprintf("-1, or more than 0 and at most %d", maxQPS))
+	refuse(o.burst < 1 || o.burst > maxQPS, "kube-api-burst", o.burst, bounds(1, maxQPS))
+	refuse(o.logFormat != formatText && o.logFormat != formatJSON, "log-format", fmt.Sprintf("%q", o.logFormat), "text or json")
+	refuse(o.verbosity < 0 || o.verbosity > maxVerbose, "v", o.verbosity, bounds(0, maxVerbose))
+	errs = append(errs, o.election.validate(refuse), o.serving.validate(refuse), o.readiness.validate(refuse))
+	return errors.Join(errs...)
+}
+
+type refuseFunc func(wrong bool, flag string, value any, want string)
+
+func (o *electionOptions) validate(refuse refuseFunc) error {
+	if !o.enabled {
+		return nil
+	}
+	refuse(len(validation.IsDNS1123Subdomain(o.name)) > 0, "leader-elect-lease-name", fmt.Sprintf("%q", o.name), "the name of an object: lower-case letters, digits, '-' and '.'")
+	refuse(o.namespace != "" && len(validation.IsDNS1123Label(o.namespace)) > 0, "leader-elect-lease-namespace", fmt.Sprintf("%q", o.namespace), "the name of a namespace")
+	refuse(o.duration < minLeaseDuration || o.duration > maxLeaseDuration, "leader-elect-lease-duration", o.duration, bounds(minLeaseDuration, maxLeaseDuration))
+	refuse(o.deadline >= o.duration*7/8, "leader-elect-renew-deadline", o.deadline, "less than 7/8 of --leader-elect-lease-duration, so that writing stops before others may lead")
+	refuse(o.period < minRetryPeriod || float64(o.deadline) <= 1.2*float64(o.period), "leader-elect-retry-period", o.period, fmt.Sprintf("at least %s, and 1.2 times that less than --leader-elect-renew-deadline", minRetryPeriod))
+	return nil
+}
+
+func (o *servingOptions) validate(refuse refuseFunc) error {
+	for flag, address := range map[string]string{"health-bind-address": o.health, "metrics-bind-address": o.metrics} {
+		if address == "" || address == server.Off {
+			continue
+		}
+		_, _, err := net.SplitHostPort(address)
+		refuse(err != nil, flag, fmt.Sprintf("%q", address), "an address like :8080 or 127.0.0.1:8080, or 0 for none")
+	}
+	refuse((o.certificate == "") != (o.key == ""), "metrics-tls-cert-file", fmt.Sprintf("%q", o.certificate), "to be given together with --metrics-tls-key-file")
+	refuse(o.certificate != "" && !o.secure, "metrics-tls-cert-file", fmt.Sprintf("%q", o.certificate), "to be given only with --metrics-secure")
+	return nil
+}
+
+func (o *readinessOptions) validate(refuse refuseFunc) error {
+	refuse(o.concurrency < readiness.MinConcurrency || o.concurrency > readiness.MaxConcurrency, "probe-concurrency", o.concurrency, bounds(readiness.MinConcurrency, readiness.MaxConcurrency))
+	refuse(o.holdFraction < readiness.MinHoldFraction || o.holdFraction > readiness.MaxHoldFraction, "hold-fraction", o.holdFraction, bounds(readiness.MinHoldFraction, readiness.MaxHoldFraction))
+	refuse(o.holdWindow < readiness.MinHoldWindow || o.holdWindow > readiness.MaxHoldWindow, "hold-window", o.holdWindow, bounds(readiness.MinHoldWindow, readiness.MaxHoldWindow))
+	refuse(o.holdMaximum < 0, "hold-maximum", o.holdMaximum, "0 or more")
+	refuse(o.timeRefresh < readiness.MinProbeTimeRefresh || o.timeRefresh > readiness.MaxProbeTimeRefresh, "probe-time-refresh", o.timeRefresh, bounds(readiness.MinProbeTimeRefresh, readiness.MaxProbeTimeRefresh))
+	_, errAllow := prefixes("probe-allow-cidr", o.allow)
+	_, errDeny := prefixes("probe-deny-cidr", o.deny)
+	return errors.Join(errAllow, errDeny)
+}
+
+// prefixes reads address ranges.
+func prefixes(flag string, texts []string) ([]netip.Prefix, error) {
+	var all []netip.Prefix
+	for _, text := range texts {
+		prefix, err := netip.ParsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("--%s is %q, want address ranges like 10.0.0.0/8 or 2001:db8::/32", flag, text)
+		}
+		all = append(all, prefix.Masked())
+	}
+	return all, nil
+}
+
+func bounds(low, high any) string { return fmt.Sprintf("%v to %v", low, high) }

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/klog/v2"
+
+	"github.com/external-workload/controller/pkg/leadership"
+	"github.com/external-workload/controller/pkg/metrics"
+	"github.com/external-workload/controller/pkg/server"
+)
+
+// The exit codes of the program.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// run is the program: it returns its exit code when ctx is cancelled and
+// everything that it started has ended, or when it cannot go on.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var o options
+	flags := newFlags(&o)
+	flags.SetOutput(stderr)
+	switch err := flags.Parse(args); {
+	case errors.Is(err, pflag.ErrHelp):
+		return exitDone
+	case err != nil:
+		return complain(stderr, err, exitUsage)
+	case flags.NArg() > 0:
+		return complain(stderr, fmt.Errorf("unexpected argument %q; all settings are flags, see --help", flags.Arg(0)), exitUsage)
+	case o.version:
+		_, _ = fmt.Fprintln(stdout, versionLine())
+		return exitDone
+	}
+	if err := o.validate(); err != nil {
+		return complain(stderr, err, exitUsage)
+	}
+	setUpLogging(stderr, o.logFormat, o.verbosity)
+	defer klog.Flush()
+	if err := serve(klog.NewContext(ctx, klog.Background()), &o); err != nil {
+		return complain(stderr, err, exitFailed)
+	}
+	return exitDone
+}
+
+// complain prints an error in one line for each of its parts.
+func complain(stderr io.Writer, err error, code int) int {
+	_, _ = fmt.Fprintf(stderr, "%s: %v\n", defaultName, err)
+	return code
+}
+
+// serve wires everything together and runs it until ctx is cancelled.
+func serve(ctx context.Context, o *options) error {
+	logger := klog.FromContext(ctx)
+	registry := prometheus.NewRegistry()
+	observer := metrics.New(registry)
+	observer.RegisterClient()
+	observer.SetInfo(buildVersion())
+
+	fence := &leadership.Fence{}
+	if !o.election.enabled {
+		fence = leadership.OpenFence()
+	}
+	clients, err := newClients(o, fence)
+	if err != nil {
+		return err
+	}
+	controllers, err := newControllers(o, clients, observer)
+	if err != nil {
+		return err
+	}
+	http, err := newServer(o, clients, registry, controllers)
+	if err != nil {
+		return err
+	}
+	logger.Info("Starting", "version", versionLine(), "metrics", http.MetricsAddr(), "health", http.HealthAddr())
+	limitMemory(logger)
+
+	group, groupCtx := errgroup.WithContext(ctx)
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	group.Go(func() error { return http.Run(serving) })
+	group.Go(func() error {
+		defer stopServing()
+		return work(groupCtx, o, clients, controllers, fence, observer)
+	})
+	err = group.Wait()
+	logger.Info("Stopped")
+	return err
+}
+
+// work waits for what is needed, watches, and publishes while it leads.
+func work(ctx context.Context, o *options, clients *clients, controllers *controllers, fence *leadership.Fence, observer *metrics.Metrics) error {
+	if err := controllers.preflight.wait(ctx); err != nil {
+		return nil
+	}
+	stopWatching := controllers.watch(ctx)
+	defer stopWatching()
+	if !o.election.enabled {
+		observer.SetLeading(true)
+		return controllers.run(ctx)
+	}
+	lock, err := newLock(o, clients)
+	if err != nil {
+		return err
+	}
+	return leadership.Run(ctx, leadership.Config{
+		Lock:          lock,
+		LeaseDuration: o.election.duration,
+		RenewDeadline: o.election.deadline,
+		RetryPeriod:   o.election.period,
+		Fence:         fence,
+		OnChange:      observer.SetLeading,
+	}, controllers.run)
+}
+
+// newLock makes the Lease's lock.
+func newLock(o *options, clients *clients) (resourcelock.Interface, error) {
+	namespace := o.election.namespace
+	if namespace == "" {
+		namespace = clients.namespace
+	}
+	identity := o.election.identity
+	if identity == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return nil, fmt.Errorf("finding this host's name for the Lease: %w; give --identity", err)
+		}
+		identity = host + "_" + string(uuid.NewUUID())
+	}
+	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, namespace, o.election.name,
+		clients.unfenced.CoreV1(), clients.unfenced.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: identity})
+	if err != nil {
+		return nil, fmt.Errorf("making the lock of Lease %s/%s: %w", namespace, o.election.name, err)
+	}
+	return lock, nil
+}
+
+// newServer binds the addresses for metrics and health.
+func newServer(o *options, clients *clients, registry *prometheus.Registry, controllers *controllers) (*server.Server, error) {
+	return server.New(server.Config{
+		HealthAddress:   o.serving.health,
+		MetricsAddress:  o.serving.metrics,
+		Live:            controllers.live(),
+		Ready:           controllers.ready(),
+		Gatherer:        registry,
+		Profiling:       o.serving.profiling,
+		Plain:           !o.serving.secure,
+		CertificateFile: o.serving.certificate,
+		KeyFile:         o.serving.key,
+		TokenReviews:    clients.unfenced.AuthenticationV1().TokenReviews(),
+		AccessReviews:   clients.unfenced.AuthorizationV1().SubjectAccessReviews(),
+	})
+}

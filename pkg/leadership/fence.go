@@ -1,0 +1,85 @@
+package leadership
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// ErrFenced says that a write was refused because the Lease is not held.
+var ErrFenced = errors.New("not written: this process does not hold the leader election Lease")
+
+// Fence lets writing requests pass only while the Lease is surely held: for
+// one Lease duration after the beginning of the last request that took or
+// renewed it. Others wait that long after they saw its end, by their own
+// clocks. The time is the monotonic one, which a change of the wall clock does
+// not move. A Fence is safe for concurrent use; the zero Fence is closed.
+type Fence struct {
+	mu    sync.RWMutex
+	open  bool
+	until time.Time
+}
+
+// OpenFence is for a process that needs no Lease.
+func OpenFence() *Fence { return &Fence{open: true} }
+
+func (f *Fence) extend(until time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.until = until
+}
+
+func (f *Fence) close() { f.extend(time.Time{}) }
+
+// deadline is until when writing is allowed; limited is false if it always is.
+func (f *Fence) deadline() (until time.Time, limited bool) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.until, !f.open
+}
+
+// Guard makes a transport whose writing requests need the Lease. It fits
+// rest.Config.Wrap.
+func (f *Fence) Guard(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		until, limited := f.deadline()
+		if !limited || reads(request.Method) {
+			return next.RoundTrip(request)
+		}
+		if !time.Now().Before(until) {
+			return nil, ErrFenced
+		}
+		ctx, cancel := context.WithDeadlineCause(request.Context(), until, ErrFenced)
+		response, err := next.RoundTrip(request.WithContext(ctx))
+		if err != nil {
+			cancel()
+			return nil, err
+		}
+		response.Body = &cancellingBody{ReadCloser: response.Body, cancel: cancel}
+		return response, nil
+	})
+}
+
+func reads(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
+// cancellingBody ends the request's context with its body.
+type cancellingBody struct {
+	io.ReadCloser
+	cancel context.CancelFunc
+}
+
+// Close implements io.Closer.
+func (b *cancellingBody) Close() error {
+	defer b.cancel()
+	return b.ReadCloser.Close()
+}

@@ -1,0 +1,79 @@
+// Package leadership lets one process of several do the writing, by a Lease.
+//
+// Two things go beyond the elector of client-go. The Lease is given back only
+// after the work has stopped, so that nothing is written without it. And a
+// Fence refuses every writing request that would begin, or still run, when the
+// Lease may belong to somebody else: a process that was frozen beyond its
+// Lease and goes on writes nothing.
+package leadership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/client-go/tools/leaderelection"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/klog/v2"
+)
+
+// ErrLost says that the Lease was lost while the work went on. The process
+// should end and begin anew.
+var ErrLost = errors.New("the leader election Lease was lost")
+
+// Config is how the leader is elected.
+type Config struct {
+	// Lock is the Lease. Its client must not go through the Fence.
+	Lock resourcelock.Interface
+	// LeaseDuration is how long others wait after the last renewal that they saw.
+	LeaseDuration time.Duration
+	// RenewDeadline is how long renewing is tried before the Lease counts as lost.
+	RenewDeadline time.Duration
+	// RetryPeriod is the pause between two tries to take the Lease, which bounds
+	// how long it stays vacant after it was given back. The holder renews it
+	// less often, about eight times in a LeaseDuration.
+	RetryPeriod time.Duration
+	// Fence is opened while the Lease is held.
+	Fence *Fence
+	// OnChange, if given, is told when this process begins and ceases to lead.
+	OnChange func(leading bool)
+}
+
+// Run waits for the Lease and calls lead while it is held. When ctx is
+// cancelled it waits for lead to return, gives the Lease back and returns what
+// lead returned. It returns ErrLost if the Lease was lost.
+func Run(ctx context.Context, config Config, lead func(context.Context) error) error {
+	logger := klog.LoggerWithValues(klog.FromContext(ctx), "lease", config.Lock.Describe(), "identity", config.Lock.Identity())
+	term := &term{config: config, lead: lead, stop: ctx, done: make(chan struct{})}
+	electing, end := context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), logger))
+	defer end()
+	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
+		Lock:            newFencedLock(config.Lock, config.Fence, config.LeaseDuration),
+		LeaseDuration:   config.LeaseDuration,
+		RenewDeadline:   config.RenewDeadline,
+		RetryPeriod:     config.RetryPeriod,
+		ReleaseOnCancel: true,
+		Callbacks: leaderelection.LeaderCallbacks{
+			OnStartedLeading: term.begin,
+			OnStoppedLeading: config.Fence.close,
+			OnNewLeader: func(identity string) {
+				logger.Info("Saw a leader", "leader", identity)
+			},
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("configuring leader election: %w", err)
+	}
+	go func() {
+		select {
+		case <-ctx.Done():
+			term.end()
+		case <-term.done:
+		case <-electing.Done():
+		}
+		end()
+	}()
+	elector.Run(electing)
+	return term.outcome(ctx)
+}

@@ -1,0 +1,60 @@
+package leadership
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+)
+
+// renewals is how often a Lease is renewed within its duration.
+const renewals = 8
+
+// fencedLock opens the fence whenever the Lease was taken or renewed. Renewals
+// that the elector asks for soon after the last are left out. Only the
+// elector's one goroutine calls it.
+type fencedLock struct {
+	resourcelock.Interface
+	fence    *Fence
+	duration time.Duration
+	// renewed is when the last request that took or renewed the Lease began;
+	// zero while it is not held.
+	renewed time.Time
+}
+
+func newFencedLock(lock resourcelock.Interface, fence *Fence, duration time.Duration) *fencedLock {
+	return &fencedLock{Interface: lock, fence: fence, duration: duration}
+}
+
+// Create implements resourcelock.Interface.
+func (l *fencedLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	begin := time.Now()
+	return l.held(begin, record, l.Interface.Create(ctx, record))
+}
+
+// Update implements resourcelock.Interface.
+func (l *fencedLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+	begin := time.Now()
+	mine := record.HolderIdentity == l.Identity()
+	if mine && !l.renewed.IsZero() && begin.Sub(l.renewed) < l.duration/renewals {
+		return nil
+	}
+	if !mine {
+		l.fence.close()
+	}
+	return l.held(begin, record, l.Interface.Update(ctx, record))
+}
+
+// held opens the fence if a request made or kept us the holder.
+func (l *fencedLock) held(begin time.Time, record resourcelock.LeaderElectionRecord, err error) error {
+	switch {
+	case err != nil:
+		l.renewed = time.Time{}
+	case record.HolderIdentity == l.Identity():
+		l.renewed = begin
+		l.fence.extend(begin.Add(l.duration))
+	default:
+		l.renewed = time.Time{}
+	}
+	return err
+}

@@ -1,0 +1,69 @@
+package leadership
+
+import (
+	"context"
+	"sync"
+)
+
+// term is the time during which this process leads.
+type term struct {
+	config Config
+	lead   func(context.Context) error
+	// stop is cancelled when the process has to end.
+	stop context.Context
+
+	mu      sync.Mutex
+	begun   bool
+	refused bool
+	done    chan struct{}
+	err     error
+}
+
+// begin does the work until the Lease is lost or the process has to end. The
+// elector calls it in a goroutine of its own.
+func (t *term) begin(held context.Context) {
+	t.mu.Lock()
+	refused := t.refused
+	t.begun = !refused
+	t.mu.Unlock()
+	if refused {
+		return
+	}
+	defer close(t.done)
+	ctx, cancel := context.WithCancel(held)
+	defer cancel()
+	defer context.AfterFunc(t.stop, cancel)()
+
+	t.tell(true)
+	defer t.tell(false)
+	t.err = t.lead(ctx)
+}
+
+// end waits for the work to stop, and keeps it from beginning if it has not.
+func (t *term) end() {
+	t.mu.Lock()
+	begun := t.begun
+	t.refused = true
+	t.mu.Unlock()
+	if begun {
+		<-t.done
+	}
+}
+
+// outcome waits for the work to stop and says how the term ended.
+func (t *term) outcome(ctx context.Context) error {
+	t.end()
+	if !t.begun {
+		return nil
+	}
+	if t.err == nil && ctx.Err() == nil {
+		return ErrLost
+	}
+	return t.err
+}
+
+func (t *term) tell(leading bool) {
+	if t.config.OnChange != nil {
+		t.config.OnChange(leading)
+	}
+}
