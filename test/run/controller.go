@@ -29,8 +29,8 @@ const (
 type controller struct {
 	process *process.Process
 	log     string
-	// metrics is host:port of /metrics, /livez and /readyz.
-	metrics string
+	// metrics is host:port of /metrics, health that of /livez and /readyz.
+	metrics, health string
 }
 
 // startController builds the controller and returns when it says it is ready.
@@ -44,23 +44,23 @@ func startController(ctx context.Context, o options, place *cluster, out io.Writ
 		}
 		binary = built
 	}
-	port, err := controlplane.FreePort(loopback)
-	if err != nil {
+	c := &controller{log: filepath.Join(place.directory, controllerName+".log")}
+	var err error
+	if c.metrics, err = freeAddress(); err != nil {
 		return nil, err
 	}
-	c := &controller{
-		log:     filepath.Join(place.directory, controllerName+".log"),
-		metrics: net.JoinHostPort(loopback, strconv.Itoa(port)),
+	if c.health, err = freeAddress(); err != nil {
+		return nil, err
 	}
 	fmt.Fprintln(out, "starting the controller")
 	starting, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	c.process, err = process.Start(starting, process.Spec{
 		Name:    controllerName,
-		Command: append([]string{binary}, controllerFlags(o, place, c.metrics)...),
+		Command: append([]string{binary}, c.flags(o, place)...),
 		Log:     c.log,
 		Grace:   stopGrace,
-		Ready:   isReady("http://" + c.metrics + "/readyz"),
+		Ready:   isReady("http://" + c.health + "/readyz"),
 	})
 	if err != nil {
 		return nil, err
@@ -68,14 +68,23 @@ func startController(ctx context.Context, o options, place *cluster, out io.Writ
 	return c, nil
 }
 
-// controllerFlags leaves leader election on in the reader's cluster, where
-// another controller may be at work.
-func controllerFlags(o options, place *cluster, metrics string) []string {
-	flags := []string{"--kubeconfig=" + place.kubeconfig, "--metrics-bind-address=" + metrics}
+// flags leaves leader election on in the reader's cluster, where another
+// controller may be at work.
+func (c *controller) flags(o options, place *cluster) []string {
+	flags := []string{
+		"--kubeconfig=" + place.kubeconfig,
+		"--metrics-bind-address=" + c.metrics,
+		"--health-bind-address=" + c.health,
+	}
 	if place.own {
 		flags = append(flags, "--leader-elect=false")
 	}
 	return append(flags, o.forController...)
+}
+
+func freeAddress() (string, error) {
+	port, err := controlplane.FreePort(loopback)
+	return net.JoinHostPort(loopback, strconv.Itoa(port)), err
 }
 
 func buildController(ctx context.Context, directory string) (string, error) {
@@ -112,11 +121,11 @@ func isReady(url string) func(context.Context) error {
 	}
 }
 
-// unexpectedEnd tells why the controller is gone.
-func (c *controller) unexpectedEnd() error {
+// tail is the end of the controller's log, which does not outlast this program.
+func (c *controller) tail() string {
 	tail, err := process.Tail(c.log)
 	if err != nil {
-		return fmt.Errorf("the controller ended, and its log cannot be read: %w", err)
+		return err.Error()
 	}
-	return fmt.Errorf("the controller ended; its log ends with:\n%s", tail)
+	return tail
 }

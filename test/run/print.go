@@ -78,7 +78,7 @@ func hasPort(slice *discoveryv1.EndpointSlice, name string, number int32) bool {
 func isTrue(value *bool) bool { return value != nil && *value }
 
 // howTo tells what the reader can do now.
-func howTo(place *cluster, metrics string) string {
+func howTo(place *cluster, running *controller) string {
 	example := " externalworkload " + exampleName + " --namespace=" + exampleNamespace
 	lines := []string{
 		"",
@@ -104,7 +104,8 @@ func howTo(place *cluster, metrics string) string {
 		)
 	}
 	lines = append(lines,
-		"Metrics: http://"+metrics+"/metrics",
+		"Metrics: http://"+running.metrics+"/metrics",
+		"Health:  http://"+running.health+"/readyz",
 		"Logs:    "+place.directory,
 		"Ctrl-C ends what was started here.",
 		"", "")

@@ -15,9 +15,9 @@ import (
 func run(ctx context.Context, o options, out io.Writer) error {
 	var started endings
 	err := show(ctx, o, out, &started)
-	if !o.once && ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+	if !o.once && ctx.Err() != nil {
 		fmt.Fprintln(out, "ending")
-		err = nil
+		err = nil // whatever it is, it comes from the interruption
 	}
 	return errors.Join(err, started.end())
 }
@@ -45,7 +45,7 @@ func show(ctx context.Context, o options, out io.Writer, started *endings) error
 			return err
 		}
 	}
-	fmt.Fprint(out, howTo(place, running.metrics))
+	fmt.Fprint(out, howTo(place, running))
 	return follow(ctx, o, changes, running, out)
 }
 
@@ -76,9 +76,9 @@ func follow(ctx context.Context, o options, changes <-chan change, running *cont
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-running.process.Exited():
-			return running.unexpectedEnd()
+			return fmt.Errorf("the controller ended; its log ends with:\n%s", running.tail())
 		case <-timeout:
-			return fmt.Errorf("the documented example was not published within %s; the controller's log is %s", o.timeout, running.log)
+			return fmt.Errorf("the documented example was not published within %s; the controller's log ends with:\n%s", o.timeout, running.tail())
 		case seen := <-changes:
 			fmt.Fprintln(out, seen)
 			if o.once && seen.kind != deleted && showsExample(seen.slice, o.expectReady) {

@@ -43,7 +43,8 @@ func TestMain(m *testing.M) {
 func publish() error {
 	flags := pflag.NewFlagSet("controller", pflag.ContinueOnError)
 	kubeconfig := flags.String("kubeconfig", "", "")
-	metrics := flags.String("metrics-bind-address", "", "")
+	health := flags.String("health-bind-address", "", "")
+	flags.String("metrics-bind-address", "", "")
 	flags.Bool("leader-elect", true, "")
 	namespace := flags.String("namespace", "", "")
 	if err := flags.Parse(os.Args[1:]); err != nil {
@@ -59,7 +60,7 @@ func publish() error {
 	if _, err := client.Create(context.Background(), slice, metav1.CreateOptions{}); err != nil {
 		return err
 	}
-	return http.ListenAndServe(*metrics, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	return http.ListenAndServe(*health, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 }
 
 func TestOnceEndsWhenTheExampleIsPublished(t *testing.T) {
