@@ -171,6 +171,26 @@ func TestChangedAndRemovedProbesTakeEffectAtOnce(t *testing.T) {
 	})
 }
 
+// TestResultOfAnotherProbeDoesNotCount changes a probe while it is being asked.
+func TestResultOfAnotherProbeDoesNotCount(t *testing.T) {
+	workloads, names := fleet(1, `,"periodSeconds":3600,"timeoutSeconds":300,"failureThreshold":1`)
+	vm := names[0]
+	inWorld(t, workloads, Config{}, func(w *world) {
+		w.setDown(true, vm)
+		for w.timesAsked(vm) == 0 {
+			w.pass(time.Second)
+		}
+		w.update(vm, asking("other", `,"periodSeconds":3600`))
+		w.pass(10 * time.Minute)
+		if got := w.notReady(); len(got) > 0 {
+			t.Error("the failure of the old probe has turned the workload")
+		}
+		if got := copyOf(w.notes, w.probes); got["grpc timeout"] > 0 || got["grpc success"] != 1 {
+			t.Errorf("probes are %v", got)
+		}
+	})
+}
+
 func TestBadAnnotationsStopNobodyElse(t *testing.T) {
 	workloads, names := fleet(3, "")
 	bad := names[1]
