@@ -119,6 +119,9 @@ func (p *player) sync(o Operation) {
 	p.write(o)
 }
 
+// reversed is the order in which the last write of a phase is made first.
+const reversed = 0x80
+
 // plan asks the controller for its next step and reports whether there is one.
 func (p *player) plan(order uint8) bool {
 	p.result.Steps++
@@ -129,8 +132,8 @@ func (p *player) plan(order uint8) bool {
 	for number, phase := range phases {
 		for i := range phase {
 			at := (i + int(order)) % len(phase)
-			if order&0x80 != 0 {
-				at = len(phase) - 1 - at
+			if order&reversed != 0 {
+				at = len(phase) - 1 - i
 			}
 			p.pending = append(p.pending, pendingWrite{phase[at], number})
 		}
@@ -239,7 +242,7 @@ func (p *player) call(write Write, failure sliceapi.Failure) error {
 func (p *player) quiet() {
 	p.write(Operation{Kind: Sync})
 	limit := p.setup.MaxSteps + 2*len(p.api.List())
-	for step := 1; p.result.Violation == "" && p.plan(0); step++ {
+	for step := 1; p.result.Violation == "" && p.plan(reversed); step++ {
 		p.result.Longest = max(p.result.Longest, step)
 		if step > limit {
 			p.fail("no rest after %d steps", limit)
