@@ -141,6 +141,10 @@ func TestThePolicyRefusesWhatALaxCRDLetsThrough(t *testing.T) {
 	if _, err := c.workloads.Create(ctx, workload("old", ips("127.0.0.1")), metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	foreign := []string{"install", "ewc", chartDir, "--namespace", "mesh-vms", "--create-namespace", "--kubeconfig", c.plane.Kubeconfig()}
+	if _, err := helm(t, foreign...); err == nil || !strings.Contains(err.Error(), "cannot be imported into the current release") {
+		t.Fatalf("installing over a CRD of somebody else: %v", err)
+	}
 	c.helm(t, "install", chartDir, "--create-namespace", "--set", "crds.install=false,admissionPolicies.validate=Deny")
 	c.waitForPolicy(t)
 	for name, bad := range badSpecs {

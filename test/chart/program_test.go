@@ -1,0 +1,127 @@
+package chart
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/external-workload/controller/pkg/selftest"
+)
+
+// The program runs here as a process, with the arguments that the chart gives it
+// and the token of the account that the chart makes, and publishes what the
+// chart's own test asks for, which runs with the rights of helm test.
+func TestTheControllerPublishesWithTheRightsOfTheChart(t *testing.T) {
+	c := newCluster(t)
+	c.helm(t, "install", chartDir, "--create-namespace")
+	program := filepath.Join(t.TempDir(), "external-workload-controller")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/external-workload-controller")
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building the controller: %v\n%s", err, out)
+	}
+	// What depends on the Pod is set otherwise: ports, and where the API server is.
+	log := c.start(t, program, append(arguments(t, "ewc-external-workload-controller"),
+		"--health-bind-address=127.0.0.1:0", "--metrics-bind-address=127.0.0.1:0",
+		"--kubeconfig="+c.account(t, "ewc-external-workload-controller"))...)
+
+	c.apply(t, render(t, "--show-only", "templates/tests/rbac.yaml"))
+	test := append(arguments(t, "ewc-external-workload-controller-test"),
+		"--kubeconfig="+c.account(t, "ewc-external-workload-controller-test"))
+	if test[0] != "selftest" {
+		t.Fatalf("helm test runs %v", test)
+	}
+	var out bytes.Buffer
+	if err := selftest.Command(t.Context(), test[1:], &out); err != nil {
+		t.Errorf("the self test failed: %v\n%s\nThe controller says:\n%s", err, out.String(), log())
+	}
+	if strings.Contains(strings.ToLower(log()), "forbidden") {
+		t.Errorf("a right is missing:\n%s", log())
+	}
+}
+
+// arguments are those that the chart gives the first container of the Pod.
+func arguments(t *testing.T, pod string) []string {
+	t.Helper()
+	var args []string
+	for _, arg := range container(pods(t)[pod])["args"].([]any) {
+		args = append(args, arg.(string))
+	}
+	return args
+}
+
+// account makes a kubeconfig with a token of the service account.
+func (c cluster) account(t *testing.T, name string) string {
+	t.Helper()
+	request, err := c.core.CoreV1().ServiceAccounts("mesh-vms").CreateToken(t.Context(), name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin, err := clientcmd.LoadFromFile(c.plane.Kubeconfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for user := range admin.AuthInfos {
+		admin.AuthInfos[user] = &clientcmdapi.AuthInfo{Token: request.Status.Token}
+	}
+	path := filepath.Join(t.TempDir(), name+".kubeconfig")
+	if err := clientcmd.WriteToFile(*admin, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// start runs the program until the end of the test, which it must reach without
+// an error, and gives what it has logged.
+func (c cluster) start(t *testing.T, program string, args ...string) (log func() string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "log")
+	file, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(context.WithoutCancel(t.Context()), program, args...)
+	command.Stdout, command.Stderr = file, file
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+		if err := command.Wait(); err != nil {
+			t.Errorf("the controller ended with: %v\n%s", err, readFile(t, path))
+		}
+		_ = file.Close()
+	})
+	return func() string { return readFile(t, path) }
+}
+
+// apply gives manifests to the API server with the control plane's kubectl.
+func (c cluster) apply(t *testing.T, manifests string) {
+	t.Helper()
+	applied := func(ctx context.Context) (bool, error) {
+		command := exec.CommandContext(ctx, c.plane.Kubectl(), "--kubeconfig", c.plane.Kubeconfig(), "apply", "--filename=-")
+		command.Stdin = bytes.NewBufferString(manifests)
+		out, err := command.CombinedOutput()
+		if err != nil {
+			t.Logf("kubectl apply: %v\n%s", err, out)
+		}
+		return err == nil, nil
+	}
+	if err := wait.PollUntilContextTimeout(t.Context(), time.Second, settled, true, applied); err != nil {
+		t.Fatal(err)
+	}
+}
