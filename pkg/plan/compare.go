@@ -25,9 +25,10 @@ func same(e *discoveryv1.Endpoint, w *desired.Endpoint) bool {
 		sameTarget(e.TargetRef, w.Workload)
 }
 
+// sameTarget compares what is left of a targetRef whose kind, namespace and
+// name were found to be the workload's.
 func sameTarget(ref *corev1.ObjectReference, w *desired.Workload) bool {
-	return ref.UID == w.UID && ref.Name == w.Name && ref.Namespace == w.Namespace && ref.Kind == workloadKind &&
-		ref.APIVersion == "" && ref.ResourceVersion == "" && ref.FieldPath == ""
+	return ref.UID == w.UID && ref.APIVersion == "" && ref.ResourceVersion == "" && ref.FieldPath == ""
 }
 
 // otherHint stands for hints that we never write.

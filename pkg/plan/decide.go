@@ -118,7 +118,7 @@ func (p *Planner) decideSurplus(home *home, e *discoveryv1.Endpoint) action {
 
 // decideReady chooses for an endpoint that stands ready and is wanted ready.
 func decideReady(s *standing, at place, home *home, e *discoveryv1.Endpoint, w *desired.Endpoint) action {
-	stale := !recordsIdentity(s.object, int(at.position), e, w.Workload)
+	stale := !s.recordsIdentity(int(at.position), w.Workload)
 	switch {
 	case e.Addresses[0] != w.Address || home.copies > 1:
 		return withdraw

@@ -1,10 +1,6 @@
 package plan
 
-import (
-	discoveryv1 "k8s.io/api/discovery/v1"
-
-	"github.com/external-workload/controller/pkg/desired"
-)
+import "github.com/external-workload/controller/pkg/desired"
 
 // IdentitiesAnnotation records, on a slice that we wrote, with which identity
 // each endpoint was published: a code of eight characters for each, in the
@@ -22,18 +18,18 @@ const (
 	unknownCode = "--------"
 )
 
-// recordsIdentity tells whether the endpoint at a position of a slice was
+// recordsIdentity tells whether the endpoint at a position of the slice was
 // published with its workload's present identity. Without a record it is taken
 // to have been published with the first identity that was seen of the workload.
-func recordsIdentity(object *discoveryv1.EndpointSlice, position int, e *discoveryv1.Endpoint, w *desired.Workload) bool {
-	codes, recorded := object.Annotations[IdentitiesAnnotation]
-	if !recorded {
+func (s *standing) recordsIdentity(position int, w *desired.Workload) bool {
+	e, codes := &s.object.Endpoints[position], s.identities
+	if !s.recorded {
 		return e.TargetRef.UID == w.UID && w.Identity == w.FirstIdentity
 	}
 	if at := position * codeLength; at+codeLength <= len(codes) && codes[at:at+codeLength] == w.Identity {
 		return true
 	}
-	if len(codes) == len(object.Endpoints)*codeLength {
+	if len(codes) == len(s.object.Endpoints)*codeLength {
 		return false
 	}
 	// Somebody added or took away endpoints, so positions say nothing.

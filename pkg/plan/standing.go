@@ -29,6 +29,9 @@ type standing struct {
 	// usable is false for slices that another object owns or that are being
 	// deleted: their endpoints have to go.
 	usable bool
+	// identities is the record of IdentitiesAnnotation, if recorded.
+	identities string
+	recorded   bool
 	// ports tells how the slice's ports change.
 	ports portChange
 	// added are the endpoints placed here, as indexes of the family's endpoints.
@@ -85,6 +88,7 @@ func (p *Planner) view(have []*discoveryv1.EndpointSlice) {
 	for i := range p.slices {
 		s := &p.slices[i]
 		s.first = len(p.matches)
+		s.identities, s.recorded = s.object.Annotations[IdentitiesAnnotation]
 		s.usable = s.family != none && s.object.DeletionTimestamp == nil && ownedBy(s.object, p.want.Service)
 		p.match(s)
 		if s.usable {

@@ -140,7 +140,7 @@ func (p *Planner) apply(c *content, s *standing, i int) {
 		p.more = true
 	default:
 		code := unknownCode
-		if recordsIdentity(s.object, i, e, w.Workload) {
+		if s.recordsIdentity(i, w.Workload) {
 			code = w.Workload.Identity
 		}
 		c.endpoints = append(c.endpoints, written{endpoint: *e, code: code})
