@@ -55,6 +55,10 @@ type Endpoint struct {
 // ReadyNow tells whether the endpoint should get traffic now.
 func (e *Endpoint) ReadyNow() bool { return e.Ready && !e.Held }
 
+// ServingNow tells whether the endpoint is said to serve now. While it is held
+// nothing is said that would need a write of its own.
+func (e *Endpoint) ServingNow() bool { return e.Serving && !e.Held }
+
 // HintNow is the zone hint that goes with ReadyNow, or empty.
 func (e *Endpoint) HintNow() string {
 	if e.Held {

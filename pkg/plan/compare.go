@@ -16,7 +16,7 @@ func same(e *discoveryv1.Endpoint, w *desired.Endpoint) bool {
 	ready := w.ReadyNow()
 	return e.Addresses[0] == w.Address &&
 		c.Ready != nil && *c.Ready == ready &&
-		valueOr(c.Serving, ready) == w.Serving &&
+		valueOr(c.Serving, ready) == w.ServingNow() &&
 		valueOr(c.Terminating, false) == w.Terminating &&
 		valueOr(e.Zone, "") == w.Workload.Zone &&
 		valueOr(e.Hostname, "") == w.Hostname &&

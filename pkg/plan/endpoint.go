@@ -14,7 +14,7 @@ func endpointOf(w *desired.Endpoint) discoveryv1.Endpoint {
 		Addresses: []string{w.Address},
 		Conditions: discoveryv1.EndpointConditions{
 			Ready:       new(w.ReadyNow()),
-			Serving:     new(w.Serving),
+			Serving:     new(w.ServingNow()),
 			Terminating: new(w.Terminating),
 		},
 		TargetRef: &corev1.ObjectReference{
