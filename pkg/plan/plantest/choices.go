@@ -65,6 +65,8 @@ var (
 	selectors      = []map[string]string{{"app": "web"}, {"app": "web", "tier": "gold"}, nil}
 	serviceLabels  = []map[string]string{{"team": "blue"}, {"team": "red"}, nil}
 
+	serviceTypes = []corev1.ServiceType{corev1.ServiceTypeClusterIP, corev1.ServiceTypeExternalName}
+
 	familyLists = [][]corev1.IPFamily{
 		{corev1.IPv4Protocol}, {corev1.IPv6Protocol},
 		{corev1.IPv4Protocol, corev1.IPv6Protocol}, {corev1.IPv6Protocol, corev1.IPv4Protocol}, nil,
@@ -72,6 +74,9 @@ var (
 
 	distributions = []*string{nil, ptr.To(corev1.ServiceTrafficDistributionPreferClose)}
 )
+
+// isHeadlessChoice makes one Service of three headless.
+func isHeadlessChoice(number int) bool { return number%3 == 1 }
 
 func ips(texts ...string) []v1beta1.WorkloadIP {
 	var list []v1beta1.WorkloadIP

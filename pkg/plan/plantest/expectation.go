@@ -45,6 +45,12 @@ func (e *expected) sameToClients(other *expected) bool {
 		e.identity == other.identity && e.ready && other.ready && slices.Equal(e.ports, other.ports)
 }
 
+// servesLike reports whether nothing differs that says who may serve what.
+func (e *expected) servesLike(other expected) bool {
+	return e.workload == other.workload && e.address == other.address && e.ready == other.ready &&
+		e.serving == other.serving && e.terminating == other.terminating && slices.Equal(e.ports, other.ports)
+}
+
 // expect computes what must be published for a Service, which may be nil, and
 // the workloads that it selects. It is slow and plain on purpose.
 func expect(setup *Setup, service *corev1.Service, workloads []*v1beta1.ExternalWorkload) []expected {

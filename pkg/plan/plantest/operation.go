@@ -2,6 +2,7 @@ package plantest
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/external-workload/controller/pkg/plan/plantest/sliceapi"
@@ -70,20 +71,91 @@ type Operation struct {
 
 // String is the operation as it stands in a printed history.
 func (o Operation) String() string {
-	switch o.Kind {
-	case Sync:
-		text := "sync"
-		if o.Fault != sliceapi.None {
-			text += fmt.Sprintf(", write %d: %s", o.FaultAt, [...]string{"", "error before", "timeout after", "conflict"}[o.Fault])
-		}
-		if o.Pause > 0 {
-			text += fmt.Sprintf(", pause after %d writes", o.Pause)
-		}
-		return text
-	case Adopt, Restart, Quiet, DeleteService:
-		return kindNames[o.Kind]
+	name := kindNames[o.Kind]
+	switch {
+	case o.Kind == Sync:
+		return name + o.troubles()
+	case o.Kind == Tamper:
+		return fmt.Sprintf("%s %d in way %d", name, o.A, o.B%len(tamperings))
+	case o.Kind <= SetMembership:
+		return strings.TrimSpace(name + " " + pick(workloadNames, o.A) + " " + o.workloadChoice())
+	default:
+		return strings.TrimSpace(name + " " + o.serviceChoice())
 	}
-	return fmt.Sprintf("%s %d, %d", kindNames[o.Kind], o.A, o.B)
+}
+
+// troubles are what happens in the middle of a sync.
+func (o Operation) troubles() string {
+	text := ""
+	if o.Order != 0 {
+		text += fmt.Sprintf(" in order %d", o.Order)
+	}
+	if o.Fault != sliceapi.None {
+		text += fmt.Sprintf(", write %d: %s", o.FaultAt, [...]string{"", "error before", "timeout after", "conflict"}[o.Fault])
+	}
+	if o.Pause > 0 {
+		text += fmt.Sprintf(", pause after %d writes", o.Pause)
+	}
+	return text
+}
+
+// workloadChoice is what the workload becomes.
+func (o Operation) workloadChoice() string {
+	switch o.Kind {
+	case CreateWorkload:
+		return fmt.Sprintf("in shape %d", o.B)
+	case RenameWorkload, SwapAddresses:
+		return "and " + pick(workloadNames, o.B)
+	case RecreateWorkload:
+		if o.B%3 == 0 {
+			return "as it is"
+		}
+		return fmt.Sprint(pick(addressLists, o.B))
+	case SetAddress:
+		return fmt.Sprint(pick(addressLists, o.B))
+	case SetWorkloadPorts:
+		return fmt.Sprint(pick(workloadPorts, o.B))
+	case SetIdentity:
+		return pick(identities, o.B).Identity + " " + pick(identities, o.B).ServerName
+	case SetReady:
+		return [...]string{"true", "false", "unset"}[o.B%len(readiness)]
+	case SetZone:
+		return strconv.Quote(pick(zones, o.B))
+	case SetMembership:
+		return fmt.Sprint(pick(workloadLabels, o.B))
+	}
+	return ""
+}
+
+// serviceChoice is what the Service becomes.
+func (o Operation) serviceChoice() string {
+	ports := func() string {
+		text := ""
+		for _, p := range pick(servicePorts, o.A) {
+			text += fmt.Sprintf("%q->%s ", p.Name, p.TargetPort.String())
+		}
+		return strings.TrimSpace(text)
+	}
+	switch o.Kind {
+	case CreateService, RecreateService:
+		if isHeadlessChoice(o.B) {
+			return "headless " + ports()
+		}
+		return ports()
+	case SetServicePorts:
+		return ports()
+	case SetSelector:
+		return fmt.Sprint(pick(selectors, o.A))
+	case SetServiceType:
+		return string(pick(serviceTypes, o.A))
+	case SetFamilies:
+		return fmt.Sprintf("choice %d", o.A)
+	case SetPublishNotReady, SetTrafficDistribution:
+		return strconv.FormatBool(o.A%2 == 1)
+	case SetServiceLabels:
+		return fmt.Sprint(pick(serviceLabels, o.A))
+	}
+	return ""
 }
 
 // History is what happens, in order.

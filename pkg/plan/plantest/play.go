@@ -3,7 +3,6 @@ package plantest
 import (
 	"fmt"
 	"reflect"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -259,43 +258,4 @@ func (p *player) quiet() {
 	if p.astray {
 		p.restartLinkerd(&p.world, p.api.List())
 	}
-}
-
-// describe is a slice in one line.
-func describe(slice *discoveryv1.EndpointSlice) string {
-	if slice == nil {
-		return "-"
-	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "%s %s [", slice.Name, slice.AddressType)
-	for i, p := range slice.Ports {
-		if i > 0 {
-			text.WriteString(" ")
-		}
-		if p.Name == nil || p.Port == nil {
-			text.WriteString("incomplete")
-			continue
-		}
-		fmt.Fprintf(&text, "%s=%d", *p.Name, *p.Port)
-	}
-	text.WriteString("]")
-	for i := range slice.Endpoints {
-		e := &slice.Endpoints[i]
-		name := "anonymous"
-		if e.TargetRef != nil {
-			name = e.TargetRef.Name + "/" + string(e.TargetRef.UID)
-		}
-		state := ""
-		if e.Conditions.Ready != nil && !*e.Conditions.Ready {
-			state = " not ready"
-		}
-		if e.Hints != nil {
-			state += " hinted"
-		}
-		fmt.Fprintf(&text, " {%s %s%s}", name, strings.Join(e.Addresses, ","), state)
-	}
-	if len(slice.Annotations) > 0 {
-		fmt.Fprintf(&text, " %v", slice.Annotations)
-	}
-	return text.String()
 }

@@ -24,7 +24,7 @@ type record struct {
 	identities []identityOfWorkload
 	// tamperings and changes count what strangers and users did since then.
 	tamperings, changes int
-	// lossy is set if one of the tamperings was.
+	// lossy is set if Linkerd's clients may have lost something for good.
 	lossy bool
 	// spread is set while all that happened is a change of the Service's ports,
 	// the same for all endpoints, which stand ready in several slices.
@@ -59,7 +59,7 @@ func (r *record) changed(setup *Setup, w *world) {
 	r.want = expect(setup, w.service, w.selected())
 	r.spread = r.changes == 1 && onlyPortsDiffer(before, r.want)
 	for i := range r.want {
-		if !slices.ContainsFunc(r.since, func(e expected) bool { return reflect.DeepEqual(e, r.want[i]) }) {
+		if !slices.ContainsFunc(r.since, r.want[i].servesLike) {
 			r.since = append(r.since, r.want[i])
 		}
 	}
@@ -131,7 +131,7 @@ func (r *record) spoilUnrecorded(stored []*discoveryv1.EndpointSlice) {
 		}
 		for i := range slice.Endpoints {
 			if ref := slice.Endpoints[i].TargetRef; ref != nil && r.hadSeveralIdentities(ref.Name) {
-				r.spoiled = append(r.spoiled, ref.Name)
+				r.spoiled, r.lossy = append(r.spoiled, ref.Name), true
 			}
 		}
 	}

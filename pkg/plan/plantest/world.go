@@ -88,7 +88,7 @@ func (w *world) createService(ports, headless int) {
 			IPFamilies: w.families(0),
 		},
 	}
-	if headless%3 == 1 {
+	if isHeadlessChoice(headless) {
 		w.service.Spec.ClusterIP = corev1.ClusterIPNone
 	}
 	w.changeService(Operation{Kind: SetServicePorts, A: ports})
@@ -114,7 +114,7 @@ func (w *world) changeService(o Operation) {
 	case SetSelector:
 		spec.Selector = pick(selectors, o.A)
 	case SetServiceType:
-		spec.Type = pick([]corev1.ServiceType{corev1.ServiceTypeClusterIP, corev1.ServiceTypeExternalName}, o.A)
+		spec.Type = pick(serviceTypes, o.A)
 	case SetFamilies:
 		spec.IPFamilies = w.families(o.A)
 	case SetPublishNotReady:
@@ -169,7 +169,7 @@ func (w *world) newWorkload(name string, shape int) *v1beta1.ExternalWorkload {
 	}
 	workload.Spec.WorkloadIPs = pick(addressLists, slices.Index(workloadNames, name)+shape%2*(shape/2))
 	workload.Spec.Ports = workloadPorts[0]
-	if shape%5 == 4 {
+	if shape%3 == 2 {
 		workload.Spec.Ports = pick(workloadPorts, shape)
 	}
 	workload.Spec.MeshTLS = pick(identities, slices.Index(workloadNames, name))
