@@ -1,0 +1,82 @@
+package v1beta1_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/generated/clientset/versioned/fake"
+	typedv1beta1 "github.com/external-workload/controller/pkg/generated/clientset/versioned/typed/workload/v1beta1"
+)
+
+// fakeClient is that of a namespace which has workload a, and b with another label.
+func fakeClient(t *testing.T) typedv1beta1.ExternalWorkloadInterface {
+	t.Helper()
+	return fake.NewClientset(
+		build.Workload("shop/a", build.NotReady()),
+		build.Workload("shop/b", build.NoLabels(), build.Label("app", "other")),
+		build.Workload("else/c"),
+	).WorkloadV1beta1().ExternalWorkloads("shop")
+}
+
+func TestFakeClientsetUpdatesStatus(t *testing.T) {
+	client := fakeClient(t)
+	changed := build.Workload("shop/a")
+	if _, err := client.UpdateStatus(t.Context(), changed, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := client.Get(t.Context(), "a", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(changed.Status, got.Status); diff != "" {
+		t.Errorf("status differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestFakeClientsetLists(t *testing.T) {
+	list, err := fakeClient(t).List(t.Context(), metav1.ListOptions{LabelSelector: "app=other"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for i := range list.Items {
+		names = append(names, list.Items[i].Name)
+	}
+	if diff := cmp.Diff([]string{"b"}, names); diff != "" {
+		t.Errorf("listed differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestFakeClientsetWatches(t *testing.T) {
+	client := fakeClient(t)
+	watcher, err := client.Watch(t.Context(), metav1.ListOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watcher.Stop()
+	if _, err := client.UpdateStatus(t.Context(), build.Workload("shop/a"), metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Delete(t.Context(), "b", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []struct {
+		event watch.EventType
+		name  string
+	}{{watch.Added, "a"}, {watch.Added, "b"}, {watch.Modified, "a"}, {watch.Deleted, "b"}} {
+		select {
+		case got := <-watcher.ResultChan():
+			object, ok := got.Object.(*v1beta1.ExternalWorkload)
+			if !ok || got.Type != want.event || object.Name != want.name {
+				t.Errorf("got %s of %v, want %s of %s", got.Type, got.Object, want.event, want.name)
+			}
+		case <-t.Context().Done():
+			t.Fatal("the watch tells nothing")
+		}
+	}
+}
