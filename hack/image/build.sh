@@ -35,7 +35,7 @@ finish() {
         wait "$registry_pid" 2>/dev/null || true
     fi
     # What the tools said matters only when one of them failed.
-    [[ $status == 0 ]] || cat "$scratch"/*.log >&2
+    [[ $status == 0 ]] || tail -n 20 "$scratch"/*.log >&2 || true
     rm -rf "$scratch"
 }
 trap finish EXIT
@@ -49,14 +49,15 @@ ko=$(go -C hack/image tool -n ko)
 # ko writes the base's name into the image, and so into the digest.
 registry=127.0.0.1:${REGISTRY_PORT:-51737}
 start_registry() {
-    "$crane" registry serve --address "$registry" 2>"$scratch/registry.log" &
+    "$crane" registry serve --address "$registry" 2>"$scratch/registry.out" &
     registry_pid=$!
     for _ in $(seq 100); do
-        grep -q 'serving on port' "$scratch/registry.log" && return 0
+        grep -q 'serving on port' "$scratch/registry.out" && return 0
         kill -0 "$registry_pid" 2>/dev/null || break
         sleep 0.1
     done
-    echo "the registry on $registry did not start; REGISTRY_PORT sets another port" >&2
+    echo "the registry on $registry did not start; REGISTRY_PORT sets another port:" >&2
+    cat "$scratch/registry.out" >&2
     return 1
 }
 

@@ -3,15 +3,20 @@ package chart
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/clientcmd"
@@ -25,7 +30,8 @@ import (
 // chart's own test asks for, which runs with the rights of helm test.
 func TestTheControllerPublishesWithTheRightsOfTheChart(t *testing.T) {
 	c := newCluster(t)
-	c.helm(t, "install", chartDir, "--create-namespace")
+	c.helm(t, "install", chartDir, "--create-namespace",
+		"--set", "metrics.readers[0].kind=ServiceAccount,metrics.readers[0].name=scraper,metrics.readers[0].namespace=mesh-vms")
 	program := filepath.Join(t.TempDir(), "external-workload-controller")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/external-workload-controller")
 	build.Dir = root
@@ -50,6 +56,73 @@ func TestTheControllerPublishesWithTheRightsOfTheChart(t *testing.T) {
 	if strings.Contains(strings.ToLower(log()), "forbidden") {
 		t.Errorf("a right is missing:\n%s", log())
 	}
+	t.Run("metrics are for their readers only", func(t *testing.T) { c.checkMetrics(t, log()) })
+}
+
+var metricsPort = regexp.MustCompile(`"metrics":\{"IP":"127.0.0.1","Port":(\d+)`)
+
+// checkMetrics scrapes with the token of the chart's reader, with one of an
+// account that is none, and without.
+func (c cluster) checkMetrics(t *testing.T, log string) {
+	t.Helper()
+	port := metricsPort.FindStringSubmatch(log)
+	if port == nil {
+		t.Fatalf("the log does not say where the metrics are:\n%s", log)
+	}
+	address := "https://127.0.0.1:" + port[1] + "/metrics"
+	if status, _ := scrape(t, address, ""); status != http.StatusUnauthorized {
+		t.Errorf("without a token: %d, want %d", status, http.StatusUnauthorized)
+	}
+	if status, _ := scrape(t, address, c.token(t, "bystander")); status != http.StatusForbidden {
+		t.Errorf("with the token of a bystander: %d, want %d", status, http.StatusForbidden)
+	}
+	status, body := scrape(t, address, c.token(t, "scraper"))
+	if status != http.StatusOK || !strings.Contains(body, "\nexternal_workload_leading 1\n") {
+		t.Errorf("with the token of a reader: %d\n%s", status, body)
+	}
+}
+
+// scrape gets the address, whose certificate is self-signed.
+func scrape(t *testing.T, address, token string) (status int, body string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} //nolint:gosec // as scrapers do here
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(content)
+}
+
+// token gives a token of a new account without rights of its own.
+func (c cluster) token(t *testing.T, name string) string {
+	t.Helper()
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	if _, err := c.core.CoreV1().ServiceAccounts("mesh-vms").Create(t.Context(), account, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	return c.existingToken(t, name)
+}
+
+func (c cluster) existingToken(t *testing.T, name string) string {
+	t.Helper()
+	request, err := c.core.CoreV1().ServiceAccounts("mesh-vms").CreateToken(t.Context(), name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return request.Status.Token
 }
 
 // arguments are those that the chart gives the first container of the Pod.
@@ -65,16 +138,13 @@ func arguments(t *testing.T, pod string) []string {
 // account makes a kubeconfig with a token of the service account.
 func (c cluster) account(t *testing.T, name string) string {
 	t.Helper()
-	request, err := c.core.CoreV1().ServiceAccounts("mesh-vms").CreateToken(t.Context(), name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	token := c.existingToken(t, name)
 	admin, err := clientcmd.LoadFromFile(c.plane.Kubeconfig())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for user := range admin.AuthInfos {
-		admin.AuthInfos[user] = &clientcmdapi.AuthInfo{Token: request.Status.Token}
+		admin.AuthInfos[user] = &clientcmdapi.AuthInfo{Token: token}
 	}
 	path := filepath.Join(t.TempDir(), name+".kubeconfig")
 	if err := clientcmd.WriteToFile(*admin, path); err != nil {
