@@ -68,8 +68,8 @@ var mutants = map[string]mutant{
 	},
 	"rule 7: an identity that changed is announced": {
 		"decide.go",
-		"stale := !recordsIdentity(s.object, int(at.position), e, w.Workload)",
-		"stale := false && recordsIdentity(s.object, int(at.position), e, w.Workload)",
+		"stale := !s.recordsIdentity(",
+		"stale := false && s.recordsIdentity(",
 	},
 	"rule 7: an announcement changes the hints": {
 		"write.go",
@@ -79,7 +79,7 @@ var mutants = map[string]mutant{
 	"rule 7: an identity that changes on an adopted slice is announced": {
 		"identity.go",
 		"return e.TargetRef.UID == w.UID && w.Identity == w.FirstIdentity",
-		"return true",
+		"return e.TargetRef.UID == w.UID",
 	},
 	"rule 9: an endpoint has one address": {
 		"standing.go",
