@@ -49,6 +49,9 @@ func loadConfig(o *options) (*rest.Config, string, error) {
 	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		&clientcmd.ClientConfigLoadingRules{ExplicitPath: o.kubeconfig}, &clientcmd.ConfigOverrides{})
 	config, err := loader.ClientConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		return nil, "", fmt.Errorf("reading --kubeconfig %s: it names no cluster", o.kubeconfig)
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("reading --kubeconfig %s: %w", o.kubeconfig, err)
 	}

@@ -177,12 +177,12 @@ func (o *electionOptions) validate(refuse refuseFunc) error {
 }
 
 func (o *servingOptions) validate(refuse refuseFunc) error {
-	for flag, address := range map[string]string{"health-bind-address": o.health, "metrics-bind-address": o.metrics} {
-		if address == "" || address == server.Off {
+	for _, bind := range []struct{ flag, address string }{{"health-bind-address", o.health}, {"metrics-bind-address", o.metrics}} {
+		if bind.address == "" || bind.address == server.Off {
 			continue
 		}
-		_, _, err := net.SplitHostPort(address)
-		refuse(err != nil, flag, fmt.Sprintf("%q", address), "an address like :8080 or 127.0.0.1:8080, or 0 for none")
+		_, _, err := net.SplitHostPort(bind.address)
+		refuse(err != nil, bind.flag, fmt.Sprintf("%q", bind.address), "an address like :8080 or 127.0.0.1:8080, or 0 for none")
 	}
 	refuse((o.certificate == "") != (o.key == ""), "metrics-tls-cert-file", fmt.Sprintf("%q", o.certificate), "to be given together with --metrics-tls-key-file")
 	refuse(o.certificate != "" && !o.secure, "metrics-tls-cert-file", fmt.Sprintf("%q", o.certificate), "to be given only with --metrics-secure")

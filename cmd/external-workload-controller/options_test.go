@@ -1,0 +1,75 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestEveryWrongFlagIsRefusedByItsNameAndBounds(t *testing.T) {
+	for name, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no workers":                      {[]string{"--workers=0"}, "--workers is 0, want 1 to 256"},
+		"too many workers":                {[]string{"--workers=257"}, "--workers is 257, want 1 to 256"},
+		"a namespace that cannot exist":   {[]string{"--namespaces=a,B"}, `--namespaces is "B", want names of namespaces`},
+		"an empty managed-by":             {[]string{"--managed-by="}, `--managed-by is "", want the value of a label`},
+		"a managed-by that is no label":   {[]string{"--managed-by=a b"}, `--managed-by is "a b"`},
+		"an empty field manager":          {[]string{"--field-manager="}, `--field-manager is "", want 1 to 128 characters`},
+		"no endpoints in a slice":         {[]string{"--max-endpoints-per-slice=0"}, "--max-endpoints-per-slice is 0, want 1 to 1000"},
+		"more than the API server takes":  {[]string{"--max-endpoints-per-slice=1001"}, "--max-endpoints-per-slice is 1001, want 1 to 1000"},
+		"an unknown way with a family":    {[]string{"--second-family=drop"}, `--second-family is "drop", want publish or withhold`},
+		"no requests at all":              {[]string{"--kube-api-qps=0"}, "--kube-api-qps is 0, want -1, or more than 0"},
+		"no burst":                        {[]string{"--kube-api-burst=0"}, "--kube-api-burst is 0, want 1 to 100000"},
+		"a Lease name with a slash":       {[]string{"--leader-elect-lease-name=a/b"}, `--leader-elect-lease-name is "a/b"`},
+		"a Lease namespace with a dot":    {[]string{"--leader-elect-lease-namespace=a.b"}, `--leader-elect-lease-namespace is "a.b"`},
+		"a Lease of an hour":              {[]string{"--leader-elect-lease-duration=1h"}, "--leader-elect-lease-duration is 1h0m0s, want 1s to 10m0s"},
+		"a renew deadline beyond the end": {[]string{"--leader-elect-renew-deadline=12s"}, "--leader-elect-renew-deadline is 12s, want less than 7/8 of --leader-elect-lease-duration"},
+		"a retry period without pause":    {[]string{"--leader-elect-retry-period=1ms"}, "--leader-elect-retry-period is 1ms, want at least 50ms"},
+		"a retry period too long":         {[]string{"--leader-elect-retry-period=7s"}, "--leader-elect-retry-period is 7s"},
+		"a health address without port":   {[]string{"--health-bind-address=localhost"}, `--health-bind-address is "localhost", want an address like`},
+		"a metrics address without port":  {[]string{"--metrics-bind-address=localhost"}, `--metrics-bind-address is "localhost", want an address like`},
+		"a certificate without key":       {[]string{"--metrics-secure", "--metrics-tls-cert-file=c"}, "to be given together with --metrics-tls-key-file"},
+		"a certificate for plain metrics": {[]string{"--metrics-tls-cert-file=c", "--metrics-tls-key-file=k"}, "to be given only with --metrics-secure"},
+		"an unknown log format":           {[]string{"--log-format=xml"}, `--log-format is "xml", want text or json`},
+		"a negative verbosity":            {[]string{"--v=-1"}, "--v is -1, want 0 to 10"},
+		"no probes":                       {[]string{"--probe-concurrency=0"}, "--probe-concurrency is 0, want 1 to"},
+		"a range that is an address":      {[]string{"--probe-allow-cidr=10.0.0.1"}, `--probe-allow-cidr is "10.0.0.1", want address ranges`},
+		"a denied range of letters":       {[]string{"--probe-deny-cidr=x"}, `--probe-deny-cidr is "x", want address ranges`},
+		"a hold of nobody":                {[]string{"--hold-fraction=0"}, "--hold-fraction is 0, want"},
+		"a hold window without time":      {[]string{"--hold-window=0s"}, "--hold-window is 0s, want"},
+		"a negative hold maximum":         {[]string{"--hold-maximum=-1s"}, "--hold-maximum is -1s, want 0 or more"},
+		"a refresh every second":          {[]string{"--probe-time-refresh=1s"}, "--probe-time-refresh is 1s, want"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var o options
+			if err := newFlags(&o).Parse(test.args); err != nil {
+				t.Fatal(err)
+			}
+			err := o.validate()
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("validate says %v, want it to say %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestTheDefaultsAreValid(t *testing.T) {
+	var o options
+	if err := newFlags(&o).Parse(nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAllWrongFlagsAreToldAtOnce(t *testing.T) {
+	var o options
+	if err := newFlags(&o).Parse([]string{"--workers=0", "--v=11"}); err != nil {
+		t.Fatal(err)
+	}
+	if text := o.validate().Error(); !strings.Contains(text, "--workers") || !strings.Contains(text, "--v") {
+		t.Errorf("validate says %q, want both flags named", text)
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// runWith runs the program until it ends by itself.
+func runWith(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	code = run(t.Context(), args, &out, &err)
+	return code, out.String(), err.String()
+}
+
+func TestTheProgramEndsWithOneLineThatSaysWhatToDo(t *testing.T) {
+	broken := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(broken, []byte("clusters: 7\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	working := writeKubeconfig(t, "http://127.0.0.1:1")
+
+	for name, test := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"an unknown flag":              {[]string{"--worker=3"}, exitUsage, "unknown flag: --worker"},
+		"an argument":                  {[]string{"start"}, exitUsage, `unexpected argument "start"; all settings are flags, see --help`},
+		"a flag out of bounds":         {[]string{"--workers=0"}, exitUsage, "--workers is 0, want 1 to 256"},
+		"no cluster":                   {nil, exitFailed, "not in a cluster: give --kubeconfig, or run as a Pod"},
+		"a kubeconfig that is absent":  {[]string{"--kubeconfig=/nowhere/config"}, exitFailed, "reading --kubeconfig /nowhere/config"},
+		"a kubeconfig that is no such": {[]string{"--kubeconfig=" + broken}, exitFailed, "reading --kubeconfig " + broken},
+		"a kubeconfig without cluster": {[]string{"--kubeconfig=" + os.DevNull}, exitFailed, "it names no cluster"},
+		"an address in use":            {[]string{"--kubeconfig=" + working, "--health-bind-address=0", "--metrics-bind-address=" + taken.Addr().String()}, exitFailed, "address already in use"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			code, _, stderr := runWith(t, test.args...)
+			if code != test.code || !strings.Contains(stderr, test.want) {
+				t.Errorf("exit code %d and %q, want %d and a line with %q", code, stderr, test.code, test.want)
+			}
+		})
+	}
+}
+
+func TestVersionIsPrintedAndNothingElseDone(t *testing.T) {
+	code, stdout, stderr := runWith(t, "--version")
+	if code != exitDone || !strings.HasPrefix(stdout, "external-workload-controller ") || stderr != "" {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+}
+
+func TestAFailingReadIsExplained(t *testing.T) {
+	resource := schema.GroupResource{Group: "workload.linkerd.io", Resource: "externalworkloads"}
+	for name, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"the CustomResourceDefinition is missing": {apierrors.NewNotFound(resource, ""), "install the CustomResourceDefinition"},
+		"the permission is missing":               {apierrors.NewForbidden(resource, "", errors.New("no")), "give the service account the permissions of the chart"},
+		"the credentials are wrong":               {apierrors.NewUnauthorized("no"), "give the service account the permissions of the chart"},
+		"nobody answers":                          {&net.OpError{Op: "dial", Err: errors.New("connection refused")}, "check its address"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if text := explain(test.err, resource.Group, resource.Resource, "vms").Error(); !strings.Contains(text, test.want) {
+				t.Errorf("explained as %q, want %q in it", text, test.want)
+			}
+		})
+	}
+}
+
+func TestTheMemoryLimitIsAPartOfTheContainers(t *testing.T) {
+	for name, test := range map[string]struct {
+		content string
+		limit   int64
+		limited bool
+	}{
+		"a limit":               {"134217728\n", 120795955, true},
+		"none, in cgroup v2":    {"max\n", 0, false},
+		"none, in cgroup v1":    {"9223372036854771712\n", 0, false},
+		"something that is not": {"", 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			limit, limited := memoryLimit(test.content)
+			if limited != test.limited || limited && limit != test.limit {
+				t.Errorf("limit %d, limited %t; want %d, %t", limit, limited, test.limit, test.limited)
+			}
+		})
+	}
+}
+
+// writeKubeconfig names an API server at an address.
+func writeKubeconfig(t *testing.T, address string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	content := "apiVersion: v1\nkind: Config\ncurrent-context: c\n" +
+		"clusters: [{name: c, cluster: {server: '" + address + "'}}]\n" +
+		"contexts: [{name: c, context: {cluster: c, user: u, namespace: here}}]\nusers: [{name: u, user: {}}]\n"
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
