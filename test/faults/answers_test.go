@@ -14,7 +14,7 @@ import (
 // took effect.
 // Promise: right in the end, and a write that took effect is not done twice.
 func TestWritesAnsweredWithFaults(t *testing.T) {
-	w := newWorld(t)
+	w := newParallelWorld(t)
 	c := w.alone()
 	for i, test := range []struct {
 		name  string
@@ -70,7 +70,7 @@ func TestWritesAnsweredWithFaults(t *testing.T) {
 // Fault: 429 with Retry-After.
 // Promise: it backs off as told.
 func TestRetryAfterIsObeyed(t *testing.T) {
-	w := newWorld(t)
+	w := newParallelWorld(t)
 	w.seed(w.namespace, 1, 1)
 	c := w.alone()
 	w.converges(30 * time.Second)
@@ -136,7 +136,7 @@ func (w *world) latency(flips, services int) time.Duration {
 // Fault: every call takes 2 s longer.
 // Promise: it still converges, what is under way stays bounded, and it stays ready.
 func TestLatencyOfTwoSecondsOnEveryCall(t *testing.T) {
-	w := newWorld(t)
+	w := newParallelWorld(t)
 	const workers = 4
 	w.seed(w.namespace, 2*workers, 3)
 	c := w.alone(fmt.Sprintf("--workers=%d", workers))
@@ -167,7 +167,7 @@ func TestPartitioned(t *testing.T) {
 	} else {
 		t.Logf("the partition lasts %s; 10 minutes with -long", duration)
 	}
-	w := newWorld(t)
+	w := newParallelWorld(t)
 	w.seed(w.namespace, 10, 3)
 	c := w.alone()
 	w.converges(30 * time.Second)

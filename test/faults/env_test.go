@@ -79,6 +79,8 @@ type world struct {
 	history   *faults.History
 	// namespace is the test's own.
 	namespace string
+	// flags that every instance gets.
+	flags []string
 }
 
 var namespaces atomic.Int32
@@ -96,6 +98,16 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(shared.err)
 	}
 	return worldOn(t, shared.plane)
+}
+
+// newParallelWorld is newWorld for a test that mostly waits and runs beside others:
+// its instances serve its namespace alone.
+func newParallelWorld(t *testing.T) *world {
+	t.Helper()
+	t.Parallel()
+	w := newWorld(t)
+	w.flags = []string{"--namespaces=" + w.namespace}
+	return w
 }
 
 // newOwnWorld gives a control plane of the test's own, which it may break.
@@ -131,10 +143,10 @@ func worldOn(t *testing.T, plane *controlplane.ControlPlane) *world {
 	if w.oracle, err = oracle.NewCluster(config); err != nil {
 		t.Fatal(err)
 	}
-	if w.history, err = faults.Record(t.Context(), config); err != nil {
+	w.namespace = w.newNamespace()
+	if w.history, err = faults.Record(t.Context(), config, w.namespace); err != nil {
 		t.Fatal(err)
 	}
-	w.namespace = w.newNamespace()
 	return w
 }
 
@@ -149,7 +161,7 @@ func (w *world) controllerWith(name string, environment []string, flags ...strin
 	w.Helper()
 	c, err := faults.NewController(w.Context(), faults.ControllerOptions{
 		Binary: binary(w.T), Directory: w.directory(), Name: name, Target: w.config,
-		Flags: flags, Environment: environment,
+		Flags: append(flags, w.flags...), Environment: environment,
 	})
 	if err != nil {
 		w.Fatal(err)
@@ -231,6 +243,14 @@ func (w *world) ticker(every time.Duration) <-chan time.Time {
 	ticker := time.NewTicker(every)
 	w.Cleanup(ticker.Stop)
 	return ticker.C
+}
+
+// settle lets the watches live for longer than a second: one that ends earlier
+// and without an event is taken for broken by the client, which then lists anew
+// and waits longer each time.
+func (w *world) settle() {
+	w.Helper()
+	w.always(1100*time.Millisecond, "", func() error { return nil })
 }
 
 // nothingNeedless fails the test if an update since then changed nothing.

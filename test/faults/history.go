@@ -33,13 +33,14 @@ type History struct {
 	changes []SliceChange
 }
 
-// Record begins a History that goes on until ctx ends.
-func Record(ctx context.Context, config *rest.Config) (*History, error) {
+// Record begins a History of one namespace, or of all if it is empty, that goes
+// on until ctx ends.
+func Record(ctx context.Context, config *rest.Config, namespace string) (*History, error) {
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a client that records EndpointSlices: %w", err)
 	}
-	factory := informers.NewSharedInformerFactory(client, 0)
+	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace))
 	h := &History{lister: factory.Discovery().V1().EndpointSlices().Lister()}
 	informer := factory.Discovery().V1().EndpointSlices().Informer()
 	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerDetailedFuncs{

@@ -9,7 +9,7 @@ import (
 // Fault: kill -9 at any moment, any number of times.
 // Promise: exact state after restart, no write that was not needed.
 func TestKilledAtAnyMoment(t *testing.T) {
-	w := newWorld(t)
+	w := newParallelWorld(t)
 	const services, each, rounds = 20, 5, 15
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

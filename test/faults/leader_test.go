@@ -85,7 +85,7 @@ func (e *election) waitPublished(limit time.Duration, ready bool, since time.Tim
 // Fault: the leader is killed, two standbys wait, all with default settings.
 // Promise: another goes on within the Lease's duration plus one retry, at most 15 s.
 func TestLeaderKilled(t *testing.T) {
-	e := newElection(newWorld(t))
+	e := newElection(newParallelWorld(t))
 	e.seed(e.namespace, 1, 3)
 	leader := e.waitForLeader(30 * time.Second)
 	e.converges(30 * time.Second)
@@ -104,7 +104,7 @@ func TestLeaderKilled(t *testing.T) {
 // Fault: SIGTERM to the leader.
 // Promise: it ends with 0 and another goes on within 1 s.
 func TestLeaderTerminated(t *testing.T) {
-	e := newElection(newWorld(t))
+	e := newElection(newParallelWorld(t))
 	e.seed(e.namespace, 1, 3)
 	leader := e.waitForLeader(30 * time.Second)
 	e.converges(30 * time.Second)
@@ -132,7 +132,7 @@ func TestLeaderTerminated(t *testing.T) {
 // Fault: the leader is frozen beyond its Lease while there is work, then thawed.
 // Promise: not one write after another leads.
 func TestLeaderFrozenBeyondItsLease(t *testing.T) {
-	e := newElection(newWorld(t), quick...)
+	e := newElection(newParallelWorld(t), quick...)
 	const services = 10
 	e.seed(e.namespace, services, 3)
 	for range 4 {

@@ -60,20 +60,25 @@ func lists(c *faults.Controller) int {
 // Fault: all connections are cut, a hundred times.
 // Promise: it catches up by itself, nothing leaks, and no cut causes a new list.
 func TestConnectionsCutAHundredTimes(t *testing.T) {
-	w := newWorld(t)
+	rounds := 100
+	if !*long {
+		rounds = 40
+		t.Logf("%d rounds; 100 with -long", rounds)
+	}
+	w := newParallelWorld(t)
 	w.seed(w.namespace, 10, 5)
 	c := w.alone()
 	w.converges(30 * time.Second)
 	// One cut before the measurement, so that what comes with the first is in it.
 	w.cutAndFlip(c, 0)
 	before, listed, restarts, began := w.level(c), lists(c), c.Pid(), w.history.Len()
-	for round := range 100 {
+	for round := range rounds {
 		w.cutAndFlip(c, round%10)
 	}
 	w.converges(30 * time.Second)
 	w.backTo(c, before)
 	if more := lists(c) - listed; more > 0 {
-		t.Errorf("%d lists after a hundred cuts, want none", more)
+		t.Errorf("%d lists after %d cuts, want none", more, rounds)
 	}
 	if c.Pid() != restarts || !c.Running() {
 		t.Error("the controller did not survive")
@@ -83,6 +88,7 @@ func TestConnectionsCutAHundredTimes(t *testing.T) {
 
 func (w *world) cutAndFlip(c *faults.Controller, service int) {
 	w.Helper()
+	w.settle()
 	c.Proxy.Cut()
 	name := workloadName(service, 0)
 	ready := w.flip(w.namespace, name)

@@ -26,7 +26,7 @@ var tamperings = map[string]func(*discoveryv1.EndpointSlice){
 // Fault: somebody changes one thing of a slice.
 // Promise: it is repaired.
 func TestTamperedOnce(t *testing.T) {
-	w := newWorld(t)
+	w := newParallelWorld(t)
 	w.seed(w.namespace, 1, 3)
 	w.alone()
 	w.converges(30 * time.Second)
@@ -53,7 +53,7 @@ func TestTamperedOnce(t *testing.T) {
 // Fault: somebody edits, relabels and deletes slices all the time.
 // Promise: repaired at a bounded rate while it lasts, and right when it ends.
 func TestTamperedAllTheTime(t *testing.T) {
-	w := newWorld(t)
+	w := newParallelWorld(t)
 	const services = 5
 	w.seed(w.namespace, services, 3)
 	c := w.alone()

@@ -12,7 +12,7 @@ import (
 // Promise: it is noticed by itself. The time for that is the client's health
 // check of HTTP/2, 45 s by default; here it is shortened by its own settings.
 func TestWatchConnectionHalfOpen(t *testing.T) {
-	w := newWorld(t)
+	w := newParallelWorld(t)
 	w.seed(w.namespace, 3, 3)
 	c := w.controllerWith("alone", []string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS=2", "HTTP2_PING_TIMEOUT_SECONDS=1"}, "--leader-elect=false")
 	w.start(c)
@@ -32,7 +32,7 @@ func TestWatchesStalled(t *testing.T) {
 	if !*long {
 		t.Skip("waits until silent watches are given up, which takes minutes; run with -long")
 	}
-	w := newWorld(t)
+	w := newParallelWorld(t)
 	w.seed(w.namespace, 3, 3)
 	c := w.alone()
 	w.converges(30 * time.Second)
@@ -49,7 +49,7 @@ func TestWatchesStalled(t *testing.T) {
 // Fault: every event comes twice.
 // Promise: nothing is written twice, and the result is exact.
 func TestWatchEventsDuplicated(t *testing.T) {
-	w := newWorld(t)
+	w := newParallelWorld(t)
 	c := w.controller("alone", "--leader-elect=false")
 	c.Proxy.Set(faults.Rule{Name: "twice", Match: faults.Watches(), Fault: faults.Fault{Duplicate: true}})
 	w.start(c)
@@ -70,14 +70,16 @@ func TestWatchEventsDuplicated(t *testing.T) {
 // Fault: nothing but bookmarks comes for a while, then the watch is cut.
 // Promise: it goes on where it was, without a new list.
 func TestWatchesWithBookmarksOnlyThenCut(t *testing.T) {
-	w := newWorld(t)
+	w := newParallelWorld(t)
 	w.seed(w.namespace, 10, 5)
 	c := w.alone()
 	w.converges(30 * time.Second)
 	listed := lists(c)
+	w.settle()
 	c.Proxy.Set(faults.Rule{Name: "hold", Match: faults.Watches(), Fault: faults.Fault{Hold: true}})
 	c.Proxy.Cut()
 	w.eventually(30*time.Second, "the watches are held", func() bool { return c.Proxy.Hits()["hold"] >= 3 })
+	w.settle()
 	held := w.history.Len()
 	for s := range 10 {
 		w.flip(w.namespace, workloadName(s, 0))
@@ -96,7 +98,7 @@ func TestWatchesWithBookmarksOnlyThenCut(t *testing.T) {
 // Fault: the watches' position is compacted away: 410 Gone.
 // Promise: one list for each resource, and it goes on.
 func TestWatchesExpired(t *testing.T) {
-	w := newWorld(t)
+	w := newParallelWorld(t)
 	w.seed(w.namespace, 10, 5)
 	c := w.alone()
 	w.converges(30 * time.Second)
