@@ -1,0 +1,135 @@
+package apifake
+
+import (
+	"slices"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/testing"
+)
+
+// Client is a generated fake clientset.
+type Client interface {
+	testing.FakeClient
+	PrependReactor(verb, resource string, reaction testing.ReactionFunc)
+	PrependWatchReactor(resource string, reaction testing.WatchReactionFunc)
+}
+
+// Failure says how a request fails.
+type Failure struct {
+	// Err is what the client is told.
+	Err error
+	// Late is true if the request takes effect nevertheless: only its answer is
+	// lost.
+	Late bool
+}
+
+// Write is a writing request.
+type Write struct {
+	// Verb is create, update, patch or delete.
+	Verb string
+	// Resource is such as endpointslices.
+	Resource string
+	// Key is the object's namespace and name, as namespace/name.
+	Key string
+	// Object is what was to be created or to replace what stands; nil for others.
+	Object runtime.Object
+	// Err is what the client was told.
+	Err error
+}
+
+// API is a clientset's API server. Its methods are safe for concurrent use.
+type API struct {
+	store *store
+
+	mu     sync.Mutex
+	fail   func(testing.Action) *Failure
+	writes []Write
+}
+
+// Install puts an API server behind a fake clientset, which must have no
+// objects yet.
+func Install(client Client) *API {
+	a := &API{store: newStore(client.Tracker())}
+	react := testing.ObjectReaction(a.store)
+	client.PrependReactor("*", "*", func(action testing.Action) (bool, runtime.Object, error) {
+		return a.answer(action, react)
+	})
+	client.PrependWatchReactor("*", func(action testing.Action) (bool, watch.Interface, error) {
+		var options metav1.ListOptions
+		if with, ok := action.(testing.WatchActionImpl); ok {
+			options = with.ListOptions
+		}
+		stream, err := a.store.Watch(action.GetResource(), action.GetNamespace(), options)
+		return true, stream, err
+	})
+	return a
+}
+
+// Fail lets a function decide which requests fail; it returns nil for those
+// that do not. A nil function ends that. It must neither block nor make
+// requests.
+func (a *API) Fail(decide func(testing.Action) *Failure) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fail = decide
+}
+
+// Writes are all writing requests since the last call, failed ones included.
+func (a *API) Writes() []Write {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	writes := a.writes
+	a.writes = nil
+	return writes
+}
+
+// Hold keeps back the events of a resource, such as endpointslices, until the
+// function that it returns is called.
+func (a *API) Hold(resource string) (release func()) { return a.store.hold(resource) }
+
+// answer carries out a request, unless it is to fail, and notes it if it writes.
+func (a *API) answer(action testing.Action, react testing.ReactionFunc) (bool, runtime.Object, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var failure *Failure
+	if a.fail != nil {
+		failure = a.fail(action)
+	}
+	var object runtime.Object
+	var err error
+	if failure == nil || failure.Late {
+		_, object, err = react(action)
+	}
+	if failure != nil {
+		object, err = nil, failure.Err
+	}
+	if slices.Contains([]string{"create", "update", "patch", "delete"}, action.GetVerb()) {
+		a.writes = append(a.writes, writeOf(action, err))
+	}
+	return true, object, err
+}
+
+func writeOf(action testing.Action, err error) Write {
+	w := Write{Verb: action.GetVerb(), Resource: action.GetResource().Resource, Err: err}
+	switch action := action.(type) {
+	case testing.CreateActionImpl:
+		w.Object = action.GetObject()
+	case testing.UpdateActionImpl:
+		w.Object = action.GetObject()
+	}
+	w.Key = action.GetNamespace() + "/" + nameOf(action, w.Object)
+	return w
+}
+
+func nameOf(action testing.Action, object runtime.Object) string {
+	if named, ok := action.(interface{ GetName() string }); ok && named.GetName() != "" {
+		return named.GetName()
+	}
+	if accessor, ok := object.(metav1.Object); ok {
+		return accessor.GetName()
+	}
+	return ""
+}
