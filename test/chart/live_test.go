@@ -40,12 +40,15 @@ type cluster struct {
 
 const settled = 30 * time.Second // longer than the API server takes to see a new policy
 
-func newCluster(t *testing.T) cluster {
+// newCluster starts an API server, with more flags than usual where given.
+func newCluster(t *testing.T, flags ...string) cluster {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("left out: -short starts no API server")
 	}
-	plane := controlplane.ForTest(t, controlplane.Options{})
+	plane := controlplane.ForTest(t, controlplane.Options{
+		Flags: map[controlplane.Component][]string{controlplane.APIServer: flags},
+	})
 	core, err := kubernetes.NewForConfig(plane.AdminConfig())
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,8 @@ import (
 // and the token of the account that the chart makes, and publishes what the
 // chart's own test asks for, which runs with the rights of helm test.
 func TestTheControllerPublishesWithTheRightsOfTheChart(t *testing.T) {
-	c := newCluster(t)
+	// The plugin asks more of those who set owner references that block deletion.
+	c := newCluster(t, "--enable-admission-plugins=OwnerReferencesPermissionEnforcement")
 	c.helm(t, "install", chartDir, "--create-namespace",
 		"--set", "metrics.readers[0].kind=ServiceAccount,metrics.readers[0].name=scraper,metrics.readers[0].namespace=mesh-vms")
 	program := filepath.Join(t.TempDir(), "external-workload-controller")
