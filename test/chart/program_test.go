@@ -77,10 +77,12 @@ func (c cluster) checkMetrics(t *testing.T, log string) {
 	if status, _ := scrape(t, address, c.token(t, "bystander")); status != http.StatusForbidden {
 		t.Errorf("with the token of a bystander: %d, want %d", status, http.StatusForbidden)
 	}
-	status, body := scrape(t, address, c.token(t, "scraper"))
+	token := c.token(t, "scraper")
+	status, body := scrape(t, address, token)
 	if status != http.StatusOK || !strings.Contains(body, "\nexternal_workload_leading 1\n") {
 		t.Errorf("with the token of a reader: %d\n%s", status, body)
 	}
+	t.Run("every query of the dashboard returns data", func(t *testing.T) { checkQueries(t, port[1], token) })
 }
 
 // scrape gets the address, whose certificate is self-signed.
