@@ -23,8 +23,9 @@ const Name = "readiness"
 // Defaults and bounds of the Config.
 const (
 	// DefaultConcurrency suffices for 10,000 workloads probed every 10 s with a
-	// timeout of 1 s, none of which answers.
-	DefaultConcurrency = 2000
+	// timeout of 1 s, none of which answers: slow probes get half of it, and
+	// these need a thousand at any time.
+	DefaultConcurrency = 3000
 	MinConcurrency     = 1
 	MaxConcurrency     = 20000
 

@@ -78,7 +78,7 @@ func (c *readinessCluster) runController(t testing.TB, observer readiness.Observ
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var running sync.WaitGroup
 	running.Go(func() {
-		if err := c.controller.Run(ctx, 4); err != nil {
+		if err := c.controller.Run(ctx, 16); err != nil {
 			t.Error(err)
 		}
 	})
