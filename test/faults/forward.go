@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -132,6 +133,7 @@ func writeOf(r *http.Request, code int, answer []byte, e exchange) Write {
 		// What a deletion answers with is the object as it was.
 		after = ""
 	}
+	lease, _ := object.(*coordinationv1.Lease)
 	return Write{
 		Started: e.started, Ended: time.Now(),
 		Verb: e.parsed.Verb, Resource: e.parsed.Resource, Subresource: e.parsed.Subresource,
@@ -139,8 +141,8 @@ func writeOf(r *http.Request, code int, answer []byte, e exchange) Write {
 		Manager: r.URL.Query().Get("fieldManager"),
 		Code:    code,
 		Before:  resourceVersion(decode(e.body)), After: after,
-		Object: object,
-		Lost:   e.fault.LostReply != "",
+		Lease: lease,
+		Lost:  e.fault.LostReply != "",
 	}
 }
 

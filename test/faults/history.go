@@ -92,6 +92,16 @@ func (h *History) Since(length int) []SliceChange {
 	return slices.Clone(h.changes[length:])
 }
 
+// Drain gives all changes so far and forgets them, so that a long run does not
+// hold them all.
+func (h *History) Drain() []SliceChange {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	changes := h.changes
+	h.changes = nil
+	return changes
+}
+
 // NeedlessWrites names the updates that changed nothing that anybody reads: a
 // trigger time alone is no reason to write.
 func NeedlessWrites(changes []SliceChange) []string {

@@ -1,13 +1,12 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	coordinationv1 "k8s.io/api/coordination/v1"
 )
 
 // WritesWithoutLease names the writes that an instance did while another one
@@ -18,15 +17,7 @@ import (
 // of all resources in one row. One without, such as a deletion, counts only if it was
 // begun after the answer to the other's taking of the Lease.
 func WritesWithoutLease(lease string, controllers ...*Controller) []string {
-	var terms []term
-	for _, controller := range controllers {
-		for _, write := range controller.Proxy.Writes() {
-			if held, ok := write.Object.(*coordinationv1.Lease); ok && held.Name == lease && write.Succeeded() && held.Spec.HolderIdentity != nil {
-				terms = append(terms, term{holder: *held.Spec.HolderIdentity, version: version(write.After), known: write.Ended})
-			}
-		}
-	}
-	slices.SortFunc(terms, func(a, b term) int { return int(a.version - b.version) })
+	terms := termsOf(lease, controllers)
 	var wrong []string
 	for _, controller := range controllers {
 		for _, write := range controller.Proxy.Writes() {
@@ -42,7 +33,21 @@ func WritesWithoutLease(lease string, controllers ...*Controller) []string {
 	return wrong
 }
 
-// term is one write of the Lease.
+// termsOf gives who held the Lease from when on, one entry for each change.
+func termsOf(lease string, controllers []*Controller) []term {
+	var terms []term
+	for _, controller := range controllers {
+		for _, write := range controller.Proxy.Writes() {
+			if held := write.Lease; held != nil && held.Name == lease && write.Succeeded() && held.Spec.HolderIdentity != nil {
+				terms = append(terms, term{holder: *held.Spec.HolderIdentity, version: version(write.After), known: write.Ended})
+			}
+		}
+	}
+	slices.SortFunc(terms, func(a, b term) int { return cmp.Compare(a.version, b.version) })
+	return slices.CompactFunc(terms, func(a, b term) bool { return a.holder == b.holder })
+}
+
+// term is the time in which one instance held the Lease, from its first write of it.
 type term struct {
 	holder  string
 	version int64

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -30,9 +31,8 @@ type Write struct {
 	// Before and After are the object's resourceVersion in the request and in
 	// the answer; equal ones on a successful update mean that it changed nothing.
 	Before, After string
-	// Object is what the API server answered with, where it was an object that
-	// could be read.
-	Object runtime.Object
+	// Lease is what the API server answered with, where it was one.
+	Lease *coordinationv1.Lease
 	// Refused says that a fault answered in the API server's place.
 	Refused bool
 	// Lost says that a fault kept the answer from the client.

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/external-workload/controller/test/faults"
+)
+
+// What an instance that has lived through the soak may hold beyond a fresh one.
+const (
+	spareGoroutines  = 25
+	spareDescriptors = 10
+	spareResident    = 40 << 20
+)
+
+// level is what an instance holds.
+type level struct {
+	goroutines float64
+	usage      faults.Usage
+}
+
+func levelOf(ctx context.Context, c *faults.Controller) (level, error) {
+	goroutines, err := c.Metric(ctx, "go_goroutines")
+	if err != nil {
+		return level{}, err
+	}
+	usage, err := c.Usage()
+	return level{goroutines: goroutines, usage: usage}, err
+}
+
+// levels compares what the instances hold with what they hold when started anew.
+func (s *soak) levels(ctx context.Context) error {
+	old := map[string]level{}
+	for _, c := range s.instances {
+		found, err := levelOf(ctx, c)
+		if err != nil {
+			return err
+		}
+		old[c.Name] = found
+	}
+	for _, c := range s.instances {
+		c.Kill()
+		if err := c.StartReady(ctx); err != nil {
+			return err
+		}
+	}
+	if _, err := s.becomeQuiet(ctx); err != nil {
+		return err
+	}
+	var fresh level
+	for _, c := range s.instances {
+		found, err := levelOf(ctx, c)
+		if err != nil {
+			return err
+		}
+		fresh.goroutines = max(fresh.goroutines, found.goroutines)
+		fresh.usage.Descriptors = max(fresh.usage.Descriptors, found.usage.Descriptors)
+		fresh.usage.Resident = max(fresh.usage.Resident, found.usage.Resident)
+	}
+	for _, c := range s.instances {
+		was := old[c.Name]
+		fmt.Printf("%s held %.0f goroutines, %d descriptors, %d MiB; a fresh instance at most %.0f, %d, %d\n",
+			c.Name, was.goroutines, was.usage.Descriptors, was.usage.Resident>>20,
+			fresh.goroutines, fresh.usage.Descriptors, fresh.usage.Resident>>20)
+		if was.goroutines > fresh.goroutines+spareGoroutines || was.usage.Descriptors > fresh.usage.Descriptors+spareDescriptors ||
+			was.usage.Resident > fresh.usage.Resident+spareResident {
+			return fmt.Errorf("%s holds more than a fresh instance", c.Name)
+		}
+	}
+	return nil
+}
+
+func (s *soak) countEndpoints() (int, error) {
+	slices, err := s.history.Lister().List(labels.Everything())
+	if err != nil {
+		return 0, fmt.Errorf("counting endpoints: %w", err)
+	}
+	count := 0
+	for _, slice := range slices {
+		count += len(slice.Endpoints)
+	}
+	return count, nil
+}
