@@ -246,3 +246,26 @@ func TestHeldEndpointThatStandsNotReady(t *testing.T) {
 		t.Errorf("writes differ (-want +got):\n%s", diff)
 	}
 }
+
+func TestWithdrawnEndpointHasNoRecordedIdentity(t *testing.T) {
+	c := newCluster(t, build.Service("shop/web"), numbered(1, 2)...)
+	c.converge()
+	c.put(numbered(1, 1, build.IPs("192.0.2.9"))...)
+	got := only(t, c.next()).Slice.Annotations[plan.IdentitiesAnnotation]
+	if want := "--------" + c.workloads["w02"].Identity; got != want {
+		t.Errorf("recorded %q, want %q", got, want)
+	}
+}
+
+// A slice that waits for a finalizer is emptied and takes nothing more.
+func TestSliceThatIsBeingDeleted(t *testing.T) {
+	c := newCluster(t, build.Service("shop/web"), numbered(1, 2)...)
+	c.stand(build.Slice("shop/s", build.Endpoint("w01", "192.0.2.1"), build.Deleting()))
+	want := []string{"1.1 update s [http:8080/TCP]", "1.2 create s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"}
+	if diff := cmp.Diff(want, c.apply(1, c.next())); diff != "" {
+		t.Errorf("writes differ (-want +got):\n%s", diff)
+	}
+	if p := c.next(); !p.Empty() {
+		t.Errorf("the slice is written again: %+v", p)
+	}
+}

@@ -78,6 +78,15 @@ func TestStepsOfEndpoints(t *testing.T) {
 			workloads: numbered(1, 1, build.NotReady()),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.NotReady(), build.MeshTLS("new", "new"))...) },
 		},
+		"a withdrawn endpoint has no hint": {
+			service:   build.Service("shop/web", build.Traffic(corev1.ServiceTrafficDistributionPreferClose)),
+			workloads: numbered(1, 1, build.Zone("z1")),
+			happens:   func(c *cluster) { c.put(numbered(1, 1, build.Zone("z1"), build.IPs("192.0.2.9"))...) },
+			want: []string{
+				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1",
+				"2.1 update s1 [http:8080/TCP] w01@192.0.2.9~z1",
+			},
+		},
 		"a workload made anew with the same values is one write": {
 			workloads: numbered(1, 1),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.UID("other"))...) },
@@ -137,6 +146,54 @@ func TestStepsBetweenWorkloads(t *testing.T) {
 				"1.1 update s1 [http:8080/TCP]",
 				"1.2 update s2 [http:8080/TCP] w03@192.0.2.3 w04@192.0.2.2",
 				"2.1 delete s1 [http:8080/TCP]",
+			},
+		},
+		"addresses go round between three slices": {
+			workloads: numbered(1, 6), max: 2,
+			happens: func(c *cluster) {
+				c.put(numbered(1, 1, build.NotReady())...)
+				c.put(numbered(5, 5, build.NotReady())...)
+				c.converge()
+				c.put(numbered(1, 1, build.IPs("192.0.2.3"))...)
+				c.put(numbered(5, 5, build.IPs("192.0.2.2"))...)
+				c.remove("w02", "w03")
+			},
+			want: []string{
+				// The first slice cannot both come before the third and after the second.
+				"1.1 update s2 [http:8080/TCP] w04@192.0.2.4",
+				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1",
+				"1.2 update s3 [http:8080/TCP] w05@192.0.2.2 w06@192.0.2.6",
+				"2.1 update s1 [http:8080/TCP] w01@192.0.2.3",
+			},
+		},
+		"a publication does not wait for another that has to": {
+			workloads: numbered(1, 4), max: 2,
+			happens: func(c *cluster) {
+				c.put(numbered(2, 2, build.NotReady())...)
+				c.converge()
+				c.put(numbered(2, 2, build.IPs("192.0.2.3"))...)
+				c.put(numbered(3, 3, build.IPs("192.0.2.9"))...)
+				c.put(build.Workload("shop/z", build.IPs("192.0.2.1")))
+				c.remove("w01")
+			},
+			want: []string{
+				"1.1 update s2 [http:8080/TCP] -w03@192.0.2.3 w04@192.0.2.4",
+				"1.2 update s1 [http:8080/TCP] w02@192.0.2.3",
+				"2.1 update s2 [http:8080/TCP] w03@192.0.2.9 w04@192.0.2.4",
+				"2.1 update s1 [http:8080/TCP] w02@192.0.2.3 z@192.0.2.1",
+			},
+		},
+		"an address goes from one that is not ready any more": {
+			workloads: numbered(1, 2), max: 1,
+			happens: func(c *cluster) {
+				c.put(numbered(2, 2, build.NotReady())...)
+				c.converge()
+				c.put(numbered(1, 1, build.NotReady(), build.IPs("192.0.2.9"))...)
+				c.put(numbered(2, 2, build.IPs("192.0.2.1"))...)
+			},
+			want: []string{
+				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.9",
+				"1.2 update s2 [http:8080/TCP] w02@192.0.2.1",
 			},
 		},
 		"of two with one address the other follows when the first goes": {
