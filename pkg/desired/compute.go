@@ -21,7 +21,7 @@ func (s *State) Compute(service *corev1.Service, workloads []*Workload, options 
 	if !publishes(service) {
 		return
 	}
-	s.Service = service
+	s.Service, s.OneFamily = service, options.WithholdSecondFamily
 	s.Labels = sliceLabels(service, options.ManagedBy)
 	s.resolvePorts(service, workloads)
 	for i, family := range familiesOf(service) {

@@ -20,6 +20,8 @@ type State struct {
 	Families []Family
 	// Skipped are the workloads that are left out, sorted by name.
 	Skipped []Skip
+	// OneFamily is true if a workload is to be ready in one family only.
+	OneFamily bool
 	// RetryAt, if not zero, is when an endpoint that is held now may be ready.
 	RetryAt time.Time
 

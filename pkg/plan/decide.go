@@ -86,11 +86,10 @@ func (p *Planner) decideOne(s *standing, at place, e *discoveryv1.Endpoint) acti
 	if match == none {
 		return remove
 	}
-	home := &p.homes[s.family][match]
+	home, w := &p.homes[s.family][match], &p.want.Families[s.family].Endpoints[match]
 	if home.place != at {
-		return p.decideSurplus(home, e)
+		return p.decideSurplus(home, e, w)
 	}
-	w := &p.want.Families[s.family].Endpoints[match]
 	ready := standsReady(e)
 	switch {
 	case ready && w.ReadyNow():
@@ -107,9 +106,10 @@ func (p *Planner) decideOne(s *standing, at place, e *discoveryv1.Endpoint) acti
 }
 
 // decideSurplus chooses for an endpoint that has its home elsewhere, or none.
-// A client keeps one entry for both, so the one at home is withdrawn first.
-func (p *Planner) decideSurplus(home *home, e *discoveryv1.Endpoint) action {
-	if home.ready && standsReady(e) {
+// A client keeps one entry for both, so the one at home is withdrawn first, if
+// it is to remain ready.
+func (p *Planner) decideSurplus(home *home, e *discoveryv1.Endpoint, w *desired.Endpoint) action {
+	if home.ready && standsReady(e) && w.ReadyNow() {
 		p.more = true
 		return keep
 	}

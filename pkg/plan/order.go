@@ -132,30 +132,22 @@ func (p *Planner) becomesUnready(s *standing, i int) bool {
 	return p.actions[s.first+i] == set && !p.want.Families[s.family].Endpoints[match].ReadyNow()
 }
 
-// deferPublications leaves out of this plan what has to come later: all that
-// was found so, and what is placed in a slice whose ports are not its final
-// ones yet.
+// deferPublications leaves out of this plan what has to come later.
 func (p *Planner) deferPublications() {
 	for i := range p.publications {
 		pub := &p.publications[i]
-		if int(pub.slice) >= len(p.slices) {
-			if pub.deferred {
-				c := &p.created[int(pub.slice)-len(p.slices)]
-				c.added = without(c.added, pub.endpoint)
-				p.more = true
-			}
+		if !pub.deferred {
 			continue
 		}
-		s := &p.slices[pub.slice]
-		if !pub.deferred && s.ports != portsWait {
-			continue
+		p.more = true
+		switch at := int(pub.slice) - len(p.slices); {
+		case at >= 0:
+			p.created[at].added = without(p.created[at].added, pub.endpoint)
+		case pub.position != none:
+			p.actions[p.slices[pub.slice].first+int(pub.position)] = keep
+		default:
+			p.slices[pub.slice].added = without(p.slices[pub.slice].added, pub.endpoint)
 		}
-		pub.deferred, p.more = true, true
-		if pub.position != none {
-			p.actions[s.first+int(pub.position)] = keep
-			continue
-		}
-		s.added = without(s.added, pub.endpoint)
 	}
 }
 

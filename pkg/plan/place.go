@@ -81,10 +81,15 @@ func (p *Planner) room(s *standing) int {
 	return p.options.MaxEndpoints - s.kept - len(s.added)
 }
 
-// fill adds as many endpoints to a slice as it has room for and returns the rest.
+// fill adds as many endpoints to a slice as it has room for and returns the
+// rest. To a slice whose ports change they are added once it has its new ones.
 func (p *Planner) fill(at int32, rest []wanted) []wanted {
 	s := &p.slices[at]
 	count := min(max(p.room(s), 0), len(rest))
+	if s.ports == portsWait {
+		p.more = p.more || count > 0
+		return rest[count:]
+	}
 	for _, w := range rest[:count] {
 		s.added = append(s.added, w.endpoint)
 		if p.want.Families[w.family].Endpoints[w.endpoint].ReadyNow() {

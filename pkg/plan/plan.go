@@ -89,11 +89,13 @@ func (p *Planner) Compute(want *desired.State, have []*discoveryv1.EndpointSlice
 	p.unplaced, p.publications, p.created = p.unplaced[:0], p.publications[:0], nil
 
 	p.view(have)
+	p.holdExtensions()
 	p.findHomes()
 	p.decide()
 	p.place()
 	p.orderPublications()
 	p.withdrawForPorts()
+	p.followDepartures()
 	plan := p.writes()
 	p.release()
 	return plan

@@ -130,8 +130,8 @@ func (p *player) checkMeshedConverged(port string, number int) {
 }
 
 // differs fails, unless somebody tampered with what differs and something else
-// happened as well, or the tampering was lossy: no controller can know what
-// clients were told then.
+// happened as well, or an identity was recorded nowhere: no controller can know
+// what clients were told then.
 func (p *player) differs(who, port string, socket consumers.Socket, what string) {
 	if p.spoils(socket.Address) && (p.lossy || p.tamperings+p.changes > 1) {
 		p.astray = true

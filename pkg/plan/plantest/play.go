@@ -99,7 +99,7 @@ func (p *player) play(o Operation) {
 	case Tamper:
 		p.tamperings++
 		p.ours, p.settled = false, false
-		p.lossy = tamper(&p.api, o.A, o.B) || p.lossy
+		tamper(&p.api, o.A, o.B)
 		p.ours = true
 	default:
 		p.settled = false

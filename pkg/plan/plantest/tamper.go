@@ -10,12 +10,11 @@ import (
 )
 
 // tamper writes to one of the slices as somebody else would who does not know
-// what the slices are for, and reports whether Linkerd's clients may lose
-// something by it for good. What the API server refuses has no effect.
-func tamper(api *sliceapi.API, which, how int) (lossy bool) {
+// what the slices are for. What the API server refuses has no effect.
+func tamper(api *sliceapi.API, which, how int) {
 	stored := api.List()
 	if len(stored) == 0 {
-		return false
+		return
 	}
 	slice := stored[which%len(stored)]
 	way := tamperings[how%len(tamperings)]
@@ -33,7 +32,6 @@ func tamper(api *sliceapi.API, which, how int) (lossy bool) {
 		way.change(changed, stored[(which+1)%len(stored)])
 		_, _ = api.Update(changed)
 	}
-	return way.lossy
 }
 
 // unmark leaves the slices as another controller would have written them: the
@@ -47,16 +45,10 @@ func unmark(api *sliceapi.API) {
 }
 
 // tampering changes a slice; other is another one, or the same where there is
-// only one. It is lossy if it may give two endpoints one address, or one
-// workload two: taking one of them back takes the other from Linkerd's clients.
+// only one.
 type tampering struct {
-	delete, duplicate, lossy bool
-	change                   func(slice, other *discoveryv1.EndpointSlice)
-}
-
-func (t tampering) thatIsLossy() tampering {
-	t.lossy = true
-	return t
+	delete, duplicate bool
+	change            func(slice, other *discoveryv1.EndpointSlice)
 }
 
 // toFirst changes the first endpoint, where there is one.
@@ -76,11 +68,11 @@ var tamperings = []tampering{
 			e.Addresses = []string{"192.0.2.99"}
 		}
 	}),
-	toFirst(func(e *discoveryv1.Endpoint) { e.Addresses = []string{"192.0.2.2"} }).thatIsLossy(),
+	toFirst(func(e *discoveryv1.Endpoint) { e.Addresses = []string{"192.0.2.2"} }),
 	toFirst(func(e *discoveryv1.Endpoint) { e.Addresses = append(e.Addresses, e.Addresses[0]) }),
 	toFirst(func(e *discoveryv1.Endpoint) { e.Conditions.Ready = ptr.To(false) }),
-	toFirst(func(e *discoveryv1.Endpoint) { e.Conditions.Ready = ptr.To(true) }).thatIsLossy(),
-	toFirst(func(e *discoveryv1.Endpoint) { e.Conditions.Ready = nil }).thatIsLossy(),
+	toFirst(func(e *discoveryv1.Endpoint) { e.Conditions.Ready = ptr.To(true) }),
+	toFirst(func(e *discoveryv1.Endpoint) { e.Conditions.Ready = nil }),
 	toFirst(func(e *discoveryv1.Endpoint) { e.TargetRef = nil }),
 	toFirst(func(e *discoveryv1.Endpoint) {
 		e.TargetRef = &corev1.ObjectReference{Kind: "ExternalWorkload", Namespace: Namespace, Name: "w1", UID: "stranger"}
