@@ -136,7 +136,8 @@ func (c *Config) validate() error {
 	if c.Concurrency < MinConcurrency || c.Concurrency > MaxConcurrency {
 		return fmt.Errorf("concurrency is %d; it must be %d to %d", c.Concurrency, MinConcurrency, MaxConcurrency)
 	}
-	if c.HoldFraction < MinHoldFraction || c.HoldFraction > MaxHoldFraction {
+	// Written so that it refuses NaN.
+	if !(c.HoldFraction >= MinHoldFraction && c.HoldFraction <= MaxHoldFraction) {
 		return fmt.Errorf("hold fraction is %v; it must be %v to %v", c.HoldFraction, MinHoldFraction, MaxHoldFraction)
 	}
 	if c.HoldMinimum < 1 {

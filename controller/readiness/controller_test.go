@@ -1,7 +1,7 @@
 package readiness
 
 import (
-	"slices"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,114 +12,9 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/generated/clientset/versioned/fake"
+	"github.com/external-workload/controller/pkg/generated/informers/externalversions"
 )
-
-func TestCutOffProberWithdrawsNothing(t *testing.T) {
-	for name, numbers := range map[string][2]string{
-		"with the defaults":         {``, ``},
-		"with a threshold of one":   {`,"failureThreshold":1`, `,"failureThreshold":1`},
-		"with a long period":        {`,"periodSeconds":50,"failureThreshold":1`, `,"periodSeconds":50,"failureThreshold":1`},
-		"with ten times to tell it": {`,"failureThreshold":10`, `,"failureThreshold":10`},
-		"with quick ones and slow":  {`,"periodSeconds":2`, `,"periodSeconds":30`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			quick, _ := fleet(60, numbers[0])
-			slow, _ := fleet(60, numbers[1])
-			workloads := append(quick[:30], slow[30:]...)
-			inWorld(t, workloads, Config{}, func(w *world) {
-				w.pass(2 * time.Minute)
-				w.setCutOff(true)
-				w.pass(20 * time.Minute)
-				if got := w.notReady(); len(got) > 0 {
-					t.Errorf("withdrawn while the prober was cut off: %v", got)
-				}
-				w.setCutOff(false)
-				for range 180 {
-					w.pass(time.Second)
-					if got := w.notReady(); len(got) > 0 {
-						t.Fatalf("withdrawn after the prober was back: %v", got)
-					}
-				}
-				if want := []bool{false, true, false}; !slices.Equal(w.holds, want) {
-					t.Errorf("the hold was %v, want %v", w.holds, want)
-				}
-				if len(w.events) != 1 || !strings.HasPrefix(w.events[0], "Warning ReadinessHoldBegan") {
-					t.Errorf("events are %v", w.events)
-				}
-			})
-		})
-	}
-}
-
-func TestCutOffOnStartWithdrawsNothing(t *testing.T) {
-	workloads, _ := fleet(60, "")
-	inWorld(t, workloads, Config{}, func(w *world) {
-		w.setCutOff(true)
-		w.pass(time.Hour)
-		if got := w.notReady(); len(got) > 0 {
-			t.Errorf("withdrawn: %v", got)
-		}
-	})
-}
-
-func TestZoneThatDiesIsWithdrawn(t *testing.T) {
-	workloads, names := fleet(60, "")
-	zone := names[:30]
-	inWorld(t, workloads, Config{}, func(w *world) {
-		w.pass(time.Minute)
-		w.setDown(true, zone...)
-		w.pass(15 * time.Second)
-		if got := w.notReady(); len(got) > 0 {
-			t.Errorf("withdrawn before three probes failed: %v", got)
-		}
-		w.pass(20 * time.Second)
-		if diff := cmp.Diff(zone, w.notReady()); diff != "" {
-			t.Errorf("-want +got\n%s", diff)
-		}
-		w.setDown(false, zone...)
-		w.pass(11 * time.Second)
-		if got := w.notReady(); len(got) > 0 {
-			t.Errorf("still not ready: %v", got)
-		}
-		if w.holds[len(w.holds)-1] || len(w.holds) > 1 {
-			t.Errorf("the hold was %v", w.holds)
-		}
-	})
-}
-
-func TestWhatIsDeadAfterTheHoldIsWithdrawn(t *testing.T) {
-	workloads, names := fleet(60, "")
-	inWorld(t, workloads, Config{}, func(w *world) {
-		w.pass(time.Minute)
-		w.setDown(true, names[0])
-		w.setCutOff(true)
-		w.pass(10 * time.Minute)
-		w.setCutOff(false)
-		w.pass(time.Minute)
-		if diff := cmp.Diff(names[:1], w.notReady()); diff != "" {
-			t.Errorf("-want +got\n%s", diff)
-		}
-	})
-}
-
-func TestHoldEndsAtItsMaximum(t *testing.T) {
-	workloads, names := fleet(10, "")
-	inWorld(t, workloads, Config{HoldMaximum: 5 * time.Minute, HoldRegarding: workloads[0]}, func(w *world) {
-		w.pass(time.Minute)
-		w.setCutOff(true)
-		w.pass(5 * time.Minute)
-		if got := w.notReady(); len(got) > 0 {
-			t.Errorf("withdrawn before the maximum: %v", got)
-		}
-		w.pass(time.Minute)
-		if diff := cmp.Diff(names, w.notReady()); diff != "" {
-			t.Errorf("-want +got\n%s", diff)
-		}
-		if last := w.events[len(w.events)-11:]; !slices.ContainsFunc(last, func(e string) bool { return strings.HasPrefix(e, "Warning ReadinessHoldEnded") }) {
-			t.Errorf("events are %v", w.events)
-		}
-	})
-}
 
 func TestNothingIsTurnedBeforeItsThresholdOnStart(t *testing.T) {
 	workloads, names := fleet(5, "")
@@ -310,7 +205,33 @@ func TestSeveralNamespacesAreOneFleet(t *testing.T) {
 }
 
 func TestConfigIsChecked(t *testing.T) {
-	if _, err := New(Config{}); err == nil {
-		t.Error("a controller without a client was made")
+	good := func() Config {
+		client := fake.NewSimpleClientset()
+		workloads := externalversions.NewSharedInformerFactory(client, 0).Workload().V1beta1().ExternalWorkloads()
+		return Config{Client: client, Workloads: workloads, Events: newNotes(), Observer: newNotes()}
+	}
+	for name, test := range map[string]struct {
+		change func(*Config)
+		says   string
+	}{
+		"the defaults are good":         {change: func(*Config) {}},
+		"without a client":              {change: func(c *Config) { c.Client = nil }, says: "are all needed"},
+		"too much concurrency":          {change: func(c *Config) { c.Concurrency = MaxConcurrency + 1 }, says: "concurrency is 20001"},
+		"negative concurrency":          {change: func(c *Config) { c.Concurrency = -1 }, says: "concurrency is -1"},
+		"a fraction above one":          {change: func(c *Config) { c.HoldFraction = 1.1 }, says: "hold fraction is 1.1"},
+		"a fraction that is no number":  {change: func(c *Config) { c.HoldFraction = math.NaN() }, says: "hold fraction is NaN"},
+		"a negative minimum":            {change: func(c *Config) { c.HoldMinimum = -1 }, says: "hold minimum is -1"},
+		"a window too long":             {change: func(c *Config) { c.HoldWindow = 2 * time.Hour }, says: "hold window is 2h"},
+		"a negative maximum":            {change: func(c *Config) { c.HoldMaximum = -1 }, says: "hold maximum is -1ns"},
+		"a refresh that writes all day": {change: func(c *Config) { c.ProbeTimeRefresh = time.Second }, says: "probe time refresh is 1s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := good()
+			test.change(&config)
+			_, err := New(config)
+			if (err == nil) != (test.says == "") || (err != nil && !strings.Contains(err.Error(), test.says)) {
+				t.Errorf("the error is %v, want one that says %q", err, test.says)
+			}
+		})
 	}
 }
