@@ -33,19 +33,14 @@ func TestTheControllerPublishesWithTheRightsOfTheChart(t *testing.T) {
 	c := newCluster(t, "--enable-admission-plugins=OwnerReferencesPermissionEnforcement")
 	c.helm(t, "install", chartDir, "--create-namespace",
 		"--set", "metrics.readers[0].kind=ServiceAccount,metrics.readers[0].name=scraper,metrics.readers[0].namespace=mesh-vms")
-	program := filepath.Join(t.TempDir(), "external-workload-controller")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/external-workload-controller")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building the controller: %v\n%s", err, out)
-	}
+	program := buildProgram(t)
 	// What depends on the Pod is set otherwise: ports, and where the API server is.
-	log := c.start(t, program, append(arguments(t, "ewc-external-workload-controller"),
+	log := c.start(t, program, append(arguments(pods(t)["ewc-external-workload-controller"]),
 		"--health-bind-address=127.0.0.1:0", "--metrics-bind-address=127.0.0.1:0",
 		"--kubeconfig="+c.account(t, "ewc-external-workload-controller"))...)
 
 	c.apply(t, render(t, "--show-only", "templates/tests/rbac.yaml"))
-	test := append(arguments(t, "ewc-external-workload-controller-test"),
+	test := append(arguments(pods(t)["ewc-external-workload-controller-test"]),
 		"--kubeconfig="+c.account(t, "ewc-external-workload-controller-test"))
 	if test[0] != "selftest" {
 		t.Fatalf("helm test runs %v", test)
@@ -126,16 +121,6 @@ func (c cluster) existingToken(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	return request.Status.Token
-}
-
-// arguments are those that the chart gives the first container of the Pod.
-func arguments(t *testing.T, pod string) []string {
-	t.Helper()
-	var args []string
-	for _, arg := range container(pods(t)[pod])["args"].([]any) {
-		args = append(args, arg.(string))
-	}
-	return args
 }
 
 // account makes a kubeconfig with a token of the service account.
