@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+// A start is one cold start of the controller.
+type start struct {
+	// listing is from the process's start until its caches are filled, writing
+	// from then until every endpoint was seen.
+	listing, writing time.Duration
+	processor        time.Duration
+	writes           int
+}
+
+// coldStart compares starts of the controller with the bare creation of the
+// same slices, by turns.
+func coldStart(ctx context.Context, s *stage, shape shape, repeats int) ([]row, error) {
+	if err := s.fill(ctx, shape); err != nil {
+		return nil, err
+	}
+	var starts []start
+	var bare []time.Duration
+	var templates []discoveryv1.EndpointSlice
+	for range repeats {
+		one, err := s.startOnce(ctx, shape)
+		if err != nil {
+			return nil, err
+		}
+		starts = append(starts, one)
+		if templates == nil {
+			if templates, err = s.slices(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if err := s.withdraw(ctx); err != nil {
+			return nil, err
+		}
+		took, err := s.bareCreate(ctx, templates, shape.total())
+		if err != nil {
+			return nil, err
+		}
+		bare = append(bare, took)
+		if err := s.withdraw(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return coldRows(shape, starts, bare, len(templates)), nil
+}
+
+// fill makes a shape's Services and workloads.
+func (s *stage) fill(ctx context.Context, shape shape) error {
+	if err := s.addServices(ctx, shape.services); err != nil {
+		return fmt.Errorf("creating the Services: %w", err)
+	}
+	if err := s.addWorkloads(ctx, shape.total(), shape.workloads); err != nil {
+		return fmt.Errorf("creating the workloads: %w", err)
+	}
+	return nil
+}
+
+// startOnce starts the controller, waits until all is published and ends it.
+func (s *stage) startOnce(ctx context.Context, shape shape) (one start, err error) {
+	c, one, err := s.startAndPublish(ctx, shape)
+	if err != nil {
+		return start{}, err
+	}
+	return one, c.process.Stop()
+}
+
+// startAndPublish starts the controller and waits until all is published.
+func (s *stage) startAndPublish(ctx context.Context, shape shape) (*controller, start, error) {
+	before, err := s.sliceWrites(ctx)
+	if err != nil {
+		return nil, start{}, err
+	}
+	w, err := s.newWatcher(ctx)
+	if err != nil {
+		return nil, start{}, err
+	}
+	defer w.stop()
+	w.expect(shape.total())
+	c, err := s.startController(ctx)
+	if err != nil {
+		return nil, start{}, err
+	}
+	one, err := s.started(ctx, c, w, before)
+	if err != nil {
+		return nil, start{}, errors.Join(err, c.process.Stop())
+	}
+	return c, one, nil
+}
+
+func (s *stage) started(ctx context.Context, c *controller, w *watcher, before int) (start, error) {
+	end, err := w.wait(ctx)
+	if err != nil {
+		return start{}, err
+	}
+	used, err := c.usage()
+	if err != nil {
+		return start{}, err
+	}
+	if err := c.settle(ctx); err != nil {
+		return start{}, err
+	}
+	after, err := s.sliceWrites(ctx)
+	return start{
+		listing: c.filled.Sub(c.started), writing: end.Sub(c.filled),
+		processor: used.processor, writes: after - before,
+	}, err
+}
+
+func coldRows(shape shape, starts []start, bare []time.Duration, needed int) []row {
+	listing := median(starts, func(s start) float64 { return s.listing.Seconds() })
+	writing := median(starts, func(s start) float64 { return s.writing.Seconds() })
+	processor := median(starts, func(s start) float64 { return s.processor.Seconds() })
+	return []row{{
+		Part: partCold, Name: "cold start, " + shape.String(), Unit: seconds,
+		Measured: writing, Bare: median(bare, time.Duration.Seconds), Goal: ratioAtMost(1.25),
+		Note: fmt.Sprintf("after %.2f s in which the caches were filled; controller's processor time %.2f s in all; median of %d", listing, processor, len(starts)),
+	}, {
+		Part: partWrites, Name: "writes of a cold start, " + shape.String(), Unit: writes,
+		Measured: median(starts, func(s start) float64 { return float64(s.writes) }), Bare: float64(needed), Goal: equal(),
+		Note: "the API server's count, against the slices there are afterwards",
+	}}
+}

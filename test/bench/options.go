@@ -1,0 +1,155 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// The parts of the benchmark, in the order in which they run.
+const (
+	partCold   = "cold"
+	partChurn  = "churn"
+	partBurst  = "burst"
+	partMemory = "memory"
+	partWrites = "writes"
+	partGrowth = "growth"
+)
+
+var parts = []string{partCold, partChurn, partBurst, partMemory, partWrites, partGrowth}
+
+// options are the command line.
+type options struct {
+	size       size
+	only       []string
+	json       string
+	chart      string
+	profiles   string
+	controller string
+	// forController is passed on.
+	forController []string
+}
+
+// size is how much is measured.
+type size struct {
+	name string
+	// cold are the shapes of which the cold start is measured, so many times each.
+	cold    []shape
+	repeats int
+	// churn is the shape in which workloads change their readiness: flips times
+	// at the slow rate, burst times at the fast one.
+	churn        shape
+	flips, burst int
+	// growth are the extents of one namespace between which the cost of a flip
+	// is compared. Each contains the one before.
+	growth []extent
+}
+
+// A shape is so many Services with so many workloads each.
+type shape struct{ services, workloads int }
+
+func (s shape) String() string { return fmt.Sprintf("%d x %d", s.services, s.workloads) }
+
+func (s shape) total() int { return s.services * s.workloads }
+
+// An extent is what one namespace holds.
+type extent struct{ workloads, services int }
+
+func (e extent) String() string {
+	return fmt.Sprintf("%d workloads, %d Services", e.workloads, e.services)
+}
+
+// Flips a second.
+const (
+	slowRate = 50
+	fastRate = 500
+)
+
+var sizes = map[string]size{
+	"small": {
+		cold: []shape{{200, 5}, {20, 50}}, repeats: 1,
+		churn: shape{200, 5}, flips: 500, burst: 1000,
+		growth: []extent{{500, 10}, {5000, 10}, {5000, 500}},
+	},
+	"full": {
+		cold: []shape{{2000, 5}, {100, 50}, {1000, 50}, {1, 10_000}}, repeats: 3,
+		churn: shape{2000, 5}, flips: 500, burst: 5000,
+		growth: []extent{{1000, 10}, {10_000, 10}, {100_000, 10}, {100_000, 1000}, {100_000, 10_000}},
+	},
+}
+
+func parse(arguments []string) (options, error) {
+	var o options
+	flags := pflag.NewFlagSet("bench", pflag.ContinueOnError)
+	flags.SortFlags = false
+	name := flags.String("size", "small", "how much is measured: small takes about two minutes, full about twenty")
+	flags.StringSliceVar(&o.only, "only", nil, "measure these parts only: "+strings.Join(parts, ", "))
+	cold := flags.StringSlice("cold", nil, "shapes of cold starts in place of the size's, as SERVICESxWORKLOADS")
+	repeats := flags.Int("repeats", 0, "how often each cold start is measured; 0 leaves it to the size")
+	churn := flags.String("churn", "", "shape in which readiness changes, in place of the size's")
+	flags.StringVar(&o.json, "json", "", "write the results to this file")
+	flags.StringVar(&o.chart, "chart", "", "draw the results into this SVG file")
+	flags.StringVar(&o.profiles, "profiles", "", "write profiles of the controller into this folder")
+	flags.StringVar(&o.controller, "controller", "", "use this binary of the controller in place of building one")
+	if err := flags.Parse(arguments); err != nil {
+		return options{}, err
+	}
+	if flags.ArgsLenAtDash() != 0 && flags.NArg() > 0 {
+		return options{}, fmt.Errorf("%q is no flag; flags of the controller follow --", flags.Arg(0))
+	}
+	o.forController = flags.Args()
+	var known bool
+	if o.size, known = sizes[*name]; !known {
+		return options{}, fmt.Errorf("--size is %q, want small or full", *name)
+	}
+	o.size.name = *name
+	return o, o.override(*cold, *repeats, *churn)
+}
+
+// override puts what the command line says in place of what the size says.
+func (o *options) override(cold []string, repeats int, churn string) error {
+	for _, part := range o.only {
+		if !slices.Contains(parts, part) {
+			return fmt.Errorf("--only has %q, want some of %s", part, strings.Join(parts, ", "))
+		}
+	}
+	if repeats < 0 {
+		return errors.New("--repeats must not be negative")
+	}
+	if repeats > 0 {
+		o.size.repeats = repeats
+	}
+	var err error
+	if len(cold) > 0 {
+		o.size.cold = nil
+	}
+	for _, text := range cold {
+		s, invalid := parseShape(text)
+		o.size.cold, err = append(o.size.cold, s), errors.Join(err, invalid)
+	}
+	if churn != "" {
+		s, invalid := parseShape(churn)
+		o.size.churn, err = s, errors.Join(err, invalid)
+		o.size.flips, o.size.burst = min(o.size.flips, s.total()), min(o.size.burst, s.total())
+	}
+	return err
+}
+
+func parseShape(text string) (shape, error) {
+	left, right, found := strings.Cut(text, "x")
+	services, err := strconv.Atoi(left)
+	workloads, also := strconv.Atoi(right)
+	if !found || err != nil || also != nil || services < 1 || workloads < 1 || services*workloads > maxWorkloads {
+		return shape{}, fmt.Errorf("%q is no shape, want one like 2000x5, of at most %d workloads", text, maxWorkloads)
+	}
+	return shape{services, workloads}, nil
+}
+
+// wants tells whether any of the parts is to be measured.
+func (o *options) wants(any ...string) bool {
+	return len(o.only) == 0 || slices.ContainsFunc(any, func(part string) bool { return slices.Contains(o.only, part) })
+}

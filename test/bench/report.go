@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"github.com/external-workload/controller/test/controlplane"
+)
+
+// A report is the results and where they come from.
+type report struct {
+	Date    time.Time `json:"date"`
+	Command string    `json:"command"`
+	Commit  string    `json:"commit"`
+	Machine machine   `json:"machine"`
+	// Seconds is how long the run took.
+	Seconds float64 `json:"seconds"`
+	Rows    []row   `json:"rows"`
+}
+
+// machine is what the run had at its disposal.
+type machine struct {
+	Processors int     `json:"processors"`
+	Model      string  `json:"model"`
+	Memory     float64 `json:"memoryGiB"`
+	Go         string  `json:"go"`
+	// Load is the load average at the end, that of the run included.
+	Load float64 `json:"load"`
+}
+
+// report prints the table and writes the files.
+func (b *bench) report(ctx context.Context) error {
+	r := report{
+		Date: b.begin.UTC().Truncate(time.Second), Seconds: time.Since(b.begin).Round(time.Second).Seconds(),
+		Command: "go -C test run ./bench " + strings.Join(withoutFiles(os.Args[1:]), " "),
+		Commit:  commit(ctx), Machine: thisMachine(), Rows: b.rows,
+	}
+	var errs []error
+	if b.options.json != "" {
+		text, err := json.MarshalIndent(r, "", "  ")
+		errs = append(errs, err, write(b.options.json, append(text, '\n')))
+	}
+	if b.options.chart != "" {
+		errs = append(errs, write(b.options.chart, chart(r)))
+	}
+	return errors.Join(append(errs, r.print(os.Stdout))...)
+}
+
+// print writes the table as Markdown, in columns that a terminal shows well.
+func (r report) print(out io.Writer) error {
+	m := r.Machine
+	fmt.Fprintf(out, "%s, commit %s, %d processors (%s), %.0f GiB, %s, took %.0f s, load %.1f\n\n",
+		r.Date.Format("2006-01-02 15:04 MST"), r.Commit, m.Processors, m.Model, m.Memory, m.Go, r.Seconds, m.Load)
+	table := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
+	fmt.Fprintln(table, "| what\t| measured\t| bare\t| ratio\t| goal\t|\t|")
+	fmt.Fprintln(table, "| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t|")
+	for _, row := range r.Rows {
+		fmt.Fprintf(table, "| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t|\n",
+			row.Name, row.Unit.text(row.Measured), row.bareText(), row.ratioText(), row.goalText(), row.verdict())
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out)
+	for _, row := range r.Rows {
+		if row.Note != "" {
+			fmt.Fprintf(out, "- %s: %s\n", row.Name, row.Note)
+		}
+	}
+	return nil
+}
+
+func write(path string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o644)
+}
+
+// withoutFiles drops the flags that name files, which do not bear on results.
+func withoutFiles(arguments []string) []string {
+	return slices.DeleteFunc(slices.Clone(arguments), func(argument string) bool {
+		return slices.ContainsFunc([]string{"--json=", "--chart=", "--profiles=", "--controller="}, func(flag string) bool {
+			return strings.HasPrefix(argument, flag)
+		})
+	})
+}
+
+// commit is the one that is checked out, marked when files differ from it.
+func commit(ctx context.Context) string {
+	root, err := controlplane.RepositoryRoot()
+	if err != nil {
+		return "unknown"
+	}
+	text, err := exec.CommandContext(ctx, "git", "-C", root, "describe", "--always", "--dirty").Output()
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// thisMachine leaves out what the operating system does not tell.
+func thisMachine() machine {
+	m := machine{Processors: runtime.NumCPU(), Go: runtime.Version()}
+	proc, err := procfs.NewDefaultFS()
+	if err != nil {
+		return m
+	}
+	if processors, err := proc.CPUInfo(); err == nil && len(processors) > 0 {
+		m.Model = processors[0].ModelName
+	}
+	if memory, err := proc.Meminfo(); err == nil && memory.MemTotalBytes != nil {
+		m.Memory = float64(*memory.MemTotalBytes) / (1 << 30)
+	}
+	if load, err := proc.LoadAvg(); err == nil {
+		m.Load = load.Load1
+	}
+	return m
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+
+	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
+	"github.com/external-workload/controller/test/controlplane"
+)
+
+// seeders is how many requests of seeding and cleaning are in flight.
+const seeders = 32
+
+// newAge is longer than a workload counts as new.
+const newAge = 3 * time.Second
+
+// A stage is a fresh control plane with one namespace, so that nothing that was
+// measured before weighs on what is measured there.
+type stage struct {
+	bench     *bench
+	plane     *controlplane.ControlPlane
+	core      kubernetes.Interface
+	workloads versioned.Interface
+	// versions are the resourceVersions of the workloads, by their index.
+	versions []string
+	services int
+	// runs is how often the controller was started.
+	runs int
+}
+
+func newStage(ctx context.Context, b *bench) (*stage, error) {
+	// The controller ends before the API server does, also on Ctrl-C.
+	plane, err := controlplane.Start(context.WithoutCancel(ctx), controlplane.Options{})
+	if err != nil {
+		return nil, err
+	}
+	s := &stage{bench: b, plane: plane}
+	if err := s.prepare(ctx); err != nil {
+		return nil, errors.Join(err, plane.Stop())
+	}
+	return s, nil
+}
+
+// prepare makes the clients and the namespace.
+func (s *stage) prepare(ctx context.Context) error {
+	config := s.plane.AdminConfig()
+	var err error
+	if s.workloads, err = versioned.NewForConfig(config); err != nil {
+		return err
+	}
+	config.ContentType = runtime.ContentTypeProtobuf
+	if s.core, err = kubernetes.NewForConfig(config); err != nil {
+		return err
+	}
+	crd, err := controlplane.CRD()
+	if err != nil {
+		return err
+	}
+	if err := controlplane.InstallCRD(ctx, s.plane.AdminConfig(), crd); err != nil {
+		return err
+	}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: benchNamespace}}
+	_, err = s.core.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
+	return err
+}
+
+// each calls do for every index from first to before end, several at a time.
+func each(ctx context.Context, workers, first, end int, do func(ctx context.Context, index int) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	indexes := make(chan int)
+	group.Go(func() error {
+		defer close(indexes)
+		for index := first; index < end; index++ {
+			select {
+			case indexes <- index:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	})
+	for range workers {
+		group.Go(func() error {
+			for index := range indexes {
+				if err := do(ctx, index); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// addServices creates Services until there are so many.
+func (s *stage) addServices(ctx context.Context, count int) error {
+	if count <= s.services {
+		return nil
+	}
+	bar := s.bench.console.bar("creating Services", count-s.services)
+	err := each(ctx, seeders, s.services, count, func(ctx context.Context, index int) error {
+		defer bar.step()
+		_, err := s.core.CoreV1().Services(benchNamespace).Create(ctx, newService(index), metav1.CreateOptions{})
+		return err
+	})
+	s.services = count
+	return err
+}
+
+// addWorkloads creates ready workloads until there are so many, perService of
+// them for each Service, and waits until none of them counts as new: the first
+// publication of a new one is held for a moment.
+func (s *stage) addWorkloads(ctx context.Context, count, perService int) error {
+	first := len(s.versions)
+	if count <= first {
+		return nil
+	}
+	s.versions = append(s.versions, make([]string, count-first)...)
+	client := s.workloads.WorkloadV1beta1().ExternalWorkloads(benchNamespace)
+	bar := s.bench.console.bar("creating workloads", count-first)
+	err := each(ctx, seeders, first, count, func(ctx context.Context, index int) error {
+		defer bar.step()
+		stands, err := client.Create(ctx, newWorkload(index, index/perService), metav1.CreateOptions{})
+		if err != nil {
+			return err
+		}
+		s.versions[index] = stands.ResourceVersion
+		return s.setReady(ctx, index, true, time.Now())
+	})
+	if err != nil {
+		return err
+	}
+	return sleepUntil(ctx, time.Now().Add(newAge))
+}
+
+// setReady writes a workload's status. Two calls for one workload must not
+// overlap.
+func (s *stage) setReady(ctx context.Context, index int, ready bool, now time.Time) error {
+	object := newWorkload(index, 0) // of which the API server takes nothing but the status
+	object.ResourceVersion = s.versions[index]
+	object.Status = newStatus(ready, now)
+	stands, err := s.workloads.WorkloadV1beta1().ExternalWorkloads(benchNamespace).UpdateStatus(ctx, object, metav1.UpdateOptions{})
+	if err != nil {
+		return fmt.Errorf("writing the status of ExternalWorkload %s: %w", object.Name, err)
+	}
+	s.versions[index] = stands.ResourceVersion
+	return nil
+}
+
+// slices lists what is published.
+func (s *stage) slices(ctx context.Context) ([]discoveryv1.EndpointSlice, error) {
+	list, err := s.core.DiscoveryV1().EndpointSlices(benchNamespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing the EndpointSlices: %w", err)
+	}
+	return list.Items, nil
+}
+
+// withdraw deletes all that is published.
+func (s *stage) withdraw(ctx context.Context) error {
+	stand, err := s.slices(ctx)
+	if err != nil {
+		return err
+	}
+	return each(ctx, seeders, 0, len(stand), func(ctx context.Context, index int) error {
+		return s.core.DiscoveryV1().EndpointSlices(benchNamespace).Delete(ctx, stand[index].Name, metav1.DeleteOptions{})
+	})
+}
+
+// sliceWrites counts the writes of EndpointSlices since the API server started.
+func (s *stage) sliceWrites(ctx context.Context) (int, error) {
+	requests, err := s.plane.Requests(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return requests.Writes(discoveryv1.GroupName, "endpointslices"), nil
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// patience is how long something awaited may take before the run fails.
+const patience = 2 * time.Minute
+
+// A watcher sees the EndpointSlices as clients do. Its methods are safe for
+// concurrent use.
+type watcher struct {
+	source watch.Interface
+	// ended is closed when the watch has ended; cause then says why, if known.
+	ended chan struct{}
+	cause error
+
+	mu     sync.Mutex
+	ready  map[string]int // endpoints by the name of their slice
+	total  int
+	target int
+	// reached gets the time at which the target was reached.
+	reached chan time.Time
+	// awaited are changes of readiness by the name of their workload.
+	awaited map[string]*flip
+}
+
+// A flip is one change of a workload's readiness.
+type flip struct {
+	ready bool
+	// acknowledged is when the status write was answered, seen when a slice
+	// showed it.
+	acknowledged, seen time.Time
+	published          chan struct{} // closed when seen is set
+}
+
+// newWatcher watches from now on; what stands already counts.
+func (s *stage) newWatcher(ctx context.Context) (*watcher, error) {
+	client := s.core.DiscoveryV1().EndpointSlices(benchNamespace)
+	list, err := client.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("listing the EndpointSlices: %w", err)
+	}
+	w := &watcher{ended: make(chan struct{}), ready: map[string]int{}, awaited: map[string]*flip{}, reached: make(chan time.Time, 1)}
+	for i := range list.Items {
+		w.take(watch.Added, &list.Items[i])
+	}
+	if w.source, err = client.Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion}); err != nil {
+		return nil, fmt.Errorf("watching the EndpointSlices: %w", err)
+	}
+	go func() {
+		defer close(w.ended)
+		for event := range w.source.ResultChan() {
+			if slice, ok := event.Object.(*discoveryv1.EndpointSlice); ok {
+				w.take(event.Type, slice)
+			} else {
+				w.cause = apierrors.FromObject(event.Object)
+			}
+		}
+	}()
+	return w, nil
+}
+
+// stop ends the watch.
+func (w *watcher) stop() {
+	w.source.Stop()
+	<-w.ended
+}
+
+// take takes in what a slice now is.
+func (w *watcher) take(kind watch.EventType, slice *discoveryv1.EndpointSlice) {
+	now := time.Now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ready := 0
+	for i := range slice.Endpoints {
+		endpoint := &slice.Endpoints[i]
+		if kind == watch.Deleted || endpoint.TargetRef == nil {
+			continue
+		}
+		isReady := endpoint.Conditions.Ready == nil || *endpoint.Conditions.Ready
+		if isReady {
+			ready++
+		}
+		if f := w.awaited[endpoint.TargetRef.Name]; f != nil && f.ready == isReady {
+			f.seen = now
+			delete(w.awaited, endpoint.TargetRef.Name)
+			close(f.published)
+		}
+	}
+	w.total += ready - w.ready[slice.Name]
+	w.ready[slice.Name] = ready
+	if w.total == w.target && w.target > 0 {
+		w.target = 0
+		w.reached <- now
+	}
+}
+
+// expect says how many ready endpoints are awaited. One call at a time.
+func (w *watcher) expect(endpoints int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.target = endpoints
+}
+
+// wait returns when the awaited number of ready endpoints was reached.
+func (w *watcher) wait(ctx context.Context) (time.Time, error) {
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	select {
+	case at := <-w.reached:
+		return at, nil
+	case <-w.ended:
+		return time.Time{}, fmt.Errorf("the watch of the EndpointSlices ended: %w", w.cause)
+	case <-timeout.C:
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return time.Time{}, fmt.Errorf("%d endpoints are ready after %s, want %d", w.total, patience, w.target)
+	case <-ctx.Done():
+		return time.Time{}, context.Cause(ctx)
+	}
+}
+
+// await asks for the moment at which a workload is published as ready or not.
+func (w *watcher) await(workload string, ready bool) *flip {
+	f := &flip{ready: ready, published: make(chan struct{})}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.awaited[workload] = f
+	return f
+}
+
+// latencies waits until all flips are published and gives the time that each
+// took from the acknowledgement of its status write. An event that came before
+// the acknowledgement took no time.
+func (w *watcher) latencies(ctx context.Context, flips []*flip) ([]time.Duration, error) {
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	took := make([]time.Duration, 0, len(flips))
+	for _, f := range flips {
+		select {
+		case <-f.published:
+			took = append(took, max(f.seen.Sub(f.acknowledged), 0))
+		case <-w.ended:
+			return nil, fmt.Errorf("the watch of the EndpointSlices ended: %w", w.cause)
+		case <-timeout.C:
+			return nil, fmt.Errorf("%d of %d changes are published after %s", len(took), len(flips), patience)
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	return took, nil
+}
