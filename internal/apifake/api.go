@@ -6,13 +6,13 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/testing"
 )
 
 // Client is a generated fake clientset.
 type Client interface {
-	testing.FakeClient
 	PrependReactor(verb, resource string, reaction testing.ReactionFunc)
 	PrependWatchReactor(resource string, reaction testing.WatchReactionFunc)
 }
@@ -49,10 +49,11 @@ type API struct {
 	writes []Write
 }
 
-// Install puts an API server behind a fake clientset, which must have no
-// objects yet.
-func Install(client Client) *API {
-	a := &API{store: newStore(client.Tracker())}
+// Install puts an API server behind a fake clientset whose types are in the
+// scheme. The clientset's own objects and their field managers are not used.
+func Install(client Client, scheme *runtime.Scheme) *API {
+	decoder := serializer.NewCodecFactory(scheme).UniversalDecoder()
+	a := &API{store: newStore(testing.NewObjectTracker(scheme, decoder))}
 	react := testing.ObjectReaction(a.store)
 	client.PrependReactor("*", "*", func(action testing.Action) (bool, runtime.Object, error) {
 		return a.answer(action, react)

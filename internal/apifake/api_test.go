@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/kubernetes/scheme"
 	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/external-workload/controller/internal/apifake"
@@ -18,13 +19,13 @@ import (
 
 func TestBehaviour(t *testing.T) {
 	client := fake.NewClientset()
-	apifake.Install(client)
+	apifake.Install(client, scheme.Scheme)
 	behaviour.Test(t, client, "shop")
 }
 
 func TestFailures(t *testing.T) {
 	client := fake.NewClientset()
-	api := apifake.Install(client)
+	api := apifake.Install(client, scheme.Scheme)
 	lost := errors.New("lost")
 	services := client.CoreV1().Services("shop")
 	for late, name := range map[bool]string{false: "early", true: "late"} {
@@ -47,7 +48,7 @@ func TestHold(t *testing.T) { synctest.Test(t, testHold) }
 
 func testHold(t *testing.T) {
 	client := fake.NewClientset()
-	api := apifake.Install(client)
+	api := apifake.Install(client, scheme.Scheme)
 	stream, err := client.CoreV1().Services("shop").Watch(t.Context(), metav1.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
