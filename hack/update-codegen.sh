@@ -23,7 +23,6 @@ kube::codegen::gen_register --boilerplate "$boilerplate" pkg/apis
 kube::codegen::gen_openapi \
     --output-dir pkg/generated/openapi \
     --output-pkg "$module/pkg/generated/openapi" \
-    --output-model-name-file zz_generated.model_name.go \
     --report-filename "$GOBIN/violations" --update-report \
     --boilerplate "$boilerplate" pkg/apis
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/external-workload/controller/pkg/leadership"
 	"github.com/external-workload/controller/pkg/metrics"
+	"github.com/external-workload/controller/pkg/selftest"
 	"github.com/external-workload/controller/pkg/server"
 )
 
@@ -26,9 +27,19 @@ const (
 	exitUsage  = 2
 )
 
+// selfTest is the first argument that checks an installation from inside the
+// cluster instead of running the controller; helm test uses it.
+const selfTest = "selftest"
+
 // run is the program: it returns its exit code when ctx is cancelled and
 // everything that it started has ended, or when it cannot go on.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == selfTest {
+		if err := selftest.Command(ctx, args[1:], stdout); err != nil {
+			return complain(stderr, err, exitFailed)
+		}
+		return exitDone
+	}
 	var o options
 	flags := newFlags(&o)
 	flags.SetOutput(stderr)
@@ -38,7 +49,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return complain(stderr, err, exitUsage)
 	case flags.NArg() > 0:
-		return complain(stderr, fmt.Errorf("unexpected argument %q; all settings are flags, see --help", flags.Arg(0)), exitUsage)
+		return complain(stderr, fmt.Errorf("unexpected argument %q; apart from selftest all settings are flags, see --help", flags.Arg(0)), exitUsage)
 	case o.version:
 		_, _ = fmt.Fprintln(stdout, versionLine())
 		return exitDone

@@ -39,7 +39,7 @@ func TestTheProgramEndsWithOneLineThatSaysWhatToDo(t *testing.T) {
 		want string
 	}{
 		"an unknown flag":              {[]string{"--worker=3"}, exitUsage, "unknown flag: --worker"},
-		"an argument":                  {[]string{"start"}, exitUsage, `unexpected argument "start"; all settings are flags, see --help`},
+		"an argument":                  {[]string{"start"}, exitUsage, `unexpected argument "start"; apart from selftest all settings are flags, see --help`},
 		"a flag out of bounds":         {[]string{"--workers=0"}, exitUsage, "--workers is 0, want 1 to 256"},
 		"no cluster":                   {nil, exitFailed, "not in a cluster: give --kubeconfig, or run as a Pod"},
 		"a kubeconfig that is absent":  {[]string{"--kubeconfig=/nowhere/config"}, exitFailed, "reading --kubeconfig /nowhere/config"},

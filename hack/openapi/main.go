@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 
+	"k8s.io/kube-openapi/pkg/util"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 
 	"github.com/external-workload/controller/pkg/generated/openapi"
@@ -22,7 +24,7 @@ func main() {
 func swagger() *spec.Swagger {
 	definitions := spec.Definitions{}
 	for name, definition := range openapi.GetOpenAPIDefinitions(reference) {
-		definitions[name] = definition.Schema
+		definitions[friendly(name)] = definition.Schema
 	}
 	return &spec.Swagger{SwaggerProps: spec.SwaggerProps{
 		Swagger:     "2.0",
@@ -32,5 +34,14 @@ func swagger() *spec.Swagger {
 }
 
 func reference(name string) spec.Ref {
-	return spec.MustCreateRef("#/definitions/" + name)
+	return spec.MustCreateRef("#/definitions/" + friendly(name))
+}
+
+// friendly is the name under which the generator and a scheme look for a type:
+// one that is a Go path is turned round, as in com.github.example.Type.
+func friendly(name string) string {
+	if !strings.Contains(name, "/") {
+		return name
+	}
+	return util.ToRESTFriendlyName(name)
 }

@@ -8,7 +8,6 @@
 package openapi
 
 import (
-	v1beta1 "github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	resource "k8s.io/apimachinery/pkg/api/resource"
 	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
@@ -19,69 +18,69 @@ import (
 
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
 	return map[string]common.OpenAPIDefinition{
-		v1beta1.ExternalWorkload{}.OpenAPIModelName():       schema_pkg_apis_workload_v1beta1_ExternalWorkload(ref),
-		v1beta1.ExternalWorkloadList{}.OpenAPIModelName():   schema_pkg_apis_workload_v1beta1_ExternalWorkloadList(ref),
-		v1beta1.ExternalWorkloadSpec{}.OpenAPIModelName():   schema_pkg_apis_workload_v1beta1_ExternalWorkloadSpec(ref),
-		v1beta1.ExternalWorkloadStatus{}.OpenAPIModelName(): schema_pkg_apis_workload_v1beta1_ExternalWorkloadStatus(ref),
-		v1beta1.MeshTLS{}.OpenAPIModelName():                schema_pkg_apis_workload_v1beta1_MeshTLS(ref),
-		v1beta1.PortSpec{}.OpenAPIModelName():               schema_pkg_apis_workload_v1beta1_PortSpec(ref),
-		v1beta1.WorkloadCondition{}.OpenAPIModelName():      schema_pkg_apis_workload_v1beta1_WorkloadCondition(ref),
-		v1beta1.WorkloadIP{}.OpenAPIModelName():             schema_pkg_apis_workload_v1beta1_WorkloadIP(ref),
-		resource.Quantity{}.OpenAPIModelName():              schema_apimachinery_pkg_api_resource_Quantity(ref),
-		v1.APIGroup{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_APIGroup(ref),
-		v1.APIGroupList{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_APIGroupList(ref),
-		v1.APIResource{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_APIResource(ref),
-		v1.APIResourceList{}.OpenAPIModelName():             schema_pkg_apis_meta_v1_APIResourceList(ref),
-		v1.APIVersions{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_APIVersions(ref),
-		v1.ApplyOptions{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_ApplyOptions(ref),
-		v1.Condition{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_Condition(ref),
-		v1.CreateOptions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_CreateOptions(ref),
-		v1.DeleteOptions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_DeleteOptions(ref),
-		v1.Duration{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_Duration(ref),
-		v1.FieldSelectorRequirement{}.OpenAPIModelName():    schema_pkg_apis_meta_v1_FieldSelectorRequirement(ref),
-		v1.FieldsV1{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_FieldsV1(ref),
-		v1.GetOptions{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_GetOptions(ref),
-		v1.GroupKind{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_GroupKind(ref),
-		v1.GroupResource{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_GroupResource(ref),
-		v1.GroupVersion{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_GroupVersion(ref),
-		v1.GroupVersionForDiscovery{}.OpenAPIModelName():    schema_pkg_apis_meta_v1_GroupVersionForDiscovery(ref),
-		v1.GroupVersionKind{}.OpenAPIModelName():            schema_pkg_apis_meta_v1_GroupVersionKind(ref),
-		v1.GroupVersionResource{}.OpenAPIModelName():        schema_pkg_apis_meta_v1_GroupVersionResource(ref),
-		v1.InternalEvent{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_InternalEvent(ref),
-		v1.LabelSelector{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_LabelSelector(ref),
-		v1.LabelSelectorRequirement{}.OpenAPIModelName():    schema_pkg_apis_meta_v1_LabelSelectorRequirement(ref),
-		v1.List{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_List(ref),
-		v1.ListMeta{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_ListMeta(ref),
-		v1.ListOptions{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_ListOptions(ref),
-		v1.ManagedFieldsEntry{}.OpenAPIModelName():          schema_pkg_apis_meta_v1_ManagedFieldsEntry(ref),
-		v1.MicroTime{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_MicroTime(ref),
-		v1.ObjectMeta{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_ObjectMeta(ref),
-		v1.OwnerReference{}.OpenAPIModelName():              schema_pkg_apis_meta_v1_OwnerReference(ref),
-		v1.PartialObjectMetadata{}.OpenAPIModelName():       schema_pkg_apis_meta_v1_PartialObjectMetadata(ref),
-		v1.PartialObjectMetadataList{}.OpenAPIModelName():   schema_pkg_apis_meta_v1_PartialObjectMetadataList(ref),
-		v1.Patch{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_Patch(ref),
-		v1.PatchOptions{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_PatchOptions(ref),
-		v1.Preconditions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_Preconditions(ref),
-		v1.RootPaths{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_RootPaths(ref),
-		v1.ServerAddressByClientCIDR{}.OpenAPIModelName():   schema_pkg_apis_meta_v1_ServerAddressByClientCIDR(ref),
-		v1.ShardInfo{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_ShardInfo(ref),
-		v1.Status{}.OpenAPIModelName():                      schema_pkg_apis_meta_v1_Status(ref),
-		v1.StatusCause{}.OpenAPIModelName():                 schema_pkg_apis_meta_v1_StatusCause(ref),
-		v1.StatusDetails{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_StatusDetails(ref),
-		v1.Table{}.OpenAPIModelName():                       schema_pkg_apis_meta_v1_Table(ref),
-		v1.TableColumnDefinition{}.OpenAPIModelName():       schema_pkg_apis_meta_v1_TableColumnDefinition(ref),
-		v1.TableOptions{}.OpenAPIModelName():                schema_pkg_apis_meta_v1_TableOptions(ref),
-		v1.TableRow{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_TableRow(ref),
-		v1.TableRowCondition{}.OpenAPIModelName():           schema_pkg_apis_meta_v1_TableRowCondition(ref),
-		v1.Time{}.OpenAPIModelName():                        schema_pkg_apis_meta_v1_Time(ref),
-		v1.Timestamp{}.OpenAPIModelName():                   schema_pkg_apis_meta_v1_Timestamp(ref),
-		v1.TypeMeta{}.OpenAPIModelName():                    schema_pkg_apis_meta_v1_TypeMeta(ref),
-		v1.UpdateOptions{}.OpenAPIModelName():               schema_pkg_apis_meta_v1_UpdateOptions(ref),
-		v1.WatchEvent{}.OpenAPIModelName():                  schema_pkg_apis_meta_v1_WatchEvent(ref),
-		runtime.RawExtension{}.OpenAPIModelName():           schema_k8sio_apimachinery_pkg_runtime_RawExtension(ref),
-		runtime.TypeMeta{}.OpenAPIModelName():               schema_k8sio_apimachinery_pkg_runtime_TypeMeta(ref),
-		runtime.Unknown{}.OpenAPIModelName():                schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
-		version.Info{}.OpenAPIModelName():                   schema_k8sio_apimachinery_pkg_version_Info(ref),
+		"github.com/external-workload/controller/pkg/apis/workload/v1beta1.ExternalWorkload":       schema_pkg_apis_workload_v1beta1_ExternalWorkload(ref),
+		"github.com/external-workload/controller/pkg/apis/workload/v1beta1.ExternalWorkloadList":   schema_pkg_apis_workload_v1beta1_ExternalWorkloadList(ref),
+		"github.com/external-workload/controller/pkg/apis/workload/v1beta1.ExternalWorkloadSpec":   schema_pkg_apis_workload_v1beta1_ExternalWorkloadSpec(ref),
+		"github.com/external-workload/controller/pkg/apis/workload/v1beta1.ExternalWorkloadStatus": schema_pkg_apis_workload_v1beta1_ExternalWorkloadStatus(ref),
+		"github.com/external-workload/controller/pkg/apis/workload/v1beta1.MeshTLS":                schema_pkg_apis_workload_v1beta1_MeshTLS(ref),
+		"github.com/external-workload/controller/pkg/apis/workload/v1beta1.PortSpec":               schema_pkg_apis_workload_v1beta1_PortSpec(ref),
+		"github.com/external-workload/controller/pkg/apis/workload/v1beta1.WorkloadCondition":      schema_pkg_apis_workload_v1beta1_WorkloadCondition(ref),
+		"github.com/external-workload/controller/pkg/apis/workload/v1beta1.WorkloadIP":             schema_pkg_apis_workload_v1beta1_WorkloadIP(ref),
+		resource.Quantity{}.OpenAPIModelName():                                                     schema_apimachinery_pkg_api_resource_Quantity(ref),
+		v1.APIGroup{}.OpenAPIModelName():                                                           schema_pkg_apis_meta_v1_APIGroup(ref),
+		v1.APIGroupList{}.OpenAPIModelName():                                                       schema_pkg_apis_meta_v1_APIGroupList(ref),
+		v1.APIResource{}.OpenAPIModelName():                                                        schema_pkg_apis_meta_v1_APIResource(ref),
+		v1.APIResourceList{}.OpenAPIModelName():                                                    schema_pkg_apis_meta_v1_APIResourceList(ref),
+		v1.APIVersions{}.OpenAPIModelName():                                                        schema_pkg_apis_meta_v1_APIVersions(ref),
+		v1.ApplyOptions{}.OpenAPIModelName():                                                       schema_pkg_apis_meta_v1_ApplyOptions(ref),
+		v1.Condition{}.OpenAPIModelName():                                                          schema_pkg_apis_meta_v1_Condition(ref),
+		v1.CreateOptions{}.OpenAPIModelName():                                                      schema_pkg_apis_meta_v1_CreateOptions(ref),
+		v1.DeleteOptions{}.OpenAPIModelName():                                                      schema_pkg_apis_meta_v1_DeleteOptions(ref),
+		v1.Duration{}.OpenAPIModelName():                                                           schema_pkg_apis_meta_v1_Duration(ref),
+		v1.FieldSelectorRequirement{}.OpenAPIModelName():                                           schema_pkg_apis_meta_v1_FieldSelectorRequirement(ref),
+		v1.FieldsV1{}.OpenAPIModelName():                                                           schema_pkg_apis_meta_v1_FieldsV1(ref),
+		v1.GetOptions{}.OpenAPIModelName():                                                         schema_pkg_apis_meta_v1_GetOptions(ref),
+		v1.GroupKind{}.OpenAPIModelName():                                                          schema_pkg_apis_meta_v1_GroupKind(ref),
+		v1.GroupResource{}.OpenAPIModelName():                                                      schema_pkg_apis_meta_v1_GroupResource(ref),
+		v1.GroupVersion{}.OpenAPIModelName():                                                       schema_pkg_apis_meta_v1_GroupVersion(ref),
+		v1.GroupVersionForDiscovery{}.OpenAPIModelName():                                           schema_pkg_apis_meta_v1_GroupVersionForDiscovery(ref),
+		v1.GroupVersionKind{}.OpenAPIModelName():                                                   schema_pkg_apis_meta_v1_GroupVersionKind(ref),
+		v1.GroupVersionResource{}.OpenAPIModelName():                                               schema_pkg_apis_meta_v1_GroupVersionResource(ref),
+		v1.InternalEvent{}.OpenAPIModelName():                                                      schema_pkg_apis_meta_v1_InternalEvent(ref),
+		v1.LabelSelector{}.OpenAPIModelName():                                                      schema_pkg_apis_meta_v1_LabelSelector(ref),
+		v1.LabelSelectorRequirement{}.OpenAPIModelName():                                           schema_pkg_apis_meta_v1_LabelSelectorRequirement(ref),
+		v1.List{}.OpenAPIModelName():                                                               schema_pkg_apis_meta_v1_List(ref),
+		v1.ListMeta{}.OpenAPIModelName():                                                           schema_pkg_apis_meta_v1_ListMeta(ref),
+		v1.ListOptions{}.OpenAPIModelName():                                                        schema_pkg_apis_meta_v1_ListOptions(ref),
+		v1.ManagedFieldsEntry{}.OpenAPIModelName():                                                 schema_pkg_apis_meta_v1_ManagedFieldsEntry(ref),
+		v1.MicroTime{}.OpenAPIModelName():                                                          schema_pkg_apis_meta_v1_MicroTime(ref),
+		v1.ObjectMeta{}.OpenAPIModelName():                                                         schema_pkg_apis_meta_v1_ObjectMeta(ref),
+		v1.OwnerReference{}.OpenAPIModelName():                                                     schema_pkg_apis_meta_v1_OwnerReference(ref),
+		v1.PartialObjectMetadata{}.OpenAPIModelName():                                              schema_pkg_apis_meta_v1_PartialObjectMetadata(ref),
+		v1.PartialObjectMetadataList{}.OpenAPIModelName():                                          schema_pkg_apis_meta_v1_PartialObjectMetadataList(ref),
+		v1.Patch{}.OpenAPIModelName():                                                              schema_pkg_apis_meta_v1_Patch(ref),
+		v1.PatchOptions{}.OpenAPIModelName():                                                       schema_pkg_apis_meta_v1_PatchOptions(ref),
+		v1.Preconditions{}.OpenAPIModelName():                                                      schema_pkg_apis_meta_v1_Preconditions(ref),
+		v1.RootPaths{}.OpenAPIModelName():                                                          schema_pkg_apis_meta_v1_RootPaths(ref),
+		v1.ServerAddressByClientCIDR{}.OpenAPIModelName():                                          schema_pkg_apis_meta_v1_ServerAddressByClientCIDR(ref),
+		v1.ShardInfo{}.OpenAPIModelName():                                                          schema_pkg_apis_meta_v1_ShardInfo(ref),
+		v1.Status{}.OpenAPIModelName():                                                             schema_pkg_apis_meta_v1_Status(ref),
+		v1.StatusCause{}.OpenAPIModelName():                                                        schema_pkg_apis_meta_v1_StatusCause(ref),
+		v1.StatusDetails{}.OpenAPIModelName():                                                      schema_pkg_apis_meta_v1_StatusDetails(ref),
+		v1.Table{}.OpenAPIModelName():                                                              schema_pkg_apis_meta_v1_Table(ref),
+		v1.TableColumnDefinition{}.OpenAPIModelName():                                              schema_pkg_apis_meta_v1_TableColumnDefinition(ref),
+		v1.TableOptions{}.OpenAPIModelName():                                                       schema_pkg_apis_meta_v1_TableOptions(ref),
+		v1.TableRow{}.OpenAPIModelName():                                                           schema_pkg_apis_meta_v1_TableRow(ref),
+		v1.TableRowCondition{}.OpenAPIModelName():                                                  schema_pkg_apis_meta_v1_TableRowCondition(ref),
+		v1.Time{}.OpenAPIModelName():                                                               schema_pkg_apis_meta_v1_Time(ref),
+		v1.Timestamp{}.OpenAPIModelName():                                                          schema_pkg_apis_meta_v1_Timestamp(ref),
+		v1.TypeMeta{}.OpenAPIModelName():                                                           schema_pkg_apis_meta_v1_TypeMeta(ref),
+		v1.UpdateOptions{}.OpenAPIModelName():                                                      schema_pkg_apis_meta_v1_UpdateOptions(ref),
+		v1.WatchEvent{}.OpenAPIModelName():                                                         schema_pkg_apis_meta_v1_WatchEvent(ref),
+		runtime.RawExtension{}.OpenAPIModelName():                                                  schema_k8sio_apimachinery_pkg_runtime_RawExtension(ref),
+		runtime.TypeMeta{}.OpenAPIModelName():                                                      schema_k8sio_apimachinery_pkg_runtime_TypeMeta(ref),
+		runtime.Unknown{}.OpenAPIModelName():                                                       schema_k8sio_apimachinery_pkg_runtime_Unknown(ref),
+		version.Info{}.OpenAPIModelName():                                                          schema_k8sio_apimachinery_pkg_version_Info(ref),
 	}
 }
 
@@ -116,14 +115,14 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkload(ref common.ReferenceCallb
 						SchemaProps: spec.SchemaProps{
 							Description: "spec is what the machine is and how it is reached.",
 							Default:     map[string]interface{}{},
-							Ref:         ref(v1beta1.ExternalWorkloadSpec{}.OpenAPIModelName()),
+							Ref:         ref("github.com/external-workload/controller/pkg/apis/workload/v1beta1.ExternalWorkloadSpec"),
 						},
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
 							Description: "status is what has been observed of the machine. It is a subresource: the API server drops it from an ordinary create or update.",
 							Default:     map[string]interface{}{},
-							Ref:         ref(v1beta1.ExternalWorkloadStatus{}.OpenAPIModelName()),
+							Ref:         ref("github.com/external-workload/controller/pkg/apis/workload/v1beta1.ExternalWorkloadStatus"),
 						},
 					},
 				},
@@ -131,7 +130,7 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkload(ref common.ReferenceCallb
 			},
 		},
 		Dependencies: []string{
-			v1beta1.ExternalWorkloadSpec{}.OpenAPIModelName(), v1beta1.ExternalWorkloadStatus{}.OpenAPIModelName(), v1.ObjectMeta{}.OpenAPIModelName()},
+			"github.com/external-workload/controller/pkg/apis/workload/v1beta1.ExternalWorkloadSpec", "github.com/external-workload/controller/pkg/apis/workload/v1beta1.ExternalWorkloadStatus", v1.ObjectMeta{}.OpenAPIModelName()},
 	}
 }
 
@@ -169,7 +168,7 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkloadList(ref common.ReferenceC
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
 									SchemaProps: spec.SchemaProps{
-										Ref: ref(v1beta1.ExternalWorkload{}.OpenAPIModelName()),
+										Ref: ref("github.com/external-workload/controller/pkg/apis/workload/v1beta1.ExternalWorkload"),
 									},
 								},
 							},
@@ -180,7 +179,7 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkloadList(ref common.ReferenceC
 			},
 		},
 		Dependencies: []string{
-			v1beta1.ExternalWorkload{}.OpenAPIModelName(), v1.ListMeta{}.OpenAPIModelName()},
+			"github.com/external-workload/controller/pkg/apis/workload/v1beta1.ExternalWorkload", v1.ListMeta{}.OpenAPIModelName()},
 	}
 }
 
@@ -195,7 +194,7 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkloadSpec(ref common.ReferenceC
 						SchemaProps: spec.SchemaProps{
 							Description: "meshTLS is the identity under which the machine's proxy is known to the mesh.",
 							Default:     map[string]interface{}{},
-							Ref:         ref(v1beta1.MeshTLS{}.OpenAPIModelName()),
+							Ref:         ref("github.com/external-workload/controller/pkg/apis/workload/v1beta1.MeshTLS"),
 						},
 					},
 					"ports": {
@@ -214,7 +213,7 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkloadSpec(ref common.ReferenceC
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
 									SchemaProps: spec.SchemaProps{
-										Ref: ref(v1beta1.PortSpec{}.OpenAPIModelName()),
+										Ref: ref("github.com/external-workload/controller/pkg/apis/workload/v1beta1.PortSpec"),
 									},
 								},
 							},
@@ -232,7 +231,7 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkloadSpec(ref common.ReferenceC
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
 									SchemaProps: spec.SchemaProps{
-										Ref: ref(v1beta1.WorkloadIP{}.OpenAPIModelName()),
+										Ref: ref("github.com/external-workload/controller/pkg/apis/workload/v1beta1.WorkloadIP"),
 									},
 								},
 							},
@@ -243,7 +242,7 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkloadSpec(ref common.ReferenceC
 			},
 		},
 		Dependencies: []string{
-			v1beta1.MeshTLS{}.OpenAPIModelName(), v1beta1.PortSpec{}.OpenAPIModelName(), v1beta1.WorkloadIP{}.OpenAPIModelName()},
+			"github.com/external-workload/controller/pkg/apis/workload/v1beta1.MeshTLS", "github.com/external-workload/controller/pkg/apis/workload/v1beta1.PortSpec", "github.com/external-workload/controller/pkg/apis/workload/v1beta1.WorkloadIP"},
 	}
 }
 
@@ -269,7 +268,7 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkloadStatus(ref common.Referenc
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
 									SchemaProps: spec.SchemaProps{
-										Ref: ref(v1beta1.WorkloadCondition{}.OpenAPIModelName()),
+										Ref: ref("github.com/external-workload/controller/pkg/apis/workload/v1beta1.WorkloadCondition"),
 									},
 								},
 							},
@@ -279,7 +278,7 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkloadStatus(ref common.Referenc
 			},
 		},
 		Dependencies: []string{
-			v1beta1.WorkloadCondition{}.OpenAPIModelName()},
+			"github.com/external-workload/controller/pkg/apis/workload/v1beta1.WorkloadCondition"},
 	}
 }
 

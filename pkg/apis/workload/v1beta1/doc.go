@@ -12,6 +12,5 @@
 //
 // +k8s:deepcopy-gen=package
 // +k8s:openapi-gen=true
-// +k8s:openapi-model-package=io.linkerd.workload.v1beta1
 // +groupName=workload.linkerd.io
 package v1beta1
