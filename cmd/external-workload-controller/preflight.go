@@ -75,7 +75,7 @@ func (p *preflight) check(ctx context.Context) error {
 	for _, namespace := range p.namespaces {
 		_, err := p.clients.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).List(ctx, one)
 		if err != nil {
-			return explain(err, v1beta1.SchemeGroupVersion.Group, "externalworkloads", namespace)
+			return explain(err, v1beta1.GroupVersion.Group, "externalworkloads", namespace)
 		}
 		if _, err := p.clients.core.CoreV1().Services(namespace).List(ctx, one); err != nil {
 			return explain(err, corev1.GroupName, "services", namespace)

@@ -30,7 +30,7 @@ func TestTheProgramEndsWithOneLineThatSaysWhatToDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
+	defer func() { _ = taken.Close() }()
 	working := writeKubeconfig(t, "http://127.0.0.1:1")
 
 	for name, test := range map[string]struct {

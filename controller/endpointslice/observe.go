@@ -130,7 +130,7 @@ func toldOf(skip *desired.Skip) told {
 // reference is what an Event on a workload points to.
 func reference(w *desired.Workload) *corev1.ObjectReference {
 	return &corev1.ObjectReference{
-		APIVersion: v1beta1.SchemeGroupVersion.String(), Kind: "ExternalWorkload",
+		APIVersion: v1beta1.GroupVersion.String(), Kind: "ExternalWorkload",
 		Namespace: w.Namespace, Name: w.Name, UID: w.UID,
 	}
 }

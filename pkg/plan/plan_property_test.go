@@ -109,7 +109,7 @@ func tamper(cluster *cluster, c *build.Choices) {
 	case change == 3:
 		s.Annotations = nil
 	case change == 4:
-		s.ObjectMeta.Name, s.UID, s.ResourceVersion = fmt.Sprintf("copy-%d", at), "", ""
+		s.Name, s.UID, s.ResourceVersion = fmt.Sprintf("copy-%d", at), "", ""
 		_, _ = cluster.api.Create(s)
 		return
 	case len(s.Endpoints) == 0:

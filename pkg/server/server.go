@@ -81,7 +81,8 @@ func New(config Config) (*Server, error) {
 }
 
 func listen(name, address string, handler http.Handler) (*endpoint, error) {
-	listener, err := net.Listen("tcp", address)
+	// Binding an address blocks for nothing that could be cancelled.
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("%s address %q: %w", name, address, err)
 	}

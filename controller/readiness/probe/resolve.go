@@ -24,7 +24,8 @@ func resolve(spec *Spec, handler *corev1.ProbeHandler, workload *v1beta1.Externa
 	if err := onlyOne(handler); err != nil {
 		return err
 	}
-	host, port := "", intstr.IntOrString{}
+	var host string
+	var port intstr.IntOrString
 	switch {
 	case handler.TCPSocket != nil:
 		spec.Kind, host, port = TCP, handler.TCPSocket.Host, handler.TCPSocket.Port
