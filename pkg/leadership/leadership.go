@@ -49,7 +49,9 @@ func Run(ctx context.Context, config Config, lead func(context.Context) error) e
 	electing, end := context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), logger))
 	defer end()
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock:            newFencedLock(config.Lock, config.Fence, config.LeaseDuration),
+		Lock: &fencedLock{
+			Interface: config.Lock, fence: config.Fence, duration: config.LeaseDuration, mayGiveBack: term.mayGiveBack,
+		},
 		LeaseDuration:   config.LeaseDuration,
 		RenewDeadline:   config.RenewDeadline,
 		RetryPeriod:     config.RetryPeriod,

@@ -2,6 +2,7 @@ package leadership
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
@@ -10,20 +11,22 @@ import (
 // renewals is how often a Lease is renewed within its duration.
 const renewals = 8
 
+// errWorking keeps the elector from giving the Lease back too early.
+var errWorking = errors.New("the Lease is not given back while the work goes on; it will expire")
+
 // fencedLock opens the fence whenever the Lease was taken or renewed. Renewals
-// that the elector asks for soon after the last are left out. Only the
-// elector's one goroutine calls it.
+// that the elector asks for soon after the last are left out. When the elector
+// could not renew the Lease it would give it back before it tells the work to
+// stop; that is refused. Only the elector's one goroutine calls it.
 type fencedLock struct {
 	resourcelock.Interface
 	fence    *Fence
 	duration time.Duration
+	// mayGiveBack tells whether the work has stopped.
+	mayGiveBack func() bool
 	// renewed is when the last request that took or renewed the Lease began;
 	// zero while it is not held.
 	renewed time.Time
-}
-
-func newFencedLock(lock resourcelock.Interface, fence *Fence, duration time.Duration) *fencedLock {
-	return &fencedLock{Interface: lock, fence: fence, duration: duration}
 }
 
 // Create implements resourcelock.Interface.
@@ -41,6 +44,9 @@ func (l *fencedLock) Update(ctx context.Context, record resourcelock.LeaderElect
 	}
 	if !mine {
 		l.fence.close()
+		if !l.mayGiveBack() {
+			return errWorking
+		}
 	}
 	return l.held(begin, record, l.Interface.Update(ctx, record))
 }

@@ -39,23 +39,40 @@ func (t *term) begin(held context.Context) {
 	t.err = t.lead(ctx)
 }
 
+// refuse keeps the work from beginning if it has not. It tells whether it has
+// begun, and whether it goes on.
+func (t *term) refuse() (begun, working bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.refused = true
+	if !t.begun {
+		return false, false
+	}
+	select {
+	case <-t.done:
+		return true, false
+	default:
+		return true, true
+	}
+}
+
 // end waits for the work to stop, and keeps it from beginning if it has not.
 func (t *term) end() {
-	t.mu.Lock()
-	begun := t.begun
-	t.refused = true
-	t.mu.Unlock()
-	if begun {
+	if begun, _ := t.refuse(); begun {
 		<-t.done
 	}
+}
+
+// mayGiveBack tells whether the Lease may be given to others: the work does
+// not go on, and will not begin.
+func (t *term) mayGiveBack() bool {
+	_, working := t.refuse()
+	return !working
 }
 
 // outcome waits for the work to stop and says how the term ended.
 func (t *term) outcome(ctx context.Context) error {
 	t.end()
-	if !t.begun {
-		return nil
-	}
 	if t.err == nil && ctx.Err() == nil {
 		return ErrLost
 	}

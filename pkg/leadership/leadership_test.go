@@ -1,0 +1,293 @@
+package leadership
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/kubernetes/scheme"
+	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/ktesting"
+
+	"github.com/external-workload/controller/internal/apifake"
+)
+
+const (
+	leaseDuration = 15 * time.Second
+	renewDeadline = 10 * time.Second
+	retryPeriod   = 500 * time.Millisecond
+)
+
+// cluster is an API server that holds the Lease.
+type cluster struct {
+	t      *testing.T
+	client *fake.Clientset
+	api    *apifake.API
+}
+
+// process is one that wants to lead.
+type process struct {
+	fence *Fence
+	// end asks it to end.
+	end func()
+	// result receives what Run returned.
+	result chan error
+}
+
+func inCluster(t *testing.T, test func(*cluster)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c := &cluster{t: t, client: fake.NewClientset()}
+		c.api = apifake.Install(c.client, scheme.Scheme)
+		test(c)
+	})
+}
+
+func (c *cluster) start(identity string, lead func(context.Context) error) *process {
+	c.t.Helper()
+	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, "system", "lease", c.client.CoreV1(), c.client.CoordinationV1(),
+		resourcelock.ResourceLockConfig{Identity: identity})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(klog.NewContext(c.t.Context(), ktesting.NewLogger(c.t, ktesting.NewConfig(ktesting.Verbosity(0)))))
+	p := &process{fence: &Fence{}, end: cancel, result: make(chan error, 1)}
+	go func() {
+		p.result <- Run(ctx, Config{
+			Lock: lock, LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod, Fence: p.fence,
+		}, lead)
+	}()
+	synctest.Wait()
+	return p
+}
+
+// writes tells whether a process may write now.
+func (c *cluster) writes(p *process) bool {
+	c.t.Helper()
+	err := send(c.t, p.fence.Guard(&answer{}), http.MethodPut)
+	if err != nil && !errors.Is(err, ErrFenced) {
+		c.t.Error(err)
+	}
+	return err == nil
+}
+
+// holders are who the Lease says holds it after each write since the last call.
+func (c *cluster) holders() (holders []string) {
+	for _, write := range c.api.Writes() {
+		if lease, ok := write.Object.(*coordinationv1.Lease); ok && write.Err == nil {
+			holders = append(holders, *lease.Spec.HolderIdentity)
+		}
+	}
+	return holders
+}
+
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
+// untilEnd is work that goes on until it has to end.
+func untilEnd(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+func TestLeaseIsGivenBackAfterTheWorkHasStopped(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		finish := make(chan struct{})
+		p := c.start("a", func(ctx context.Context) error {
+			<-ctx.Done()
+			<-finish
+			return nil
+		})
+		p.end()
+		pass(leaseDuration + time.Second) // the work takes longer than the Lease lasts
+		if !c.writes(p) {
+			t.Error("the work's last writes were refused")
+		}
+		for _, holder := range c.holders() {
+			if holder != "a" {
+				t.Errorf("the Lease was given to %q while the work went on", holder)
+			}
+		}
+		close(finish)
+		synctest.Wait()
+		if got := c.holders(); len(got) != 1 || got[0] != "" {
+			t.Errorf("after the work the Lease was given to %q, want nobody", got)
+		}
+		if c.writes(p) {
+			t.Error("it may write without the Lease")
+		}
+		if err := <-p.result; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestOneLeadsAfterTheOther(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		first := c.start("a", untilEnd)
+		second := c.start("b", untilEnd)
+		defer second.end()
+		pass(time.Minute)
+		if !c.writes(first) || c.writes(second) {
+			t.Error("the first is not the only one that may write")
+		}
+		first.end()
+		pass(2 * retryPeriod)
+		if c.writes(first) || !c.writes(second) {
+			t.Error("the second is not the only one that may write")
+		}
+		second.end()
+		synctest.Wait()
+	})
+}
+
+func TestLostLeaseStopsTheWork(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		var told time.Duration
+		begin := time.Now()
+		p := c.start("a", func(ctx context.Context) error {
+			<-ctx.Done()
+			told = time.Since(begin)
+			return nil
+		})
+		c.api.Fail(func(clienttesting.Action) *apifake.Failure {
+			return &apifake.Failure{Err: apierrors.NewInternalError(errors.New("away"))}
+		})
+		if err := <-p.result; !errors.Is(err, ErrLost) {
+			t.Errorf("got error %v", err)
+		}
+		if told > leaseDuration {
+			t.Errorf("the work was told to stop after %s, when the Lease was free", told)
+		}
+		if c.writes(p) {
+			t.Error("it may write without the Lease")
+		}
+	})
+}
+
+// TestLostLeaseIsNotGivenBackDuringTheWork has an API server that comes back
+// just when the Lease counts as lost, and work that does not stop at once.
+func TestLostLeaseIsNotGivenBackDuringTheWork(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		finish := make(chan struct{})
+		p := c.start("a", func(ctx context.Context) error {
+			<-ctx.Done()
+			c.api.Fail(nil)
+			<-finish
+			return nil
+		})
+		c.api.Fail(func(action clienttesting.Action) *apifake.Failure {
+			update, ok := action.(clienttesting.UpdateActionImpl)
+			if !ok || *update.GetObject().(*coordinationv1.Lease).Spec.HolderIdentity == "" {
+				return nil
+			}
+			return &apifake.Failure{Err: apierrors.NewInternalError(errors.New("away"))}
+		})
+		pass(renewDeadline + 2*time.Second)
+		for _, holder := range c.holders() {
+			if holder != "a" {
+				t.Errorf("the Lease was given to %q while the work went on", holder)
+			}
+		}
+		close(finish)
+		if err := <-p.result; !errors.Is(err, ErrLost) {
+			t.Errorf("got error %v", err)
+		}
+	})
+}
+
+func TestWritesAreRefusedWhenRenewalsFail(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		finish := make(chan struct{})
+		p := c.start("a", func(context.Context) error {
+			<-finish // work that does not listen
+			return nil
+		})
+		c.api.Fail(func(clienttesting.Action) *apifake.Failure {
+			return &apifake.Failure{Err: apierrors.NewInternalError(errors.New("away"))}
+		})
+		pass(leaseDuration)
+		if c.writes(p) {
+			t.Error("it may write after the Lease expired")
+		}
+		close(finish)
+		<-p.result
+	})
+}
+
+func TestWorkThatEndsByItselfEndsTheTerm(t *testing.T) {
+	broken := errors.New("broken")
+	for name, test := range map[string]struct{ returned, want error }{
+		"with an error":    {broken, broken},
+		"without an error": {nil, ErrLost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inCluster(t, func(c *cluster) {
+				p := c.start("a", func(context.Context) error { return test.returned })
+				if err := <-p.result; !errors.Is(err, test.want) {
+					t.Errorf("got error %v, want %v", err, test.want)
+				}
+				if got := c.holders(); len(got) == 0 || got[len(got)-1] != "" {
+					t.Errorf("the Lease was held by %q", got)
+				}
+			})
+		})
+	}
+}
+
+func TestEndBeforeTheLeaseIsTaken(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		first := c.start("a", untilEnd)
+		second := c.start("b", func(context.Context) error {
+			t.Error("it leads without the Lease")
+			return nil
+		})
+		second.end()
+		if err := <-second.result; err != nil {
+			t.Error(err)
+		}
+		first.end()
+		synctest.Wait()
+	})
+}
+
+func TestRenewalsAreLeftOutInBetween(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		p := c.start("a", untilEnd)
+		c.holders()
+		pass(leaseDuration)
+		if got := len(c.holders()); got < renewals-2 || got > renewals {
+			t.Errorf("the Lease was renewed %d times in its duration, want about %d", got, renewals)
+		}
+		p.end()
+		synctest.Wait()
+	})
+}
+
+func TestChangesAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []bool
+		changing := &term{
+			config: Config{OnChange: func(leading bool) { told = append(told, leading) }},
+			lead:   untilEnd, stop: t.Context(), done: make(chan struct{}),
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go changing.begin(ctx)
+		synctest.Wait()
+		cancel()
+		changing.end()
+		if len(told) != 2 || !told[0] || told[1] {
+			t.Errorf("told %v, want true and then false", told)
+		}
+	})
+}
