@@ -31,9 +31,8 @@ const (
 // observe tells metrics and Events what a sync found and did.
 func (c *Controller) observe(ctx context.Context, key cache.ObjectName, in input, state *desired.State, done plan.Plan, err error) {
 	name := types.NamespacedName{Namespace: key.Namespace, Name: key.Name}
-	if state.Service == nil && len(in.slices) == 0 {
+	if in.gone() {
 		c.config.Observer.ServiceForgotten(name)
-		c.records.forget(key)
 		return
 	}
 	c.config.Observer.ServiceObserved(name, observed(in, state, done))

@@ -79,14 +79,24 @@ func (r *records) options(key cache.ObjectName, maxEndpoints int) (o plan.Option
 }
 
 // settled remembers that a sync that began at a time found or made everything
-// as desired, with the changes seen up to trigger.
-func (r *records) settled(key cache.ObjectName, trigger, begin time.Time) {
-	r.with(key, func(rec *record) {
-		rec.since = begin
-		if rec.trigger.Equal(trigger) {
-			rec.trigger = time.Time{}
-		}
-	})
+// as desired, with the changes seen up to trigger. Nothing needs to be
+// remembered of a Service that is gone, with all its slices.
+func (r *records) settled(key cache.ObjectName, trigger, begin time.Time, gone bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rec := r.byKey[key]
+	if rec == nil {
+		return
+	}
+	seenSince := !rec.trigger.Equal(trigger)
+	if gone && !seenSince {
+		delete(r.byKey, key)
+		return
+	}
+	rec.since = begin
+	if !seenSince {
+		rec.trigger = time.Time{}
+	}
 }
 
 // wrote remembers a write's resourceVersion.
@@ -124,16 +134,6 @@ func (r *records) fresh(key cache.ObjectName, seen string, slices []*discoveryv1
 		fresh = true
 	})
 	return fresh
-}
-
-// forget drops the record of a Service that is gone with all its slices,
-// unless a change has been seen since.
-func (r *records) forget(key cache.ObjectName) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if rec := r.byKey[key]; rec != nil && rec.trigger.IsZero() {
-		delete(r.byKey, key)
-	}
 }
 
 // newer tells whether resourceVersion a is later than b. One that cannot be

@@ -34,6 +34,9 @@ type input struct {
 	slices  []*discoveryv1.EndpointSlice
 }
 
+// gone tells whether there is neither a Service nor a slice of it.
+func (in *input) gone() bool { return in.service == nil && len(in.slices) == 0 }
+
 // sync brings the slices of one Service a step nearer to what is desired.
 func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outcome, error) {
 	s := c.scratch.Get().(*scratch)
@@ -57,7 +60,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		return c.failed(key, err)
 	}
 	if !next.More {
-		c.records.settled(key, options.Trigger, begin)
+		c.records.settled(key, options.Trigger, begin, in.gone())
 	}
 	return outcomeOf(next, s.state.RetryAt.Sub(begin)), nil
 }

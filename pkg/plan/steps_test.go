@@ -246,6 +246,10 @@ func TestStepsOfPorts(t *testing.T) {
 func TestStepsOfTheService(t *testing.T) {
 	gone := []string{"1.1 update s1 [http:8080/TCP]", "2.1 delete s1 [http:8080/TCP]"}
 	check(t, map[string]change{
+		"a Service that is being deleted gets no new slice": {
+			service: build.Service("shop/web", build.Deleting()),
+			happens: func(c *cluster) { c.put(numbered(1, 1)...) },
+		},
 		"a deleted Service's slices are emptied, then deleted": {
 			workloads: numbered(1, 2), happens: func(c *cluster) { c.service = nil }, want: gone,
 		},

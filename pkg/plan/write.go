@@ -30,12 +30,7 @@ func (p *Planner) writes() Plan {
 			late = append(late, p.update(s))
 		}
 	}
-	names := p.newNames()
-	for i := range p.created {
-		if c := &p.created[i]; len(c.added) > 0 {
-			late = append(late, p.create(c, names.next()))
-		}
-	}
+	late = append(late, p.creates()...)
 	plan := Plan{More: p.more}
 	for _, phase := range [][]Write{early, late, deletes} {
 		if len(phase) > 0 {
@@ -43,6 +38,22 @@ func (p *Planner) writes() Plan {
 		}
 	}
 	return plan
+}
+
+// creates makes the new slices. A Service that is being deleted gets none: the
+// garbage collector takes its slices away before it goes, and would never end.
+func (p *Planner) creates() []Write {
+	if len(p.created) == 0 || p.want.Service.DeletionTimestamp != nil {
+		return nil
+	}
+	var writes []Write
+	names := p.newNames()
+	for i := range p.created {
+		if c := &p.created[i]; len(c.added) > 0 {
+			writes = append(writes, p.create(c, names.next()))
+		}
+	}
+	return writes
 }
 
 // differs tells whether a slice that stands has to be written.
