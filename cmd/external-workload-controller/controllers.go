@@ -20,7 +20,7 @@ import (
 )
 
 // readinessWorkers write the status of workloads.
-const readinessWorkers = 4
+const readinessWorkers = 16
 
 // problemReason is the reason of the condition Accepted for unusable addresses.
 const problemReason = "InvalidAddress"

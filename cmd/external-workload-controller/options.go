@@ -135,7 +135,7 @@ func addReadinessFlags(f *pflag.FlagSet, o *readinessOptions) {
 	f.Float64Var(&o.holdFraction, "hold-fraction", readiness.DefaultHoldFraction, "part of the ready probed workloads whose failing together makes the prober the suspect, so that their readiness is held")
 	f.DurationVar(&o.holdWindow, "hold-window", readiness.DefaultHoldWindow, "time within which failures count as together")
 	f.DurationVar(&o.holdMaximum, "hold-maximum", 0, "how long readiness is held at most; 0 for no limit")
-	f.DurationVar(&o.timeRefresh, "probe-time-refresh", readiness.DefaultProbeTimeRefresh, "how old lastProbeTime may become while nothing else changes")
+	f.DurationVar(&o.timeRefresh, "probe-time-refresh", readiness.DefaultProbeTimeRefresh, "shortest time between two writes of lastProbeTime alone")
 }
 
 // validate says everything that is wrong, each with the flag's name and its bounds.
@@ -191,7 +191,7 @@ func (o *servingOptions) validate(refuse refuseFunc) error {
 
 func (o *readinessOptions) validate(refuse refuseFunc) error {
 	refuse(o.concurrency < readiness.MinConcurrency || o.concurrency > readiness.MaxConcurrency, "probe-concurrency", o.concurrency, bounds(readiness.MinConcurrency, readiness.MaxConcurrency))
-	refuse(o.holdFraction < readiness.MinHoldFraction || o.holdFraction > readiness.MaxHoldFraction, "hold-fraction", o.holdFraction, bounds(readiness.MinHoldFraction, readiness.MaxHoldFraction))
+	refuse(!(o.holdFraction >= readiness.MinHoldFraction && o.holdFraction <= readiness.MaxHoldFraction), "hold-fraction", o.holdFraction, bounds(readiness.MinHoldFraction, readiness.MaxHoldFraction))
 	refuse(o.holdWindow < readiness.MinHoldWindow || o.holdWindow > readiness.MaxHoldWindow, "hold-window", o.holdWindow, bounds(readiness.MinHoldWindow, readiness.MaxHoldWindow))
 	refuse(o.holdMaximum < 0, "hold-maximum", o.holdMaximum, "0 or more")
 	refuse(o.timeRefresh < readiness.MinProbeTimeRefresh || o.timeRefresh > readiness.MaxProbeTimeRefresh, "probe-time-refresh", o.timeRefresh, bounds(readiness.MinProbeTimeRefresh, readiness.MaxProbeTimeRefresh))

@@ -37,6 +37,7 @@ func TestEveryWrongFlagIsRefusedByItsNameAndBounds(t *testing.T) {
 		"a range that is an address":      {[]string{"--probe-allow-cidr=10.0.0.1"}, `--probe-allow-cidr is "10.0.0.1", want address ranges`},
 		"a denied range of letters":       {[]string{"--probe-deny-cidr=x"}, `--probe-deny-cidr is "x", want address ranges`},
 		"a hold of nobody":                {[]string{"--hold-fraction=0"}, "--hold-fraction is 0, want"},
+		"a hold of no number":             {[]string{"--hold-fraction=NaN"}, "--hold-fraction is NaN, want"},
 		"a hold window without time":      {[]string{"--hold-window=0s"}, "--hold-window is 0s, want"},
 		"a negative hold maximum":         {[]string{"--hold-maximum=-1s"}, "--hold-maximum is -1s, want 0 or more"},
 		"a refresh every second":          {[]string{"--probe-time-refresh=1s"}, "--probe-time-refresh is 1s, want"},
