@@ -31,12 +31,16 @@ const (
 
 // Build builds the controller's program and gives its path in the directory.
 func Build(ctx context.Context, directory string) (string, error) {
+	return build(ctx, filepath.Join(directory, program))
+}
+
+func build(ctx context.Context, binary string, flags ...string) (string, error) {
 	root, err := controlplane.RepositoryRoot()
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(directory, program)
-	command := exec.CommandContext(ctx, "go", "-C", root, "build", "-o", binary, "./cmd/"+program)
+	arguments := append([]string{"-C", root, "build", "-o", binary}, flags...)
+	command := exec.CommandContext(ctx, "go", append(arguments, "./cmd/"+program)...)
 	if output, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the controller: %w\n%s", err, output)
 	}
@@ -208,7 +212,8 @@ func (c *Controller) Health(ctx context.Context, which string) error {
 	return err
 }
 
-// Metric gives the sum of a metric's values over its labels, 0 if there is none.
+// Metric gives the sum of a metric's values over its labels, of a histogram the
+// sum of what it observed; 0 if there is none.
 func (c *Controller) Metric(ctx context.Context, name string) (float64, error) {
 	text, err := fetch(ctx, "http://"+c.metrics+"/metrics")
 	if err != nil {
@@ -221,7 +226,7 @@ func (c *Controller) Metric(ctx context.Context, name string) (float64, error) {
 	}
 	sum := 0.0
 	for _, metric := range families[name].GetMetric() {
-		sum += metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
+		sum += metric.GetGauge().GetValue() + metric.GetCounter().GetValue() + metric.GetHistogram().GetSampleSum()
 	}
 	return sum, nil
 }

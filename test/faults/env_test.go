@@ -81,6 +81,8 @@ type world struct {
 	namespace string
 	// flags that every instance gets.
 	flags []string
+	// program is what the instances run; if empty, the one that all tests share.
+	program string
 }
 
 var namespaces atomic.Int32
@@ -159,8 +161,11 @@ func (w *world) controller(name string, flags ...string) *faults.Controller {
 // controllerWith is controller with additions to the environment.
 func (w *world) controllerWith(name string, environment []string, flags ...string) *faults.Controller {
 	w.Helper()
+	if w.program == "" {
+		w.program = binary(w.T)
+	}
 	c, err := faults.NewController(w.Context(), faults.ControllerOptions{
-		Binary: binary(w.T), Directory: w.directory(), Name: name, Target: w.config,
+		Binary: w.program, Directory: w.directory(), Name: name, Target: w.config,
 		Flags: append(flags, w.flags...), Environment: environment,
 	})
 	if err != nil {

@@ -1,6 +1,8 @@
 package faults_test
 
 import (
+	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -161,5 +163,36 @@ func TestLeaderFrozenBeyondItsLease(t *testing.T) {
 		e.start(leader)
 	}
 	e.converges(30 * time.Second)
+	e.wroteOnlyWithLease()
+}
+
+// Fault: the leader is frozen until another leads, and finds SIGTERM when it is
+// thawed.
+// Promise: it does not release what is no longer its own.
+func TestFormerLeaderReleasesNothing(t *testing.T) {
+	e := newElection(newParallelWorld(t), quick...)
+	e.seed(e.namespace, 1, 3)
+	for range 3 {
+		former := e.waitForLeader(30 * time.Second)
+		e.converges(30 * time.Second)
+		if err := former.Freeze(); err != nil {
+			t.Fatal(err)
+		}
+		var next *faults.Controller
+		e.eventually(30*time.Second, "another leads", func() bool { next = e.leader(); return next != nil && next != former })
+		for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT} {
+			if err := former.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.always(2*time.Second, "the new leader keeps the Lease", func() error {
+			if now := e.leader(); now != next {
+				return fmt.Errorf("the holder is now %q", *e.lease().Spec.HolderIdentity)
+			}
+			return nil
+		})
+		e.eventually(30*time.Second, "the former leader has ended", func() bool { return !former.Running() })
+		e.start(former)
+	}
 	e.wroteOnlyWithLease()
 }
