@@ -12,8 +12,12 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 # A KUBECONFIG of the environment is not meant: only one that is given here.
 RUN_FLAGS := $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(abspath $(KUBECONFIG)))
 
-# KUBERNETES holds the real control plane's binaries, built where missing.
-KUBERNETES = $$(go -C hack/kubernetes run .)
+# The real control plane's binaries are built where they are missing, before a
+# test's own time begins.
+WITH_KUBERNETES = export KUBEBUILDER_ASSETS=$$(go -C hack/kubernetes run .);
+
+# The packages of the test module that are tests of their own.
+INTEGRATION := ./process ./controlplane ./run ./oracle/... ./integration
 
 .PHONY: help
 help: ## show this list
@@ -33,18 +37,44 @@ kubernetes: ## build the control plane that run and test use
 	@go -C hack/kubernetes run .
 
 .PHONY: test
-test: test-unit test-integration ## run everything that proves it
+test: test-unit test-chart test-integration test-faults ## run everything that proves it
 
 .PHONY: test-unit
 test-unit: ## run the tests that need nothing but Go
 	go test -race ./...
 	KUBE_CACHE_MUTATION_DETECTOR=true go test ./controller/...
+	go test ./pkg/plan/plantest -run 'TestRandomHistories|TestMutants' -plan.steps=1000000 -plan.mutants
 	go -C hack/kubernetes test .
+
+.PHONY: test-chart
+test-chart: ## render and check the chart, and install it on a real API server
+	$(WITH_KUBERNETES) go -C test/chart test -timeout 20m ./...
 
 .PHONY: test-integration
 test-integration: ## run the tests against the real API server
-	@KUBEBUILDER_ASSETS=$(KUBERNETES); export KUBEBUILDER_ASSETS; \
-	set -x; go -C test test -p 1 -timeout 40m ./...
+	$(WITH_KUBERNETES) go -C test test -p 1 -timeout 20m $(INTEGRATION)
+
+.PHONY: test-faults
+test-faults: ## break everything around the controller
+	$(WITH_KUBERNETES) go -C test test -timeout 30m ./faults
+
+.PHONY: soak
+soak: ## random operations and faults against three instances: make soak DURATION=1h SEED=7
+	go -C test build -o ../$(BIN)/soak ./soak
+	$(WITH_KUBERNETES) $(BIN)/soak --duration $(or $(DURATION),3m) $(if $(SEED),--seed $(SEED))
+
+.PHONY: bench
+bench: ## measure speed beside the bare API server: make bench SIZE=full
+	go -C test build -o ../$(BIN)/bench ./bench
+	$(WITH_KUBERNETES) $(BIN)/bench --size $(or $(SIZE),small) $(ARGS)
+
+.PHONY: fuzz
+fuzz: ## fuzz each target for FUZZTIME (default 1m)
+	hack/fuzz.sh $(or $(FUZZTIME),1m)
+
+.PHONY: image
+image: ## build the image for amd64 and arm64 into dist
+	hack/image/build.sh
 
 .PHONY: verify
 verify: ## check format, lint, imports, generated code and documents
@@ -54,6 +84,7 @@ verify: ## check format, lint, imports, generated code and documents
 generate: ## make all generated code and documents
 	hack/update-codegen.sh
 	go test ./pkg/metrics ./cmd/external-workload-controller -run Documentation -update
+	go -C test/chart test . -short -update
 
 .PHONY: clean
 clean: ## remove what was built in this tree

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Fuzzes every target of the main module for a time each. What it finds is kept
+# in the testdata folder of the package, and becomes a test.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+time=${1:-1m}
+grep -rl --include='*_test.go' '^func Fuzz' . | grep -v '^./test/' | xargs -n1 dirname | sort -u | while read -r package; do
+    grep -hoE "^func Fuzz[A-Za-z0-9]+" "$package"/*_test.go | awk '{print $2}' | sort -u | while read -r target; do
+        echo "=== $package $target for $time"
+        go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$time"
+    done
+done
