@@ -1,0 +1,90 @@
+package takeover
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
+)
+
+const (
+	// parked is the holder of a Lease that nobody holds.
+	parked = "parked"
+	// prefix of the holder marks an instance of this controller, so that the
+	// next one knows that Linkerd's has been silent since.
+	prefix = "external-workload-controller:"
+
+	// parkedSeconds is the duration of a parked Lease: a day.
+	parkedSeconds = 86400
+	// usualSeconds is the duration that Linkerd's elector gives its Lease.
+	usualSeconds = 30
+	// shortSeconds is the duration of a Lease that is free to take.
+	shortSeconds = 1
+)
+
+func (t *Takeover) leases() coordinationclient.LeaseInterface {
+	return t.config.Leases.Leases(t.config.Lease.Namespace)
+}
+
+// update writes a Lease. Its resourceVersion makes the API server refuse it if
+// anybody wrote the Lease since it was read.
+func (t *Takeover) update(ctx context.Context, lease *coordinationv1.Lease) error {
+	_, err := t.leases().Update(ctx, lease, metav1.UpdateOptions{})
+	return err
+}
+
+// holder is the name under which the Lease is held.
+func (t *Takeover) holder() string {
+	if t.config.Mode == Park {
+		return parked
+	}
+	return prefix + t.config.Identity
+}
+
+// ours tells whether a holder is an instance of this controller or its parking.
+func (t *Takeover) ours(holder string) bool { return isOurs(holder) }
+
+func isOurs(holder string) bool { return holder == parked || strings.HasPrefix(holder, prefix) }
+
+// taken is the Lease with us as its holder. The time of acquisition stays when
+// the former holder was one of ours.
+func (t *Takeover) taken(lease *coordinationv1.Lease, now time.Time) *coordinationv1.Lease {
+	next := lease.DeepCopy()
+	former := valueOf(lease.Spec.HolderIdentity)
+	next.Spec.HolderIdentity = new(t.holder())
+	next.Spec.RenewTime = new(metav1.NewMicroTime(now))
+	if next.Spec.AcquireTime == nil || !isOurs(former) {
+		next.Spec.AcquireTime = new(metav1.NewMicroTime(now))
+	}
+	if former != t.holder() {
+		next.Spec.LeaseTransitions = new(valueOf(lease.Spec.LeaseTransitions) + 1)
+	}
+	switch seconds := valueOf(lease.Spec.LeaseDurationSeconds); {
+	case t.config.Mode == Park:
+		next.Spec.LeaseDurationSeconds = new(int32(parkedSeconds))
+	case former == parked || former == "" || seconds <= shortSeconds:
+		// This is not the duration that Linkerd's elector chose.
+		next.Spec.LeaseDurationSeconds = new(int32(usualSeconds))
+	}
+	return next
+}
+
+// renewalOf is the pause between two renewals of a Lease.
+func renewalOf(lease *coordinationv1.Lease) time.Duration {
+	return time.Duration(valueOf(lease.Spec.LeaseDurationSeconds)) * time.Second / renewals
+}
+
+// pauseOf is the pause before a Lease of ours is looked at again.
+func pauseOf(lease *coordinationv1.Lease) time.Duration {
+	return max(conflictPause, min(lookPause, renewalOf(lease)))
+}
+
+func valueOf[T any](p *T) (value T) {
+	if p != nil {
+		value = *p
+	}
+	return value
+}

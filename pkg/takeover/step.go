@@ -1,0 +1,135 @@
+package takeover
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+)
+
+const (
+	// retryPause follows a request that failed, as in Linkerd's elector.
+	retryPause = 2 * time.Second
+	// conflictPause follows an update that met one of the holder's renewals.
+	conflictPause = 100 * time.Millisecond
+	// lookPause is the longest time between two looks at the Lease.
+	lookPause = 30 * time.Second
+	// renewals is how often the Lease is renewed within its duration.
+	renewals = 8
+
+	// firstRetake is the pause before a lost Lease is taken again. It doubles
+	// with each loss up to lastRetake, so that two who both want the Lease do
+	// not fight for it.
+	firstRetake = 10 * time.Second
+	lastRetake  = time.Hour
+	// calm is how long the Lease has to be held for earlier losses to be forgotten.
+	calm = 2 * lastRetake
+)
+
+// step looks at the Lease once, does what has to be done and returns the pause
+// before the next look.
+func (t *Takeover) step(ctx context.Context) time.Duration {
+	lease, err := t.leases().Get(ctx, t.config.Lease.Name, metav1.GetOptions{})
+	if err != nil {
+		return t.unreadable(ctx, err)
+	}
+	t.absent = false
+	holder := valueOf(lease.Spec.HolderIdentity)
+	switch {
+	case !t.held && time.Now().Before(t.retake):
+		return min(lookPause, time.Until(t.retake))
+	case !t.held:
+		return t.take(ctx, lease)
+	case holder == t.holder():
+		return t.renew(ctx, lease)
+	case t.ours(holder):
+		// Our own election lets another instance lead: it keeps the Lease now.
+		return lookPause
+	default:
+		return t.lost(ctx, holder)
+	}
+}
+
+// unreadable says why the Lease cannot be read.
+func (t *Takeover) unreadable(ctx context.Context, err error) time.Duration {
+	switch {
+	case apierrors.IsNotFound(err):
+		t.complain(ctx, "There is no such Lease: Linkerd's controller has not run here, and there is nothing to take over; "+
+			"correct --take-over-lease if Linkerd runs in another namespace. The Lease will be taken when it appears")
+		t.held, t.absent = false, true
+		return lookPause
+	case forbidden(err):
+		t.complain(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be read: give the service account the right to get and update it, as the chart does with linkerd.takeOver: %v", err))
+	default:
+		t.complain(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be read; it is tried again by itself: %v", err))
+	}
+	return retryPause
+}
+
+// take makes us the holder.
+func (t *Takeover) take(ctx context.Context, lease *coordinationv1.Lease) time.Duration {
+	former := valueOf(lease.Spec.HolderIdentity)
+	begin := time.Now()
+	next := t.taken(lease, begin)
+	if err := t.update(ctx, next); err != nil {
+		return t.unwritten(ctx, err)
+	}
+	t.held, t.since, t.said = true, time.Now(), ""
+	quiet := t.config.Quiet
+	if t.ours(former) {
+		// It was taken from Linkerd's controller at the time of acquisition.
+		quiet = min(quiet, max(0, next.Spec.AcquireTime.Add(quiet).Sub(begin)))
+	}
+	t.silent = t.since.Add(quiet)
+	klog.FromContext(ctx).Info("Took the Lease of Linkerd's controller", "formerHolder", former, "mode", t.config.Mode, "silentIn", quiet.Round(time.Millisecond))
+	return pauseOf(next)
+}
+
+// renew keeps us the holder.
+func (t *Takeover) renew(ctx context.Context, lease *coordinationv1.Lease) time.Duration {
+	if t.losses > 0 && time.Since(t.since) > calm {
+		t.losses = 0
+	}
+	if lease.Spec.RenewTime == nil || time.Since(lease.Spec.RenewTime.Time) >= renewalOf(lease) {
+		next := lease.DeepCopy()
+		next.Spec.RenewTime = new(metav1.NewMicroTime(time.Now()))
+		if err := t.update(ctx, next); err != nil {
+			return t.unwritten(ctx, err)
+		}
+	}
+	t.said = ""
+	return pauseOf(lease)
+}
+
+// lost is told that somebody else became the holder. We go on publishing: both
+// write the same content, and what differs is settled by whoever holds the
+// Lease in the end.
+func (t *Takeover) lost(ctx context.Context, holder string) time.Duration {
+	pause := min(firstRetake<<min(t.losses, 10), lastRetake)
+	t.held, t.losses, t.retake = false, t.losses+1, time.Now().Add(pause)
+	if holder == "" {
+		holder = "nobody"
+	}
+	klog.FromContext(ctx).Error(nil, "The Lease of Linkerd's controller was taken back, so both may write the same slices now; it is taken again after a pause. "+
+		"Stop this controller, or start it without --take-over-lease, if Linkerd's is to go on", "holder", holder, "pause", pause, "losses", t.losses)
+	return min(lookPause, pause)
+}
+
+// unwritten says why the Lease cannot be updated.
+func (t *Takeover) unwritten(ctx context.Context, err error) time.Duration {
+	switch {
+	case apierrors.IsConflict(err):
+		return conflictPause // its holder renewed it meanwhile
+	case forbidden(err):
+		t.complain(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be taken: give the service account the right to get and update it, as the chart does with linkerd.takeOver: %v", err))
+	default:
+		t.complain(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be written; it is tried again by itself: %v", err))
+	}
+	return retryPause
+}
+
+func forbidden(err error) bool { return apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) }
