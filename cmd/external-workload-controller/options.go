@@ -61,6 +61,7 @@ type options struct {
 	version      bool
 
 	election  electionOptions
+	takeOver  takeOverOptions
 	serving   servingOptions
 	readiness readinessOptions
 
@@ -120,6 +121,7 @@ func newFlags(o *options) *pflag.FlagSet {
 	f.BoolVar(&o.serving.profiling, "pprof", false, "serve /debug/pprof beside the metrics")
 
 	addReadinessFlags(f, &o.readiness)
+	addTakeOverFlags(f, &o.takeOver)
 
 	f.StringVar(&o.logFormat, "log-format", formatText, "format of the log: text or json")
 	f.IntVarP(&o.verbosity, "v", "v", 0, "how much is logged (0 to 10); 2 logs every write")
@@ -158,7 +160,7 @@ func (o *options) validate() error {
 	refuse(o.burst < 1 || o.burst > maxQPS, "kube-api-burst", o.burst, bounds(1, maxQPS))
 	refuse(o.logFormat != formatText && o.logFormat != formatJSON, "log-format", fmt.Sprintf("%q", o.logFormat), "text or json")
 	refuse(o.verbosity < 0 || o.verbosity > maxVerbose, "v", o.verbosity, bounds(0, maxVerbose))
-	errs = append(errs, o.election.validate(refuse), o.serving.validate(refuse), o.readiness.validate(refuse))
+	errs = append(errs, o.election.validate(refuse), o.takeOver.validate(refuse), o.serving.validate(refuse), o.readiness.validate(refuse))
 	return errors.Join(errs...)
 }
 

@@ -40,6 +40,10 @@ func TestEveryWrongFlagIsRefusedByItsNameAndBounds(t *testing.T) {
 		"a hold of no number":             {[]string{"--hold-fraction=NaN"}, "--hold-fraction is NaN, want"},
 		"a hold window without time":      {[]string{"--hold-window=0s"}, "--hold-window is 0s, want"},
 		"a negative hold maximum":         {[]string{"--hold-maximum=-1s"}, "--hold-maximum is -1s, want 0 or more"},
+		"a Lease without namespace":       {[]string{"--take-over-lease=write"}, `--take-over-lease is "write", want NAMESPACE/NAME, such as`},
+		"a Lease with two slashes":        {[]string{"--take-over-lease=a/b/c"}, `--take-over-lease is "a/b/c", want NAMESPACE/NAME`},
+		"a Lease without name":            {[]string{"--take-over-lease=linkerd/"}, `--take-over-lease is "linkerd/", want NAMESPACE/NAME`},
+		"an unknown way of taking over":   {[]string{"--take-over-mode=steal"}, `--take-over-mode is "steal", want renew or park`},
 		"a refresh every second":          {[]string{"--probe-time-refresh=1s"}, "--probe-time-refresh is 1s, want"},
 	} {
 		t.Run(name, func(t *testing.T) {

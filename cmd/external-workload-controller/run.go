@@ -118,11 +118,16 @@ func work(ctx context.Context, o *options, clients *clients, controllers *contro
 	}
 	stopWatching := controllers.watch(ctx)
 	defer stopWatching()
+	identity, err := identityOf(o)
+	if err != nil {
+		return err
+	}
+	publish := takingOver(o, clients, identity, controllers.run)
 	if !o.election.enabled {
 		observer.SetLeading(true)
-		return controllers.run(ctx)
+		return publish(ctx)
 	}
-	lock, err := newLock(o, clients)
+	lock, err := newLock(o, clients, identity)
 	if err != nil {
 		return err
 	}
@@ -133,22 +138,26 @@ func work(ctx context.Context, o *options, clients *clients, controllers *contro
 		RetryPeriod:   o.election.period,
 		Fence:         fence,
 		OnChange:      observer.SetLeading,
-	}, controllers.run)
+	}, publish)
+}
+
+// identityOf is this instance's name in Leases.
+func identityOf(o *options) (string, error) {
+	if o.election.identity != "" {
+		return o.election.identity, nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("finding this host's name for the Lease: %w; give --identity", err)
+	}
+	return host + "_" + string(uuid.NewUUID()), nil
 }
 
 // newLock makes the Lease's lock.
-func newLock(o *options, clients *clients) (resourcelock.Interface, error) {
+func newLock(o *options, clients *clients, identity string) (resourcelock.Interface, error) {
 	namespace := o.election.namespace
 	if namespace == "" {
 		namespace = clients.namespace
-	}
-	identity := o.election.identity
-	if identity == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			return nil, fmt.Errorf("finding this host's name for the Lease: %w; give --identity", err)
-		}
-		identity = host + "_" + string(uuid.NewUUID())
 	}
 	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, namespace, o.election.name,
 		clients.unfenced.CoreV1(), clients.unfenced.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: identity})

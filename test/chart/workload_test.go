@@ -77,10 +77,6 @@ func TestTheProgramTakesTheArgumentsOfTheChart(t *testing.T) {
 			}
 			command := exec.CommandContext(t.Context(), program, append(args, "--kubeconfig=there-is-none")...)
 			out, _ := command.CombinedOutput()
-			if strings.Contains(string(out), "unknown flag: --take-over-lease") {
-				t.Logf("left out: this program cannot take over Linkerd's Lease (%s)", values)
-				continue
-			}
 			if code := command.ProcessState.ExitCode(); code != 1 {
 				t.Errorf("%s: %s ends with %d:\n%s", values, name, code, out)
 			}

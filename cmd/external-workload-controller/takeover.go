@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/external-workload/controller/pkg/takeover"
+)
+
+// takeOverLeaseFlag names the Lease of Linkerd's controller.
+const takeOverLeaseFlag = "take-over-lease"
+
+// takeOverOptions are about the Lease of Linkerd's controller.
+type takeOverOptions struct {
+	lease string // empty: it is left alone
+	mode  string
+}
+
+func addTakeOverFlags(f *pflag.FlagSet, o *takeOverOptions) {
+	f.StringVar(&o.lease, takeOverLeaseFlag, "", "Lease of Linkerd's controller, as NAMESPACE/NAME (usually linkerd/linkerd-destination-endpoint-write); it is taken before the first write, so that Linkerd's controller becomes passive. If empty, it is left alone")
+	f.StringVar(&o.mode, "take-over-mode", string(takeover.Renew), "what happens to that Lease: renew keeps it renewed, so that Linkerd's controller goes on about 30s after this one has stopped; park keeps Linkerd's passive for a day after that, or until adopt --hand-back")
+}
+
+func (o *takeOverOptions) validate(refuse refuseFunc) error {
+	if o.lease != "" {
+		_, ok := leaseName(o.lease)
+		refuse(!ok, takeOverLeaseFlag, fmt.Sprintf("%q", o.lease), "NAMESPACE/NAME, such as linkerd/linkerd-destination-endpoint-write")
+	}
+	refuse(takeover.Mode(o.mode).Validate() != nil, "take-over-mode", fmt.Sprintf("%q", o.mode), "renew or park")
+	return nil
+}
+
+// leaseName reads NAMESPACE/NAME.
+func leaseName(text string) (types.NamespacedName, bool) {
+	namespace, name, found := strings.Cut(text, "/")
+	ok := found && len(validation.IsDNS1123Label(namespace)) == 0 && len(validation.IsDNS1123Subdomain(name)) == 0
+	return types.NamespacedName{Namespace: namespace, Name: name}, ok
+}
+
+// takingOver is work that is done while Linkerd's Lease is kept, if that is asked for.
+func takingOver(o *options, clients *clients, identity string, work func(context.Context) error) func(context.Context) error {
+	if o.takeOver.lease == "" {
+		return work
+	}
+	lease, _ := leaseName(o.takeOver.lease)
+	return func(ctx context.Context) error {
+		return takeover.New(takeover.Config{
+			Leases:   clients.unfenced.CoordinationV1(),
+			Lease:    lease,
+			Identity: identity,
+			Mode:     takeover.Mode(o.takeOver.mode),
+		}).Lead(ctx, work)
+	}
+}
