@@ -13,7 +13,7 @@ cp -r charts/external-workload-controller/files/crds "$copy/charts/external-work
 "$copy/hack/update-codegen.sh" >"$copy/log" 2>&1 || { cat "$copy/log" >&2; exit 1; }
 
 stale=0
-for path in pkg charts/external-workload-controller/files/crds; do
+for path in pkg/apis pkg/generated charts/external-workload-controller/files/crds; do
     diff -Naupr "$path" "$copy/$path" || stale=1
 done
 if [ "$stale" != 0 ]; then
