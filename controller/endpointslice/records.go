@@ -78,10 +78,10 @@ func (r *records) options(key cache.ObjectName, maxEndpoints int) (o plan.Option
 	return o
 }
 
-// settled remembers that a sync that began at a time found or made everything
-// as desired, with the changes seen up to trigger. Nothing needs to be
+// settled remembers that a sync found or made everything as desired, with the
+// changes of endpoints up to since and those seen up to trigger. Nothing needs to be
 // remembered of a Service that is gone, with all its slices.
-func (r *records) settled(key cache.ObjectName, trigger, begin time.Time, gone bool) {
+func (r *records) settled(key cache.ObjectName, trigger, since time.Time, gone bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rec := r.byKey[key]
@@ -93,7 +93,7 @@ func (r *records) settled(key cache.ObjectName, trigger, begin time.Time, gone b
 		delete(r.byKey, key)
 		return
 	}
-	rec.since = begin
+	rec.since = since
 	if !seenSince {
 		rec.trigger = time.Time{}
 	}

@@ -60,7 +60,11 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		return c.failed(key, err)
 	}
 	if !next.More {
-		c.records.settled(key, options.Trigger, begin, in.gone())
+		since := begin
+		if !s.state.RetryAt.IsZero() {
+			since = options.Since // what is held is still to be published
+		}
+		c.records.settled(key, options.Trigger, since, in.gone())
 	}
 	return outcomeOf(next, s.state.RetryAt.Sub(begin)), nil
 }

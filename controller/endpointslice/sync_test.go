@@ -195,12 +195,27 @@ func TestStepsFollowEachOtherWithoutAPause(t *testing.T) {
 
 func TestNewWorkloadIsReadyAfterItSettled(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web")), func(w *world) {
+		changed := time.Now()
 		w.put(build.Workload("shop/a", build.Created(time.Now())))
 		w.pass(99 * time.Millisecond)
 		w.mustWrite()
 		w.pass(time.Millisecond)
 		w.mustWrite("create")
 		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
+		trigger := w.slice().Annotations[corev1.EndpointsLastChangeTriggerTime]
+		if want := changed.UTC().Format(time.RFC3339Nano); trigger != want {
+			t.Errorf("the trigger time is %q, want %s", trigger, want)
+		}
+	})
+}
+
+func TestRestartWithdrawsNoNewWorkload(t *testing.T) {
+	inWorld(t, given(build.Service("shop/web")), func(w *world) {
+		w.put(build.Workload("shop/a", build.Created(time.Now())))
+		w.pass(100 * time.Millisecond)
+		w.mustWrite("create")
+		w.restart(func() {})
+		w.mustWrite()
 	})
 }
 

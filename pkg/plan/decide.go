@@ -94,6 +94,9 @@ func (p *Planner) decideOne(s *standing, at place, e *discoveryv1.Endpoint) acti
 	switch {
 	case ready && w.ReadyNow():
 		return decideReady(s, at, home, e, w)
+	case ready && w.Held && sameTarget(e.TargetRef, w.Workload):
+		// What clients use already is not held back from them.
+		return keep
 	case s.ports == portsWait && ready:
 		return withdraw
 	case s.ports == portsWait, s.ports == portsStay && same(e, w):
