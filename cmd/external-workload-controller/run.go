@@ -40,6 +40,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return exitDone
 	}
+	if len(args) > 0 && args[0] == adoption {
+		return finish(adoptCommand(ctx, args[1:], stdout, stderr), stderr)
+	}
 	var o options
 	flags := newFlags(&o)
 	flags.SetOutput(stderr)
@@ -49,7 +52,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		return complain(stderr, err, exitUsage)
 	case flags.NArg() > 0:
-		return complain(stderr, fmt.Errorf("unexpected argument %q; apart from selftest all settings are flags, see --help", flags.Arg(0)), exitUsage)
+		return complain(stderr, fmt.Errorf("unexpected argument %q; apart from selftest and adopt all settings are flags, see --help", flags.Arg(0)), exitUsage)
 	case o.version:
 		_, _ = fmt.Fprintln(stdout, versionLine())
 		return exitDone
@@ -63,6 +66,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return complain(stderr, err, exitFailed)
 	}
 	return exitDone
+}
+
+// finish ends a subcommand.
+func finish(err error, stderr io.Writer) int {
+	switch {
+	case err == nil, errors.Is(err, pflag.ErrHelp):
+		return exitDone
+	case errors.Is(err, errUsage):
+		return complain(stderr, err, exitUsage)
+	default:
+		return complain(stderr, err, exitFailed)
+	}
 }
 
 // complain prints an error in one line for each of its parts.

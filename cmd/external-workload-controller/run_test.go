@@ -38,14 +38,22 @@ func TestTheProgramEndsWithOneLineThatSaysWhatToDo(t *testing.T) {
 		code int
 		want string
 	}{
-		"an unknown flag":              {[]string{"--worker=3"}, exitUsage, "unknown flag: --worker"},
-		"an argument":                  {[]string{"start"}, exitUsage, `unexpected argument "start"; apart from selftest all settings are flags, see --help`},
-		"a flag out of bounds":         {[]string{"--workers=0"}, exitUsage, "--workers is 0, want 1 to 256"},
-		"no cluster":                   {nil, exitFailed, "not in a cluster: give --kubeconfig, or run as a Pod"},
-		"a kubeconfig that is absent":  {[]string{"--kubeconfig=/nowhere/config"}, exitFailed, "reading --kubeconfig /nowhere/config"},
-		"a kubeconfig that is no such": {[]string{"--kubeconfig=" + broken}, exitFailed, "reading --kubeconfig " + broken},
-		"a kubeconfig without cluster": {[]string{"--kubeconfig=" + os.DevNull}, exitFailed, "it names no cluster"},
-		"an address in use":            {[]string{"--kubeconfig=" + working, "--health-bind-address=0", "--metrics-bind-address=" + taken.Addr().String()}, exitFailed, "address already in use"},
+		"an unknown flag":                 {[]string{"--worker=3"}, exitUsage, "unknown flag: --worker"},
+		"an argument":                     {[]string{"start"}, exitUsage, `unexpected argument "start"; apart from selftest and adopt all settings are flags, see --help`},
+		"adopt without a task":            {[]string{"adopt"}, exitUsage, "give adopt either --dry-run"},
+		"adopt with both tasks":           {[]string{"adopt", "--dry-run", "--hand-back"}, exitUsage, "give adopt either --dry-run"},
+		"adopt with an argument":          {[]string{"adopt", "--dry-run", "now"}, exitUsage, `unexpected argument "now"`},
+		"adopt with an unknown flag":      {[]string{"adopt", "--workers=3"}, exitUsage, "unknown flag: --workers"},
+		"adopt with a flag out of bounds": {[]string{"adopt", "--dry-run", "--max-endpoints-per-slice=0"}, exitUsage, "--max-endpoints-per-slice is 0, want 1 to 1000"},
+		"a hand-back of no Lease":         {[]string{"adopt", "--hand-back"}, exitUsage, "give --take-over-lease with --hand-back"},
+		"adopt without a cluster":         {[]string{"adopt", "--dry-run"}, exitFailed, "not in a cluster: give --kubeconfig"},
+		"adopt in a cluster that is away": {[]string{"adopt", "--dry-run", "--kubeconfig=" + working}, exitFailed, "asking the API server: it cannot be reached"},
+		"a flag out of bounds":            {[]string{"--workers=0"}, exitUsage, "--workers is 0, want 1 to 256"},
+		"no cluster":                      {nil, exitFailed, "not in a cluster: give --kubeconfig, or run as a Pod"},
+		"a kubeconfig that is absent":     {[]string{"--kubeconfig=/nowhere/config"}, exitFailed, "reading --kubeconfig /nowhere/config"},
+		"a kubeconfig that is no such":    {[]string{"--kubeconfig=" + broken}, exitFailed, "reading --kubeconfig " + broken},
+		"a kubeconfig without cluster":    {[]string{"--kubeconfig=" + os.DevNull}, exitFailed, "it names no cluster"},
+		"an address in use":               {[]string{"--kubeconfig=" + working, "--health-bind-address=0", "--metrics-bind-address=" + taken.Addr().String()}, exitFailed, "address already in use"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, _, stderr := runWith(t, test.args...)

@@ -100,7 +100,7 @@ func (c *Controller) changed(key cache.ObjectName) {
 // seeSlice asks for a sync of the Service that a slice belongs to. Our own
 // writes come by here too: their sync finds nothing to do, or the next step.
 func (c *Controller) seeSlice(slice *discoveryv1.EndpointSlice) {
-	if key, ours := serviceOf(slice); ours {
+	if key, ours := ServiceOf(slice); ours {
 		c.loop.Add(key)
 	}
 }

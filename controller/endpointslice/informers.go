@@ -145,16 +145,16 @@ func trimWorkload(object any) (any, error) {
 
 // indexByService gives the key of the Service that a slice belongs to.
 func indexByService(slice *discoveryv1.EndpointSlice) ([]string, error) {
-	if key, ok := serviceOf(slice); ok {
+	if key, ok := ServiceOf(slice); ok {
 		return []string{key.String()}, nil
 	}
 	return nil, nil
 }
 
-// serviceOf is the Service that a slice belongs to: the one that owns it, or
+// ServiceOf is the Service that a slice belongs to: the one that owns it, or
 // if none does, the one that its label names. An unmanaged slice is ours only
 // if a Service owns it and it is named as ours are.
-func serviceOf(slice *discoveryv1.EndpointSlice) (cache.ObjectName, bool) {
+func ServiceOf(slice *discoveryv1.EndpointSlice) (cache.ObjectName, bool) {
 	owner := metav1.GetControllerOfNoCopy(slice)
 	if owner != nil && owner.Kind == "Service" {
 		_, managed := slice.Labels[discoveryv1.LabelManagedBy]

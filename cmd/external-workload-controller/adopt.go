@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/pflag"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/external-workload/controller/controller/endpointslice"
+	"github.com/external-workload/controller/pkg/adopt"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/desired"
+	"github.com/external-workload/controller/pkg/leadership"
+	"github.com/external-workload/controller/pkg/takeover"
+)
+
+// adoption is the first argument that shows what this controller would write in
+// a cluster, or hands Linkerd's Lease back.
+const adoption = "adopt"
+
+// adoptFlags are the flags of the controller that adopt has too.
+var adoptFlags = []string{"kubeconfig", "namespaces", "managed-by", "max-endpoints-per-slice", "second-family", takeOverLeaseFlag}
+
+// errUsage says that the arguments make no sense.
+var errUsage = errors.New("wrong usage")
+
+// adoptCommand is the subcommand adopt, with the arguments after its name.
+func adoptCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var o options
+	dryRun, handBack := false, false
+	flags := pflag.NewFlagSet(defaultName+" "+adoption, pflag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.BoolVar(&dryRun, "dry-run", false, "print what this controller would write in the cluster, endpoint by endpoint, and write nothing")
+	flags.BoolVar(&handBack, "hand-back", false, "free the Lease that --take-over-lease names after it was parked, so that Linkerd's controller leads again")
+	all := newFlags(&o)
+	for _, name := range adoptFlags {
+		flags.AddFlag(all.Lookup(name))
+	}
+	if err := flags.Parse(args); err != nil {
+		return errors.Join(errUsage, err)
+	}
+	switch {
+	case flags.NArg() > 0:
+		return fmt.Errorf("%w: unexpected argument %q", errUsage, flags.Arg(0))
+	case dryRun == handBack:
+		return fmt.Errorf("%w: give adopt either --dry-run, to see what would be written, or --hand-back, to let Linkerd's controller lead again", errUsage)
+	case handBack && o.takeOver.lease == "":
+		return fmt.Errorf("%w: give --take-over-lease with --hand-back, such as linkerd/linkerd-destination-endpoint-write", errUsage)
+	}
+	if err := o.validate(); err != nil {
+		return errors.Join(errUsage, err)
+	}
+	// The fence stays closed: what the clients of this project could publish is refused.
+	clients, err := newClients(&o, &leadership.Fence{})
+	if err != nil {
+		return err
+	}
+	if handBack {
+		return giveBack(ctx, &o, clients, stdout)
+	}
+	return preview(ctx, &o, clients, stdout)
+}
+
+// giveBack frees Linkerd's Lease and says what that means.
+func giveBack(ctx context.Context, o *options, clients *clients, stdout io.Writer) error {
+	lease, _ := leaseName(o.takeOver.lease)
+	holder, err := takeover.HandBack(ctx, clients.unfenced.CoordinationV1(), lease)
+	if err != nil {
+		return err
+	}
+	if holder == "" {
+		fmt.Fprintf(stdout, "Lease %s is not held by this controller; nothing was changed.\n", lease)
+		return nil
+	}
+	fmt.Fprintf(stdout, "Lease %s is free (it was held by %q). Linkerd's controller leads within a few seconds.\n", lease, holder)
+	return nil
+}
+
+// preview reads everything once and prints what would be written.
+func preview(ctx context.Context, o *options, clients *clients, stdout io.Writer) error {
+	namespaces := o.namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	if err := newPreflight(clients, namespaces).check(ctx); err != nil {
+		return fmt.Errorf("asking the API server: %w", err)
+	}
+	options := adopt.Options{
+		Options: desired.Options{
+			ManagedBy:            o.managedBy,
+			WithholdSecondFamily: o.secondFamily == familyWithhold,
+			// Workloads that were created this moment count as settled.
+			Now: time.Now().Add(time.Minute),
+		},
+		MaxEndpoints: o.maxEndpoints,
+	}
+	var previews []adopt.Preview
+	for _, namespace := range namespaces {
+		subjects, err := subjectsIn(ctx, clients, namespace, o.managedBy)
+		if err != nil {
+			return err
+		}
+		for i := range subjects {
+			previews = append(previews, adopt.Compute(&subjects[i], options))
+		}
+	}
+	return adopt.Print(stdout, previews)
+}
+
+// subjectsIn lists all that bears on publishing in a namespace, or in all.
+func subjectsIn(ctx context.Context, clients *clients, namespace, managedBy string) ([]adopt.Subject, error) {
+	var services *corev1.ServiceList
+	var workloads *v1beta1.ExternalWorkloadList
+	var err error
+	if services, err = clients.core.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{}); err != nil {
+		return nil, fmt.Errorf("listing Services: %w", err)
+	}
+	if workloads, err = clients.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).List(ctx, metav1.ListOptions{}); err != nil {
+		return nil, fmt.Errorf("listing ExternalWorkloads: %w", err)
+	}
+	owned := map[types.NamespacedName][]*discoveryv1.EndpointSlice{}
+	for _, selector := range []string{discoveryv1.LabelManagedBy + "=" + managedBy, "!" + discoveryv1.LabelManagedBy} {
+		list, err := clients.core.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
+		if err != nil {
+			return nil, fmt.Errorf("listing EndpointSlices: %w", err)
+		}
+		for i := range list.Items {
+			if key, ours := endpointslice.ServiceOf(&list.Items[i]); ours {
+				name := types.NamespacedName{Namespace: key.Namespace, Name: key.Name}
+				owned[name] = append(owned[name], &list.Items[i])
+			}
+		}
+	}
+	return adopt.Group(services.Items, workloads.Items, owned, time.Now()), nil
+}
