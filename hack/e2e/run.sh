@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Proves the chart in a whole cluster on this machine: control plane, scheduler,
+# kubelet, containerd, kube-proxy and CoreDNS, with a "VM" beside them.
+#
+# It needs root, since all of it runs in namespaces of its own: processes,
+# mounts and network. When the first process there ends, however it ends, the
+# kernel ends all others and takes back the mounts and the links.
+#
+# Environment:
+#   E2E=auto   leave it out, and say so, where the machine does not allow it
+#   E2E_TIMEOUT  seconds for all of it, builds included (default 2400)
+#   E2E_LOGS   where the logs are left when it fails (default .cache/e2e-logs)
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$here/../.."
+
+E2E_TIMEOUT=${E2E_TIMEOUT:-2400}
+if [[ -z ${E2E_BOUNDED:-} ]]; then
+    E2E_BOUNDED=1 exec timeout --foreground --kill-after=60 "$E2E_TIMEOUT" "$here/run.sh" "$@"
+fi
+E2E_LOGS=${E2E_LOGS:-.cache/e2e-logs}
+packages=(containerd crun containernetworking-plugins iproute2 nftables)
+
+# leave_out ends the run on a machine that cannot carry it.
+leave_out() {
+    echo "e2e: left out: $1" >&2
+    [[ ${E2E:-} == auto ]] && exit 0
+    exit 3
+}
+
+# stage runs one step, in a process group of its own that finish can end.
+stage() {
+    local name=$1 begin=$SECONDS status=0
+    shift
+    set -m
+    "$@" >"$work/stage.log" 2>&1 &
+    current=$!
+    set +m
+    wait "$current" || status=$?
+    current=
+    if [[ $status != 0 ]]; then
+        printf 'FAIL  %-56s %6ds\n' "$name" $((SECONDS - begin))
+        tail -n 30 "$work/stage.log" >&2
+        echo "0 passed, 1 failed"
+        return 1
+    fi
+    printf 'ok    %-56s %6ds\n' "$name" $((SECONDS - begin))
+}
+
+have_packages() {
+    local program
+    for program in containerd ctr crun ip nft nsenter unshare; do
+        command -v "$program" >/dev/null || return 1
+    done
+    [[ -x /usr/lib/cni/ptp ]]
+}
+
+# install_packages must not start the daemons that the packages bring.
+install_packages() {
+    have_packages && return 0
+    command -v apt-get >/dev/null || return 1
+    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y --no-install-recommends "${packages[@]}" && return 0
+    apt-get update
+    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y --no-install-recommends "${packages[@]}"
+}
+
+build_kubernetes() { KUBEBUILDER_ASSETS='' go -C hack/kubernetes run . kube-scheduler kubelet kube-proxy; }
+build_tools() { go -C hack/e2e tool -n coredns && go -C test/chart tool -n helm; }
+build_image() { PLATFORMS=linux/$(go env GOARCH) OUT=$work/image VERSION=e2e hack/image/build.sh; }
+build_programs() {
+    export CGO_ENABLED=0
+    go -C test build -trimpath -o "$work/bin/" ./e2e ./e2e/peer
+}
+
+# collect makes one folder of all programs.
+collect() {
+    local kubernetes
+    kubernetes=$(KUBEBUILDER_ASSETS='' go -C hack/kubernetes run . kube-scheduler kubelet kube-proxy)
+    ln -s "$kubernetes"/* "$work/bin/"
+    ln -s "$(go -C hack/e2e tool -n coredns)" "$work/bin/coredns"
+    ln -s "$(go -C test/chart tool -n helm)" "$work/bin/helm"
+}
+
+current= inside= work=
+cgroup=external-workload-e2e-$$
+finish() {
+    local status=$?
+    trap - EXIT INT TERM HUP
+    [[ -z $current ]] || kill -TERM -- "-$current" 2>/dev/null || true
+    if [[ -n $inside ]]; then
+        # The end of unshare ends what it started, at once.
+        kill -KILL "$inside" 2>/dev/null || true
+        wait "$inside" 2>/dev/null || true
+    fi
+    [[ -n $work ]] || exit "$status"
+    "$here/cgroups.sh" remove "$cgroup"
+    if [[ $status != 0 && -n $(ls "$work/logs") ]]; then
+        rm -rf "$E2E_LOGS"
+        mkdir -p "$(dirname "$E2E_LOGS")"
+        cp -r "$work/logs" "$E2E_LOGS"
+        echo "e2e: the logs are in $E2E_LOGS" >&2
+    fi
+    rm -rf "$work"
+    exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM HUP
+
+[[ $(id -u) == 0 ]] || leave_out "it needs root, to make network namespaces"
+unshare --net --mount --pid --fork --kill-child --mount-proc true 2>/dev/null ||
+    leave_out "this machine allows no new namespaces"
+work=$(mktemp -d)
+mkdir "$work/bin" "$work/logs"
+install_packages >"$work/stage.log" 2>&1 || {
+    tail -n 5 "$work/stage.log" >&2
+    leave_out "these Debian packages cannot be installed: ${packages[*]}"
+}
+
+stage "build the Kubernetes components" build_kubernetes
+stage "build CoreDNS and Helm" build_tools
+stage "build the image" build_image
+stage "build the test" build_programs
+stage "collect the programs" collect
+
+"$here/cgroups.sh" create "$cgroup"
+# Also when this script is killed, unshare ends.
+setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc \
+    "$here/inside.sh" "$work" "$cgroup" "$@" &
+inside=$!
+wait "$inside"

@@ -1,0 +1,81 @@
+// Command e2e proves the chart in a whole cluster on one machine; it is what
+// stands behind make e2e.
+//
+// hack/e2e/run.sh builds the programs and starts this one in namespaces of its
+// own, where the cluster's network is this program's and the VMs are in another
+// network behind a virtual link. So a client here is a client in the cluster.
+//
+// The stages run in order and share one cluster. The program must not decide
+// what is right about slices beyond what a user sees: which machine answers, and
+// when. It leaves the ending of what containerd started to the end of its
+// namespaces.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"github.com/external-workload/controller/test/controlplane"
+)
+
+// options are the command line.
+type options struct {
+	// work holds bin/, image/ and logs/; everything that is written goes there.
+	work string
+	// cgroup is the one below which kubelet keeps its Pods, such as /name.
+	cgroup string
+	// nodeIP is the node's address, at which the API server listens too.
+	nodeIP string
+	// vmNamespace is the file of the VMs' network namespace.
+	vmNamespace string
+	// repository is the root of this repository.
+	repository string
+	// hold keeps the cluster after the last stage, until a signal.
+	hold bool
+}
+
+// bin is the path of one of the programs that run.sh has built.
+func (o options) bin(name string) string { return filepath.Join(o.work, "bin", name) }
+
+// log is the file for the output of one program.
+func (o options) log(name string) string { return filepath.Join(o.work, "logs", name+".log") }
+
+func parse(arguments []string) (options, error) {
+	var o options
+	flags := pflag.NewFlagSet("e2e", pflag.ContinueOnError)
+	flags.StringVar(&o.work, "work", "", "folder with the programs and the image")
+	flags.StringVar(&o.cgroup, "cgroup", "", "cgroup for the Pods")
+	flags.StringVar(&o.nodeIP, "node-ip", "", "address of the node")
+	flags.StringVar(&o.vmNamespace, "vm-namespace", "", "network namespace of the VMs")
+	flags.BoolVar(&o.hold, "hold", false, "keep the cluster after the last stage, until Ctrl-C")
+	if err := flags.Parse(arguments); err != nil {
+		return options{}, err
+	}
+	if o.work == "" || o.cgroup == "" || o.nodeIP == "" || o.vmNamespace == "" {
+		return options{}, errors.New("use make e2e, which gives all flags")
+	}
+	var err error
+	o.repository, err = controlplane.RepositoryRoot()
+	return o, err
+}
+
+func main() {
+	o, err := parse(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	failed := run(ctx, o, os.Stdout)
+	stop()
+	if failed > 0 {
+		os.Exit(1)
+	}
+}

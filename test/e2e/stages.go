@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// stageTimeout bounds one stage. Two busy cores need about a minute for the
+// longest.
+const stageTimeout = 2 * time.Minute
+
+// A stage is one thing that is proven.
+type stage struct {
+	name string
+	run  func(ctx context.Context, c *cluster) error
+	// needed is true for what all later stages build upon.
+	needed bool
+}
+
+// run runs the stages, says how each went, and gives the number of those that
+// did not pass. Those that a failure kept from running count among them.
+func run(ctx context.Context, o options, out io.Writer) (failed int) {
+	c := &cluster{options: o, out: out}
+	defer func() {
+		if err := c.stop(); err != nil {
+			fmt.Fprintln(out, "e2e: ending the cluster:", err)
+		}
+	}()
+	passed, broken := 0, ""
+	for _, s := range stages {
+		if broken != "" {
+			fmt.Fprintf(out, "FAIL  %-56s  not tried, since %s failed\n", s.name, broken)
+			failed++
+			continue
+		}
+		begin := time.Now()
+		if err := s.within(ctx, c); err != nil {
+			fmt.Fprintf(out, "FAIL  %-56s %6.1fs\n      %v\n", s.name, time.Since(begin).Seconds(), err)
+			failed++
+			if s.needed {
+				broken = s.name
+			}
+			continue
+		}
+		passed++
+		fmt.Fprintf(out, "ok    %-56s %6.1fs\n", s.name, time.Since(begin).Seconds())
+		for _, line := range c.measured {
+			fmt.Fprintln(out, "      "+line)
+		}
+		c.measured = nil
+	}
+	if o.hold && ctx.Err() == nil {
+		fmt.Fprintln(out, "the cluster stays until Ctrl-C; its kubeconfig is", c.plane.Kubeconfig())
+		<-ctx.Done()
+	}
+	fmt.Fprintf(out, "%d passed, %d failed\n", passed, failed)
+	return failed
+}
+
+func (s stage) within(ctx context.Context, c *cluster) error {
+	ctx, cancel := context.WithTimeout(ctx, stageTimeout)
+	defer cancel()
+	return s.run(ctx, c)
+}
+
+// until asks again and again until there is no error or ctx ends; then it gives
+// the last error.
+func until(ctx context.Context, ask func(context.Context) error) error {
+	const interval = 100 * time.Millisecond
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		err := ask(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
