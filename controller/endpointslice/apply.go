@@ -99,18 +99,23 @@ func (c *Controller) request(ctx context.Context, key cache.ObjectName, w plan.W
 
 // exists looks at what has the name that a new slice was to get. Usually it is
 // the slice itself: an earlier request took effect though its answer was lost,
-// and the cache has to see it before the next write. Otherwise the name belongs
-// to somebody else, and another is chosen.
+// and the cache has to see it before the next write. If somebody has just taken
+// the managed-by label away, an informer is about to find it. Otherwise the
+// name belongs to somebody else, and another is chosen.
 func (c *Controller) exists(ctx context.Context, key cache.ObjectName, wanted *discoveryv1.EndpointSlice) error {
 	stands, err := c.config.Client.EndpointSlices(wanted.Namespace).Get(ctx, wanted.Name, metav1.GetOptions{})
 	if err != nil {
 		return fmt.Errorf("get EndpointSlice %s: %w", klog.KObj(wanted), err)
 	}
-	if metav1.IsControlledBy(stands, &metav1.ObjectMeta{UID: wanted.OwnerReferences[0].UID}) && stands.Labels[discoveryv1.LabelManagedBy] == c.config.ManagedBy {
+	manager, managed := stands.Labels[discoveryv1.LabelManagedBy]
+	owned := metav1.IsControlledBy(stands, &metav1.ObjectMeta{UID: wanted.OwnerReferences[0].UID})
+	switch {
+	case owned && manager == c.config.ManagedBy:
 		c.records.wrote(key, stands.ResourceVersion)
-		return nil
+	case owned && !managed:
+	default:
+		c.records.with(key, func(rec *record) { rec.namesTaken++ })
 	}
-	c.records.with(key, func(rec *record) { rec.namesTaken++ })
 	return nil
 }
 

@@ -184,6 +184,29 @@ func TestNameThatBelongsToSomebodyElse(t *testing.T) {
 	})
 }
 
+// TestOwnSliceThatIsNotSeenYetIsNotMadeTwice has a slice whose managed-by label
+// was taken away, so that one informer has lost it and the other not found it.
+func TestOwnSliceThatIsNotSeenYetIsNotMadeTwice(t *testing.T) {
+	service, a := build.Service("shop/web"), build.Workload("shop/a")
+	inWorld(t, given(service, a), func(w *world) {
+		slice := w.slice()
+		w.remove("workload a")
+		w.mustPublish()
+		release := w.api.Hold("endpointslices")
+		delete(slice.Labels, discoveryv1.LabelManagedBy)
+		w.put(slice)
+		w.put(a)
+		w.pass(time.Minute)
+		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
+		release()
+		w.pass(time.Second)
+		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
+		if got := w.slice().Labels[discoveryv1.LabelManagedBy]; got != build.ManagedBy {
+			t.Errorf("it is managed by %q", got)
+		}
+	})
+}
+
 func TestStepsFollowEachOtherWithoutAPause(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a"), build.Workload("shop/b", build.IPs("192.0.2.2"))), func(w *world) {
 		w.writes()
