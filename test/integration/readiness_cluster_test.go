@@ -162,7 +162,7 @@ func (c *readinessCluster) waitFor(t *testing.T, name, want string) {
 	})
 }
 
-func waitUntilTrue(t *testing.T, what string, is func() (bool, string)) {
+func waitUntilTrue(t testing.TB, what string, is func() (bool, string)) {
 	t.Helper()
 	last := ""
 	err := wait.PollUntilContextTimeout(t.Context(), 20*time.Millisecond, 30*time.Second, true, func(context.Context) (done bool, err error) {

@@ -1,0 +1,181 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/external-workload/controller/internal/build"
+)
+
+// TestTampering has somebody change a slice of ours in every way that the API
+// server lets pass.
+func TestTampering(t *testing.T) {
+	s := newSite(t, sharedPlane(t))
+	s.service("web", build.Label("team", "shop"))
+	s.workload("a")
+	s.workload("b", build.IPs("192.0.2.2"))
+	line := "IPv4 http:8080/TCP | a 192.0.2.1 | b 192.0.2.2"
+	s.waitFor("web", line)
+	for name, tamper := range map[string]func(*discoveryv1.EndpointSlice){
+		"a label is added":               func(s *discoveryv1.EndpointSlice) { s.Labels["colour"] = "red" },
+		"a label of the Service is gone": func(s *discoveryv1.EndpointSlice) { delete(s.Labels, "team") },
+		"the Service's name is gone":     func(s *discoveryv1.EndpointSlice) { delete(s.Labels, discoveryv1.LabelServiceName) },
+		"managed-by is gone":             func(s *discoveryv1.EndpointSlice) { delete(s.Labels, discoveryv1.LabelManagedBy) },
+		"all labels are gone":            func(s *discoveryv1.EndpointSlice) { s.Labels = nil },
+		"the owner is gone":              func(s *discoveryv1.EndpointSlice) { s.OwnerReferences = nil },
+		"an endpoint is gone":            func(s *discoveryv1.EndpointSlice) { s.Endpoints = s.Endpoints[:1] },
+		"all endpoints are gone":         func(s *discoveryv1.EndpointSlice) { s.Endpoints = nil },
+		"an endpoint has another address": func(s *discoveryv1.EndpointSlice) {
+			s.Endpoints[0].Addresses[0] = "192.0.2.66"
+		},
+		"an endpoint is not ready":     func(s *discoveryv1.EndpointSlice) { *s.Endpoints[0].Conditions.Ready = false },
+		"an endpoint has no targetRef": func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].TargetRef = nil },
+		"a port has another number":    func(s *discoveryv1.EndpointSlice) { *s.Ports[0].Port = 6666 },
+		"a port has no number":         func(s *discoveryv1.EndpointSlice) { s.Ports[0].Port = nil },
+		"all ports are gone":           func(s *discoveryv1.EndpointSlice) { s.Ports = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := s.within(t)
+			before := s.slicesOf("web")
+			tampered := before[0].DeepCopy()
+			tamper(tampered)
+			if _, err := s.core.DiscoveryV1().EndpointSlices(s.namespace).Update(t.Context(), tampered, metav1.UpdateOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			s.eventually("the slice is as it was", func() (bool, string) {
+				diff := cmp.Diff(before, s.slicesOf("web"), repaired)
+				return diff == "", diff
+			})
+		})
+	}
+	t.Run("the slice is deleted", func(t *testing.T) {
+		s := s.within(t)
+		name := s.slicesOf("web")[0].Name
+		if err := s.core.DiscoveryV1().EndpointSlices(s.namespace).Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		s.waitFor("web", line)
+	})
+}
+
+// repaired compares slices but for what a repair may change.
+var repaired = cmpopts.IgnoreFields(metav1.ObjectMeta{}, "ResourceVersion", "Generation", "UID", "CreationTimestamp", "ManagedFields", "Annotations")
+
+func TestSlicesOfOthersAreNotTouched(t *testing.T) {
+	s := newSite(t, sharedPlane(t))
+	theirs, err := s.core.DiscoveryV1().EndpointSlices(s.namespace).Create(t.Context(), &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{Name: "web-theirs", Labels: map[string]string{
+			discoveryv1.LabelServiceName: "web", discoveryv1.LabelManagedBy: "endpointslice-controller.k8s.io",
+		}},
+		AddressType: discoveryv1.AddressTypeIPv4,
+	}, metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.service("web")
+	s.workload("a")
+	s.waitFor("web", "IPv4", "IPv4 http:8080/TCP | a 192.0.2.1")
+	s.remove("web")
+	s.waitFor("web", "IPv4")
+	got, err := s.core.DiscoveryV1().EndpointSlices(s.namespace).Get(t.Context(), theirs.Name, metav1.GetOptions{})
+	if err != nil || got.ResourceVersion != theirs.ResourceVersion {
+		t.Errorf("their slice was changed: %v, %v", got, err)
+	}
+}
+
+// remove deletes a Service.
+func (s *site) remove(service string) {
+	s.t.Helper()
+	if err := s.core.CoreV1().Services(s.namespace).Delete(s.t.Context(), service, metav1.DeleteOptions{}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestServiceThatIsRecreated(t *testing.T) {
+	for name, during := range map[string]func(s *site, change func()){
+		"while the controller watches": func(_ *site, change func()) { change() },
+		"while the controller is down": func(s *site, change func()) {
+			s.stop()
+			change()
+			s.start()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newIdleSite(t, sharedPlane(t))
+			s.start()
+			t.Cleanup(func() { s.stop() })
+			s.service("web")
+			s.workload("a")
+			s.waitFor("web", "IPv4 http:8080/TCP | a 192.0.2.1")
+			during(s, func() {
+				s.remove("web")
+				s.service("web")
+			})
+			service, err := s.core.CoreV1().Services(s.namespace).Get(t.Context(), "web", metav1.GetOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.eventually("the only slice belongs to the new Service", func() (bool, string) {
+				slices := s.slicesOf("web")
+				text := fmt.Sprint(len(slices), " slices")
+				if len(slices) != 1 {
+					return false, text
+				}
+				return metav1.IsControlledBy(&slices[0], service) && lineOf(&slices[0]) == "IPv4 http:8080/TCP | a 192.0.2.1", lineOf(&slices[0])
+			})
+		})
+	}
+}
+
+func TestServiceThatGoesWhileTheControllerIsDown(t *testing.T) {
+	s := newIdleSite(t, sharedPlane(t))
+	s.start()
+	t.Cleanup(func() { s.stop() })
+	s.service("web")
+	s.workload("a")
+	s.waitFor("web", "IPv4 http:8080/TCP | a 192.0.2.1")
+	s.stop()
+	s.remove("web")
+	s.start()
+	s.waitFor("web")
+}
+
+// TestNamespaceThatGoes has a namespace that takes no new objects.
+func TestNamespaceThatGoes(t *testing.T) {
+	s := newSite(t, sharedPlane(t))
+	s.service("web")
+	s.service("canary", build.Selector("app", "canary"))
+	s.workload("a", build.Label("app", "other"))
+	if err := s.core.CoreV1().Namespaces().Delete(context.WithoutCancel(t.Context()), s.namespace, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	workloads := s.workloads.WorkloadV1beta1().ExternalWorkloads(s.namespace)
+	workload, err := workloads.Get(t.Context(), "a", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.requests()
+	workload.Labels["app"] = "web"
+	if _, err := workloads.Update(t.Context(), workload, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("the server has refused a create", func() (bool, string) {
+		for request, count := range s.requests().Since(before) {
+			if request.Resource == "endpointslices" && request.Verb == "POST" && request.Code == "403" {
+				return count == 1, fmt.Sprint(count, " refused")
+			}
+		}
+		return false, "no create"
+	})
+	s.do(func() {
+		if len(s.events) > 0 {
+			t.Errorf("it was told: %v", s.events)
+		}
+	})
+}
