@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/external-workload/controller/test/faults"
 )
 
@@ -186,4 +188,30 @@ func TestPartitioned(t *testing.T) {
 	if err := c.Health(t.Context(), "readyz"); err != nil || c.Pid() != pid {
 		t.Errorf("not ready afterwards, or restarted: %v", err)
 	}
+}
+
+// Fault: a deletion is answered with 404 though the slice stands, as a server
+// does that does not serve the resource yet.
+// Promise: the slice is deleted in the end, and its Service goes on.
+func TestDeletionAnsweredNotFoundThoughTheSliceStands(t *testing.T) {
+	w := newParallelWorld(t)
+	w.seed(w.namespace, 1, 2)
+	c := w.alone()
+	w.converges(30 * time.Second)
+	c.Proxy.Set(faults.Rule{Name: "404", Match: faults.Match{Verbs: []string{"delete"}, Resources: []string{"endpointslices"}},
+		Times: 1, Fault: faults.Fault{Status: http.StatusNotFound}})
+	client := w.workloads.WorkloadV1beta1().ExternalWorkloads(w.namespace)
+	for i := range 2 {
+		if err := client.Delete(t.Context(), workloadName(0, i), metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.converges(30 * time.Second)
+	if c.Proxy.Hits()["404"] != 1 {
+		t.Error("no deletion met the fault")
+	}
+	if err := w.createWorkload(w.namespace, workloadName(0, 2), serviceName(0), "10.0.1.1"); err != nil {
+		t.Fatal(err)
+	}
+	w.converges(30 * time.Second)
 }
