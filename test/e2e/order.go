@@ -5,4 +5,11 @@ var stages = []stage{
 	{name: "the control plane starts", run: startControlPlane, needed: true},
 	{name: "the node is ready", run: startNode, needed: true},
 	{name: "a Pod without any rights runs", run: runAPod, needed: true},
+	{name: "CoreDNS answers at its ClusterIP", run: startDNS, needed: true},
+	{name: "the VMs answer", run: startVMs, needed: true},
+	{name: "the chart installs, and two Pods become ready", run: installChart, needed: true},
+	{name: "helm test passes", run: helmTest},
+	{name: "the documented example is reached by its ClusterIP", run: documentedExample},
+	{name: "the documented example is reached by its name", run: exampleByName},
+	{name: "a headless Service has a record for each VM", run: headlessRecords},
 }

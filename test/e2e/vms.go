@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+)
+
+// A vm is a server in the VMs' network.
+type vm struct {
+	name, address string
+	port          int
+}
+
+// vms are those that all stages use. The first is the one of the documented
+// example, which serves on the port that the example gives.
+var vms = []vm{
+	{name: "example", address: "193.1.4.11", port: 80},
+	{name: "vm-a", address: "192.168.77.11", port: serverPort},
+	{name: "vm-b", address: "192.168.77.12", port: serverPort},
+}
+
+// startVMs starts the servers and reaches each of them directly.
+func startVMs(ctx context.Context, c *cluster) error {
+	for _, v := range vms {
+		at := net.JoinHostPort(v.address, strconv.Itoa(v.port))
+		ready := func(ctx context.Context) error {
+			_, err := ask(ctx, "http://"+at)
+			return err
+		}
+		if err := c.start(ctx, v.name, ready, c.inVM(c.bin("peer"), "serve", v.name, at)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// documentedExample applies the example of the documentation as it is.
+func documentedExample(ctx context.Context, c *cluster) error {
+	if _, err := c.kubectl(ctx, "create", "namespace", "mixed-env"); err != nil {
+		return err
+	}
+	manifest := filepath.Join(c.repository, "docs", "examples", "documented.yaml")
+	if err := until(ctx, func(ctx context.Context) error {
+		_, err := c.kubectl(ctx, "apply", "--filename="+manifest)
+		return err
+	}); err != nil {
+		return err
+	}
+	address, err := c.kubectl(ctx, "get", "service", "external-workload", "--namespace=mixed-env", "--output=jsonpath={.spec.clusterIP}")
+	if err != nil {
+		return err
+	}
+	return waitAnswer(ctx, "http://"+address, "example")
+}
+
+// exampleByName asks CoreDNS for the documented example, and goes there.
+func exampleByName(ctx context.Context, c *cluster) error {
+	addresses, err := resolver().LookupHost(ctx, fullName("external-workload.mixed-env"))
+	if err != nil {
+		return err
+	}
+	if len(addresses) != 1 {
+		return fmt.Errorf("the name has the addresses %v, want one", addresses)
+	}
+	return waitAnswer(ctx, "http://"+addresses[0], "example")
+}
+
+func (c *cluster) kubectl(ctx context.Context, arguments ...string) (string, error) {
+	return c.command(ctx, c.bin("kubectl"), arguments...)
+}
