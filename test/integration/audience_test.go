@@ -1,0 +1,120 @@
+package integration
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/external-workload/controller/pkg/plan/plantest/consumers"
+	"github.com/external-workload/controller/test/faults"
+)
+
+// audience is the models of the consumers of one Service, with one port named
+// http, fed with every write that a watch saw.
+type audience struct {
+	*site
+	history  *faults.History
+	told     int
+	linkerd  *consumers.Destination
+	client   *consumers.Client
+	proxy    *consumers.KubeProxy
+	existing map[string]bool
+}
+
+// listen lets an audience read the site's slices from now on.
+func listen(s *site) *audience {
+	s.t.Helper()
+	a := &audience{site: s, proxy: consumers.NewKubeProxy(discoveryv1.AddressTypeIPv4, "")}
+	a.linkerd = consumers.NewDestination(a.lookup, "http")
+	a.client = a.linkerd.Subscribe("http", "")
+	var err error
+	if a.history, err = faults.Record(s.t.Context(), s.plane.AdminConfig(), s.namespace); err != nil {
+		s.t.Fatal(err)
+	}
+	return a
+}
+
+// lookup finds a workload as it is after a whole change.
+func (a *audience) lookup(_, name string) (consumers.Identity, bool) {
+	return consumers.Identity{Name: name}, a.existing[name]
+}
+
+// hear tells the models of all writes since the last call, and calls check
+// after each of them. It returns how many there were.
+func (a *audience) hear(t *testing.T, check func(write string)) int {
+	t.Helper()
+	a.within(t).eventually("the watch has seen every write", a.caughtUp)
+	a.existing = a.workloadNames()
+	writes := a.history.Since(a.told)
+	a.told += len(writes)
+	for number, write := range writes {
+		a.linkerd.Observe(write.Before, write.After)
+		a.proxy.Observe(write.Before, write.After)
+		check(fmt.Sprintf("write %d of %d (%s)", number+1, len(writes), describe(write)))
+	}
+	return len(writes)
+}
+
+// caughtUp tells whether the watch shows the slices as they are.
+func (a *audience) caughtUp() (bool, string) {
+	want := map[string]string{}
+	for _, slice := range a.slices() {
+		want[slice.Name] = slice.ResourceVersion
+	}
+	have := map[string]string{}
+	seen, err := a.history.Lister().EndpointSlices(a.namespace).List(labels.Everything())
+	if err != nil {
+		return false, err.Error()
+	}
+	for _, slice := range seen {
+		have[slice.Name] = slice.ResourceVersion
+	}
+	return maps.Equal(want, have), fmt.Sprintf("%v instead of %v", have, want)
+}
+
+func (a *audience) workloadNames() map[string]bool {
+	a.t.Helper()
+	list, err := a.workloads.WorkloadV1beta1().ExternalWorkloads(a.namespace).List(a.t.Context(), metav1.ListOptions{})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for i := range list.Items {
+		names[list.Items[i].Name] = true
+	}
+	return names
+}
+
+// served are the addresses and ports to which each kind of client connects.
+func (a *audience) served() map[string][]string {
+	all := map[string][]string{}
+	add := func(who string, socket consumers.Socket) { all[who] = append(all[who], socket.String()) }
+	for socket := range a.client.Has() {
+		add("a connected client of Linkerd", socket)
+	}
+	a.linkerd.Fresh("http", func(socket consumers.Socket, _ consumers.Identity) { add("a new client of Linkerd", socket) })
+	a.proxy.Serves("http", func(socket consumers.Socket, _ bool) { add("kube-proxy", socket) })
+	for _, who := range audienceNames {
+		slices.Sort(all[who])
+		all[who] = slices.Compact(all[who])
+	}
+	return all
+}
+
+var audienceNames = []string{"a connected client of Linkerd", "a new client of Linkerd", "kube-proxy"}
+
+func describe(write faults.SliceChange) string {
+	switch {
+	case write.Before == nil:
+		return "create " + lineOf(write.After)
+	case write.After == nil:
+		return "delete " + lineOf(write.Before)
+	default:
+		return "update " + lineOf(write.Before) + " -> " + lineOf(write.After)
+	}
+}

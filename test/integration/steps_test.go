@@ -1,0 +1,235 @@
+package integration
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// twoPorts are the ports of every workload in these tests.
+var twoPorts = build.WorkloadPorts(build.WorkloadPort("http", 8080, "TCP"), build.WorkloadPort("admin", 9090, "TCP"))
+
+// stepCase is a change of the Service web, which selects the workloads a, b and
+// c at 192.0.2.1 to 192.0.2.3.
+type stepCase struct {
+	// bystanders are so many more workloads, at 192.0.2.101 and on.
+	bystanders int
+	change     func(s *site)
+	// stable are the sockets that have to be served after every single write.
+	stable []string
+	// want is what is published in the end, by workload; bystanders are added.
+	want []string
+	// writes is how many writes the change may take at most.
+	writes int
+}
+
+var stepCases = map[string]stepCase{
+	"an address changes": {
+		change: func(s *site) { s.edit("a", moveTo("192.0.2.9")) },
+		stable: []string{"192.0.2.2:8080", "192.0.2.3:8080"},
+		want:   []string{"a 192.0.2.9:8080", "b 192.0.2.2:8080", "c 192.0.2.3:8080"},
+		writes: 2,
+	},
+	"all addresses of the Service change": {
+		change: func(s *site) {
+			for i, name := range []string{"a", "b", "c"} {
+				s.edit(name, moveTo(fmt.Sprintf("192.0.2.1%d", i)))
+			}
+		},
+		want:   []string{"a 192.0.2.10:8080", "b 192.0.2.11:8080", "c 192.0.2.12:8080"},
+		writes: 6,
+	},
+	"the target port changes": {
+		change: func(s *site) {
+			s.editService(func(service *corev1.Service) { service.Spec.Ports[0].TargetPort = intstr.FromString("admin") })
+		},
+		want:   []string{"a 192.0.2.1:9090", "b 192.0.2.2:9090", "c 192.0.2.3:9090"},
+		writes: 2,
+	},
+	"a workload is replaced under its name": {
+		change: func(s *site) { s.delete("a"); s.workload("a", build.IPs("192.0.2.9"), twoPorts) },
+		stable: []string{"192.0.2.2:8080", "192.0.2.3:8080"},
+		want:   []string{"a 192.0.2.9:8080", "b 192.0.2.2:8080", "c 192.0.2.3:8080"},
+		writes: 3,
+	},
+	"a workload is renamed, the new name first": {
+		change: func(s *site) { s.workload("z", build.IPs("192.0.2.1"), twoPorts); s.delete("a") },
+		stable: []string{"192.0.2.2:8080", "192.0.2.3:8080"},
+		want:   []string{"b 192.0.2.2:8080", "c 192.0.2.3:8080", "z 192.0.2.1:8080"},
+		writes: 3,
+	},
+	"a workload is renamed, the old name first": {
+		change: func(s *site) { s.delete("a"); s.workload("z", build.IPs("192.0.2.1"), twoPorts) },
+		stable: []string{"192.0.2.2:8080", "192.0.2.3:8080"},
+		want:   []string{"b 192.0.2.2:8080", "c 192.0.2.3:8080", "z 192.0.2.1:8080"},
+		writes: 3,
+	},
+	"two workloads swap their addresses": {
+		change: func(s *site) { s.edit("a", moveTo("192.0.2.2")); s.edit("b", moveTo("192.0.2.1")) },
+		stable: []string{"192.0.2.3:8080"},
+		want:   []string{"a 192.0.2.2:8080", "b 192.0.2.1:8080", "c 192.0.2.3:8080"},
+		writes: 6,
+	},
+	"the last workload is deleted": {
+		change: func(s *site) { s.delete("a"); s.delete("b"); s.delete("c") },
+		writes: 4,
+	},
+	"the selector is removed": {
+		change: func(s *site) { s.editService(func(service *corev1.Service) { service.Spec.Selector = nil }) },
+		writes: 2,
+	},
+	"one of a hundred moves to another set of ports": {
+		bystanders: 97,
+		change: func(s *site) {
+			s.edit("a", func(spec *v1beta1.ExternalWorkloadSpec) { spec.Ports[0].Port = 8181 })
+		},
+		stable: []string{"192.0.2.2:8080", "192.0.2.3:8080"},
+		want:   []string{"a 192.0.2.1:8181", "b 192.0.2.2:8080", "c 192.0.2.3:8080"},
+		writes: 2,
+	},
+}
+
+// TestSafeSteps lets the models of all consumers read every write that reaches
+// the API server, and looks at them after each.
+func TestSafeSteps(t *testing.T) {
+	plane := sharedPlane(t)
+	for name, test := range stepCases {
+		t.Run(name, func(t *testing.T) { test.run(t, newSite(t, plane)) })
+	}
+}
+
+func (c *stepCase) run(t *testing.T, s *site) {
+	a := listen(s)
+	before := []string{"a 192.0.2.1:8080", "b 192.0.2.2:8080", "c 192.0.2.3:8080"}
+	want, stable := slices.Clone(c.want), slices.Clone(c.stable)
+	for i := range c.bystanders {
+		bystander := fmt.Sprintf("bystander-%d 192.0.2.%d:8080", i, 101+i)
+		before, want = append(before, bystander), append(want, bystander)
+		stable = append(stable, socketOf(bystander))
+	}
+	slices.Sort(before)
+	slices.Sort(want)
+	for _, published := range before {
+		name, _, _ := strings.Cut(published, " ")
+		s.workload(name, build.IPs(strings.TrimSuffix(socketOf(published), ":8080")), twoPorts)
+	}
+	s.service("web", build.Ports(build.Port("http", 80, build.ToName("http"))))
+	a.awaitServed(t, before, func(string) {})
+
+	c.change(s)
+	allowed := append(socketsOf(before), socketsOf(want)...)
+	writes := a.awaitServed(t, want, func(write string) { a.checkServed(t, write, stable, allowed) })
+	t.Logf("%d writes", writes)
+	if writes > c.writes {
+		t.Errorf("%d writes, want at most %d", writes, c.writes)
+	}
+}
+
+// checkServed checks that everybody serves what is stable, and nothing that is
+// not allowed.
+func (a *audience) checkServed(t *testing.T, write string, stable, allowed []string) {
+	t.Helper()
+	served := a.served()
+	for _, who := range audienceNames {
+		for _, socket := range served[who] {
+			if !slices.Contains(allowed, socket) {
+				t.Errorf("after %s, %s has %s, which was never to be served", write, who, socket)
+			}
+		}
+		for _, socket := range stable {
+			if !slices.Contains(served[who], socket) {
+				t.Errorf("after %s, %s misses %s, which did not change", write, who, socket)
+			}
+		}
+	}
+}
+
+func socketOf(published string) string { return published[strings.Index(published, " ")+1:] }
+
+func socketsOf(published []string) []string {
+	sockets := make([]string, 0, len(published))
+	for _, one := range published {
+		sockets = append(sockets, socketOf(one))
+	}
+	slices.Sort(sockets)
+	return sockets
+}
+
+// awaitServed waits until the API server holds what is wanted, tells the models
+// of every write until then, and checks that all of them serve it in the end.
+func (a *audience) awaitServed(t *testing.T, want []string, check func(write string)) int {
+	t.Helper()
+	a.within(t).eventually(fmt.Sprintf("%v is published", want), func() (bool, string) {
+		have := a.published()
+		return slices.Equal(have, want), fmt.Sprint(have)
+	})
+	writes := a.hear(t, check)
+	for _, who := range audienceNames {
+		if diff := cmp.Diff(socketsOf(want), append([]string{}, a.served()[who]...)); diff != "" {
+			t.Errorf("in the end %s has (-want +have):\n%s", who, diff)
+		}
+	}
+	return writes
+}
+
+// published are the ready endpoints of all slices, as "workload address:port".
+func (a *audience) published() []string {
+	var sockets []string
+	for _, slice := range a.slices() {
+		for i := range slice.Endpoints {
+			if deref(slice.Endpoints[i].Conditions.Ready) {
+				sockets = append(sockets, fmt.Sprintf("%s %s:%d", slice.Endpoints[i].TargetRef.Name, slice.Endpoints[i].Addresses[0], deref(slice.Ports[0].Port)))
+			}
+		}
+	}
+	slices.Sort(sockets)
+	return sockets
+}
+
+// edit changes a workload that stands.
+func (s *site) edit(name string, change func(*v1beta1.ExternalWorkloadSpec)) {
+	s.t.Helper()
+	client := s.workloads.WorkloadV1beta1().ExternalWorkloads(s.namespace)
+	workload, err := client.Get(s.t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	change(&workload.Spec)
+	if _, err := client.Update(s.t.Context(), workload, metav1.UpdateOptions{}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// moveTo gives a workload another address.
+func moveTo(address string) func(*v1beta1.ExternalWorkloadSpec) {
+	return func(spec *v1beta1.ExternalWorkloadSpec) { spec.WorkloadIPs = []v1beta1.WorkloadIP{{IP: address}} }
+}
+
+func (s *site) delete(workload string) {
+	s.t.Helper()
+	if err := s.workloads.WorkloadV1beta1().ExternalWorkloads(s.namespace).Delete(s.t.Context(), workload, metav1.DeleteOptions{}); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// editService changes the Service web.
+func (s *site) editService(change func(*corev1.Service)) {
+	s.t.Helper()
+	service, err := s.core.CoreV1().Services(s.namespace).Get(s.t.Context(), "web", metav1.GetOptions{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	change(service)
+	if _, err := s.core.CoreV1().Services(s.namespace).Update(s.t.Context(), service, metav1.UpdateOptions{}); err != nil {
+		s.t.Fatal(err)
+	}
+}
