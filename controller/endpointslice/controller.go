@@ -30,6 +30,7 @@ type Observer interface {
 	Failed(controller, reason string)
 	Published(latency time.Duration)
 	SliceWritten(operation, outcome string)
+	ForeignWrite()
 	ServiceObserved(key types.NamespacedName, observed metrics.ServiceObserved)
 	ServiceForgotten(key types.NamespacedName)
 }

@@ -23,6 +23,7 @@ type notes struct {
 	services map[types.NamespacedName]metrics.ServiceObserved
 	events   []string
 	panics   int
+	foreign  int
 }
 
 func newNotes() *notes {
@@ -50,6 +51,7 @@ func (n *notes) SliceWritten(operation, outcome string) {
 	}
 	n.do(func() { n.written = append(n.written, operation) })
 }
+func (n *notes) ForeignWrite() { n.do(func() { n.foreign++ }) }
 func (n *notes) ServiceObserved(key types.NamespacedName, observed metrics.ServiceObserved) {
 	n.do(func() { n.services[key] = observed })
 }

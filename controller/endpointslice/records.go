@@ -24,6 +24,9 @@ type record struct {
 	since time.Time
 	// written is the resourceVersion of our last write.
 	written string
+	// foreign is the latest resourceVersion that somebody else gave one of the
+	// slices after our last write.
+	foreign string
 	// deleted are the slices that we deleted and that the cache may still hold.
 	deleted map[types.UID]struct{}
 	// namesTaken is how many names for new slices belong to somebody else.
@@ -134,6 +137,29 @@ func (r *records) fresh(key cache.ObjectName, seen string, slices []*discoveryv1
 		fresh = true
 	})
 	return fresh
+}
+
+// foreignWrites counts the slices that were written since we wrote last and
+// this was asked, by somebody else. Of a Service to which we have not written
+// yet nothing is known.
+func (r *records) foreignWrites(key cache.ObjectName, slices []*discoveryv1.EndpointSlice) (count int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	rec := r.byKey[key]
+	if rec == nil || rec.written == "" {
+		return 0
+	}
+	latest := rec.foreign
+	for _, slice := range slices {
+		if newer(slice.ResourceVersion, rec.written) && newer(slice.ResourceVersion, rec.foreign) {
+			count++
+			if newer(slice.ResourceVersion, latest) {
+				latest = slice.ResourceVersion
+			}
+		}
+	}
+	rec.foreign = latest
+	return count
 }
 
 // newer tells whether resourceVersion a is later than b. One that cannot be

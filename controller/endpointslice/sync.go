@@ -47,6 +47,9 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	if !fresh {
 		return loop.Outcome{Result: resultStale, After: staleRetry}, nil
 	}
+	for range c.records.foreignWrites(key, in.slices) {
+		c.config.Observer.ForeignWrite()
+	}
 	s.state.Compute(in.service, s.workloads, desired.Options{
 		ManagedBy:            c.config.ManagedBy,
 		WithholdSecondFamily: c.config.WithholdSecondFamily,

@@ -111,6 +111,27 @@ func TestConflictIsTriedAgainFromWhatStands(t *testing.T) {
 	})
 }
 
+func TestOnlyTheSliceThatWasPlannedForIsDeleted(t *testing.T) {
+	inWorld(t, nil, func(w *world) {
+		w.api.Fail(failing("delete", apifake.Failure{Err: apierrors.NewInternalError(errors.New("away"))}))
+		empty := build.Slice("shop/linkerd-external-web-1")
+		w.put(empty)
+		w.writes()
+		release := w.api.Hold("endpointslices")
+		w.put(build.Slice("shop/linkerd-external-web-1", build.Endpoint("a", "192.0.2.1")))
+		w.api.Fail(nil)
+		w.pass(20 * time.Millisecond)
+		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
+		release()
+		w.pass(time.Minute)
+		w.mustPublish()
+		writes := w.writes()
+		if first, last := writes[0], writes[len(writes)-2:]; first != "delete conflict" || !slices.Equal(last, []string{"update", "delete"}) {
+			t.Errorf("writes are %v, want that it is emptied before it is deleted", writes)
+		}
+	})
+}
+
 func TestOneFailingServiceDoesNotStopOthers(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		w.api.Fail(failingFor("bad", apierrors.NewInternalError(errors.New("storage is away"))))
@@ -240,55 +261,4 @@ func TestRestartWithdrawsNoNewWorkload(t *testing.T) {
 		w.restart(func() {})
 		w.mustWrite()
 	})
-}
-
-func TestServiceThatIsRecreated(t *testing.T) {
-	for name, recreate := range map[string]func(*world, func()){
-		"while we watch":    func(_ *world, change func()) { change() },
-		"while we are down": func(w *world, change func()) { w.restart(change) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
-				recreate(w, func() {
-					w.remove("service web")
-					w.put(build.Service("shop/web", build.UID("new-uid")))
-				})
-				w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
-				if owner := metav1.GetControllerOf(w.slice()); owner == nil || owner.UID != "new-uid" {
-					t.Errorf("the slice's owner is %v", owner)
-				}
-			})
-		})
-	}
-}
-
-func TestStart(t *testing.T) {
-	for name, test := range map[string]struct {
-		meanwhile func(*world)
-		writes    []string
-		published []string
-	}{
-		"nothing is written when nothing changed": {
-			meanwhile: func(*world) {},
-			published: []string{"web IPv4 http:8080 | a 192.0.2.1"},
-		},
-		"slices whose Service is gone are emptied and deleted": {
-			meanwhile: func(w *world) { w.remove("service web") },
-			writes:    []string{"update", "delete"},
-		},
-		"what changed is published": {
-			meanwhile: func(w *world) { w.put(build.Workload("shop/b", build.IPs("192.0.2.2"))) },
-			writes:    []string{"update"},
-			published: []string{"web IPv4 http:8080 | a 192.0.2.1 | b 192.0.2.2"},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
-				w.writes()
-				w.restart(func() { test.meanwhile(w) })
-				w.mustWrite(test.writes...)
-				w.mustPublish(test.published...)
-			})
-		})
-	}
 }

@@ -47,6 +47,11 @@ func TestTamperingIsRepaired(t *testing.T) {
 				if diff := cmp.Diff(before, w.slice(), ofTheServer, byTarget); diff != "" {
 					t.Errorf("-want +got\n%s", diff)
 				}
+				w.do(func() {
+					if w.foreign != 1 {
+						t.Errorf("%d writes by others were counted, want 1", w.foreign)
+					}
+				})
 				w.writes()
 				w.pass(time.Hour)
 				w.mustWrite()

@@ -118,8 +118,16 @@ func TestLeaseIsGivenBackAfterTheWorkHasStopped(t *testing.T) {
 				t.Errorf("the Lease was given to %q while the work went on", holder)
 			}
 		}
+		open := true
+		c.api.Fail(func(clienttesting.Action) *apifake.Failure {
+			open = c.writes(p)
+			return nil
+		})
 		close(finish)
 		synctest.Wait()
+		if open {
+			t.Error("it may still write when the Lease is given back")
+		}
 		if got := c.holders(); len(got) != 1 || got[0] != "" {
 			t.Errorf("after the work the Lease was given to %q, want nobody", got)
 		}

@@ -96,6 +96,7 @@ func (p *publications) PanicRecovered(string)                    { p.do(func() {
 func (p *publications) Failed(string, string)                    {}
 func (p *publications) Published(time.Duration)                  {}
 func (p *publications) SliceWritten(string, string)              {}
+func (p *publications) ForeignWrite()                            {}
 func (p *publications) ServiceForgotten(types.NamespacedName)    {}
 func (p *publications) ServiceObserved(key types.NamespacedName, _ metrics.ServiceObserved) {
 	p.do(func() { p.observed[key.Name] = true })
