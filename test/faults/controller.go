@@ -87,13 +87,28 @@ func NewController(ctx context.Context, options ControllerOptions) (*Controller,
 		return nil, fmt.Errorf("writing the kubeconfig of %s: %w", options.Name, err)
 	}
 	for _, address := range []*string{&c.health, &c.metrics} {
-		port, err := controlplane.FreePort(loopback)
-		if err != nil {
+		if *address, err = freeAddress(); err != nil {
 			return nil, err
 		}
-		*address = net.JoinHostPort(loopback, strconv.Itoa(port))
 	}
 	return c, nil
+}
+
+// given are the addresses that this program has handed out, so that two
+// instances that have yet to listen do not get the same.
+var given sync.Map
+
+func freeAddress() (string, error) {
+	for {
+		port, err := controlplane.FreePort(loopback)
+		if err != nil {
+			return "", err
+		}
+		address := net.JoinHostPort(loopback, strconv.Itoa(port))
+		if _, taken := given.LoadOrStore(address, true); !taken {
+			return address, nil
+		}
+	}
 }
 
 func (c *Controller) file(kind string) string {

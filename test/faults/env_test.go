@@ -38,6 +38,11 @@ var built struct {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	// The parallel tests mostly wait, so there may be more of them than processors.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
 	code := m.Run()
 	if shared.plane != nil {
 		if err := shared.plane.Stop(); err != nil {

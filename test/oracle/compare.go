@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -49,7 +50,7 @@ func Compare(rules Rules, want Publication, have []discoveryv1.EndpointSlice) []
 		switch {
 		case manager == rules.ManagedBy:
 			ours[service] = append(ours[service], slice)
-		case !managed && strings.HasPrefix(slice.GenerateName, slicePrefix):
+		case !managed && ownerStands(want, slice):
 			differences = append(differences, Difference{Service: service, Slice: slice.Name,
 				Text: "was published by the controller, has lost its managed-by label, and still stands"})
 		}
@@ -68,6 +69,18 @@ func Compare(rules Rules, want Publication, have []discoveryv1.EndpointSlice) []
 	}
 	slices.SortFunc(differences, func(a, b Difference) int { return cmp.Compare(a.String(), b.String()) })
 	return differences
+}
+
+// ownerStands tells whether a slice without a manager was made by the controller
+// for a Service that still takes part. Where that Service is gone, the cluster's
+// garbage collection takes the slice away.
+func ownerStands(want Publication, slice *discoveryv1.EndpointSlice) bool {
+	owner := metav1.GetControllerOfNoCopy(slice)
+	if owner == nil || !strings.HasPrefix(slice.Name, slicePrefix) {
+		return false
+	}
+	published := want[types.NamespacedName{Namespace: slice.Namespace, Name: owner.Name}]
+	return published != nil && published.UID == owner.UID
 }
 
 func compareService(rules Rules, service types.NamespacedName, want *ServicePublication, have []*discoveryv1.EndpointSlice) []Difference {
