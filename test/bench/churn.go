@@ -86,7 +86,11 @@ func (b *bench) fast() course {
 // restore makes the workloads of a course ready, as fast as it goes.
 func (s *stage) restore(ctx context.Context, c course) error {
 	return each(ctx, seeders, 0, len(c.steps), func(ctx context.Context, step int) error {
-		return s.setReady(ctx, c.steps[step], true, time.Now())
+		err := s.setReady(ctx, c.steps[step], true, time.Now())
+		if err != nil || c.after == nil {
+			return err
+		}
+		return c.after(ctx, workloadName(c.steps[step]), true)
 	})
 }
 

@@ -53,17 +53,6 @@ func coldStart(ctx context.Context, s *stage, shape shape, repeats int) ([]row, 
 	return coldRows(shape, starts, bare, len(templates)), nil
 }
 
-// fill makes a shape's Services and workloads.
-func (s *stage) fill(ctx context.Context, shape shape) error {
-	if err := s.addServices(ctx, shape.services); err != nil {
-		return fmt.Errorf("creating the Services: %w", err)
-	}
-	if err := s.addWorkloads(ctx, shape.total(), shape.workloads); err != nil {
-		return fmt.Errorf("creating the workloads: %w", err)
-	}
-	return nil
-}
-
 // startOnce starts the controller, waits until all is published and ends it.
 func (s *stage) startOnce(ctx context.Context, shape shape) (one start, err error) {
 	c, one, err := s.startAndPublish(ctx, shape)

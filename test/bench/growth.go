@@ -69,7 +69,11 @@ func (b *bench) point(ctx context.Context, s *stage, extent extent) (point, erro
 	course.after = publisher.publish
 	run, err := s.fly(ctx, course)
 	p.bare = percentile(run.took, 50)
-	return p, errors.Join(err, s.restore(ctx, backAndForth(growthRepeat)))
+	if err != nil {
+		return point{}, err
+	}
+	course.steps = course.steps[:growthRepeat]
+	return p, s.restore(ctx, course)
 }
 
 func (b *bench) watchedPoint(ctx context.Context, s *stage, c *controller) (point, error) {

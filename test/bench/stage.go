@@ -17,12 +17,6 @@ import (
 	"github.com/external-workload/controller/test/controlplane"
 )
 
-// seeders is how many requests of seeding and cleaning are in flight.
-const seeders = 32
-
-// newAge is longer than a workload counts as new.
-const newAge = 3 * time.Second
-
 // A stage is a fresh control plane with one namespace, so that nothing that was
 // measured before weighs on what is measured there.
 type stage struct {
@@ -61,13 +55,6 @@ func (s *stage) prepare(ctx context.Context) error {
 	if s.core, err = kubernetes.NewForConfig(config); err != nil {
 		return err
 	}
-	crd, err := controlplane.CRD()
-	if err != nil {
-		return err
-	}
-	if err := controlplane.InstallCRD(ctx, s.plane.AdminConfig(), crd); err != nil {
-		return err
-	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: benchNamespace}}
 	_, err = s.core.CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{})
 	return err
@@ -99,47 +86,6 @@ func each(ctx context.Context, workers, first, end int, do func(ctx context.Cont
 		})
 	}
 	return group.Wait()
-}
-
-// addServices creates Services until there are so many.
-func (s *stage) addServices(ctx context.Context, count int) error {
-	if count <= s.services {
-		return nil
-	}
-	bar := s.bench.console.bar("creating Services", count-s.services)
-	err := each(ctx, seeders, s.services, count, func(ctx context.Context, index int) error {
-		defer bar.step()
-		_, err := s.core.CoreV1().Services(benchNamespace).Create(ctx, newService(index), metav1.CreateOptions{})
-		return err
-	})
-	s.services = count
-	return err
-}
-
-// addWorkloads creates ready workloads until there are so many, perService of
-// them for each Service, and waits until none of them counts as new: the first
-// publication of a new one is held for a moment.
-func (s *stage) addWorkloads(ctx context.Context, count, perService int) error {
-	first := len(s.versions)
-	if count <= first {
-		return nil
-	}
-	s.versions = append(s.versions, make([]string, count-first)...)
-	client := s.workloads.WorkloadV1beta1().ExternalWorkloads(benchNamespace)
-	bar := s.bench.console.bar("creating workloads", count-first)
-	err := each(ctx, seeders, first, count, func(ctx context.Context, index int) error {
-		defer bar.step()
-		stands, err := client.Create(ctx, newWorkload(index, index/perService), metav1.CreateOptions{})
-		if err != nil {
-			return err
-		}
-		s.versions[index] = stands.ResourceVersion
-		return s.setReady(ctx, index, true, time.Now())
-	})
-	if err != nil {
-		return err
-	}
-	return sleepUntil(ctx, time.Now().Add(newAge))
 }
 
 // setReady writes a workload's status. Two calls for one workload must not

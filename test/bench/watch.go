@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
 )
 
 // patience is how long something awaited may take before the run fails.
@@ -18,7 +19,11 @@ const patience = 2 * time.Minute
 // A watcher sees the EndpointSlices as clients do. Its methods are safe for
 // concurrent use.
 type watcher struct {
-	source watch.Interface
+	client  discoveryclient.EndpointSliceInterface
+	console *console
+	cancel  context.CancelFunc
+	// version is how far the watch has come.
+	version string
 	// ended is closed when the watch has ended; cause then says why, if known.
 	ended chan struct{}
 	cause error
@@ -49,29 +54,58 @@ func (s *stage) newWatcher(ctx context.Context) (*watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing the EndpointSlices: %w", err)
 	}
-	w := &watcher{ended: make(chan struct{}), ready: map[string]int{}, awaited: map[string]*flip{}, reached: make(chan time.Time, 1)}
+	w := &watcher{
+		client: client, version: list.ResourceVersion, console: s.bench.console, ended: make(chan struct{}),
+		ready: map[string]int{}, awaited: map[string]*flip{}, reached: make(chan time.Time, 1),
+	}
 	for i := range list.Items {
 		w.take(watch.Added, &list.Items[i])
 	}
-	if w.source, err = client.Watch(ctx, metav1.ListOptions{ResourceVersion: list.ResourceVersion}); err != nil {
+	ctx, w.cancel = context.WithCancel(ctx)
+	source, err := w.open(ctx)
+	if err != nil {
+		w.cancel()
+		return nil, err
+	}
+	go w.follow(ctx, source)
+	return w, nil
+}
+
+func (w *watcher) open(ctx context.Context) (watch.Interface, error) {
+	source, err := w.client.Watch(ctx, metav1.ListOptions{ResourceVersion: w.version})
+	if err != nil {
 		return nil, fmt.Errorf("watching the EndpointSlices: %w", err)
 	}
-	go func() {
-		defer close(w.ended)
-		for event := range w.source.ResultChan() {
-			if slice, ok := event.Object.(*discoveryv1.EndpointSlice); ok {
-				w.take(event.Type, slice)
-			} else {
+	return source, nil
+}
+
+// follow takes in events until ctx ends. A busy API server closes watches: the
+// next one goes on where the last one was.
+func (w *watcher) follow(ctx context.Context, source watch.Interface) {
+	defer close(w.ended)
+	for {
+		for event := range source.ResultChan() {
+			slice, ok := event.Object.(*discoveryv1.EndpointSlice)
+			if !ok {
 				w.cause = apierrors.FromObject(event.Object)
+				return
 			}
+			w.version = slice.ResourceVersion
+			w.take(event.Type, slice)
 		}
-	}()
-	return w, nil
+		if ctx.Err() != nil {
+			return
+		}
+		w.console.say("the API server closed the watch of the EndpointSlices; opening it again")
+		if source, w.cause = w.open(ctx); w.cause != nil {
+			return
+		}
+	}
 }
 
 // stop ends the watch.
 func (w *watcher) stop() {
-	w.source.Stop()
+	w.cancel()
 	<-w.ended
 }
 

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/external-workload/controller/test/controlplane"
+)
+
+const (
+	// seeders is how many requests of seeding and cleaning are in flight.
+	seeders = 32
+	// newAge is longer than a workload counts as new: the first publication of a
+	// new one is held for a moment.
+	newAge = 3 * time.Second
+	// definitionInterval is how often it is looked whether a definition holds.
+	definitionInterval = 50 * time.Millisecond
+)
+
+// fill makes a shape's Services and workloads.
+func (s *stage) fill(ctx context.Context, shape shape) error {
+	if err := s.addServices(ctx, shape.services); err != nil {
+		return err
+	}
+	return s.addWorkloads(ctx, shape.total(), shape.workloads)
+}
+
+// addServices creates Services until there are so many.
+func (s *stage) addServices(ctx context.Context, count int) error {
+	if count <= s.services {
+		return nil
+	}
+	bar := s.bench.console.bar("creating Services", count-s.services)
+	err := each(ctx, seeders, s.services, count, func(ctx context.Context, index int) error {
+		defer bar.step()
+		_, err := s.core.CoreV1().Services(benchNamespace).Create(ctx, newService(index), metav1.CreateOptions{})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("creating the Services: %w", err)
+	}
+	s.services = count
+	return nil
+}
+
+// addWorkloads creates ready workloads until there are so many, perService of
+// them for each Service, and waits until none of them counts as new. Meanwhile
+// the definition is one under which a single write makes a workload with its
+// status; the objects are those that the real one would have let pass.
+func (s *stage) addWorkloads(ctx context.Context, count, perService int) error {
+	first := len(s.versions)
+	if count <= first {
+		return nil
+	}
+	s.versions = append(s.versions, make([]string, count-first)...)
+	bar := s.bench.console.bar("creating workloads", count-first)
+	create := func(ctx context.Context, index int) error {
+		defer bar.step()
+		return s.createReady(ctx, index, index/perService)
+	}
+	if err := s.define(ctx, lax); err != nil {
+		return err
+	}
+	if err := each(ctx, seeders, first, count, create); err != nil {
+		return fmt.Errorf("creating the workloads: %w", err)
+	}
+	if err := s.define(ctx, func(*apiextensionsv1.CustomResourceDefinition) {}); err != nil {
+		return err
+	}
+	if err := s.waitForStatus(ctx); err != nil {
+		return err
+	}
+	return sleepUntil(ctx, time.Now().Add(newAge))
+}
+
+// createReady creates a workload that has its status from the beginning. It
+// tries again as long as the API server still drops the status.
+func (s *stage) createReady(ctx context.Context, index, group int) error {
+	client := s.workloads.WorkloadV1beta1().ExternalWorkloads(benchNamespace)
+	object := newWorkload(index, group)
+	object.Status = newStatus(true, time.Now())
+	for {
+		stands, err := client.Create(ctx, object, metav1.CreateOptions{})
+		if err != nil {
+			return err
+		}
+		if len(stands.Status.Conditions) > 0 {
+			s.versions[index] = stands.ResourceVersion
+			return nil
+		}
+		if err := client.Delete(ctx, object.Name, metav1.DeleteOptions{}); err != nil {
+			return err
+		}
+		if err := sleepUntil(ctx, time.Now().Add(definitionInterval)); err != nil {
+			return err
+		}
+	}
+}
+
+// define installs the CustomResourceDefinition with a change.
+func (s *stage) define(ctx context.Context, change func(*apiextensionsv1.CustomResourceDefinition)) error {
+	crd, err := controlplane.CRD()
+	if err != nil {
+		return err
+	}
+	change(crd)
+	return controlplane.InstallCRD(ctx, s.plane.AdminConfig(), crd)
+}
+
+// lax takes schema and status subresource away.
+func lax(crd *apiextensionsv1.CustomResourceDefinition) {
+	*crd = *controlplane.Permissive(crd)
+	for i := range crd.Spec.Versions {
+		crd.Spec.Versions[i].Subresources = nil
+	}
+}
+
+// waitForStatus returns when the status subresource is there.
+func (s *stage) waitForStatus(ctx context.Context) error {
+	for {
+		err := s.setReady(ctx, len(s.versions)-1, true, time.Now())
+		if !apierrors.IsNotFound(err) {
+			return err
+		}
+		if err := sleepUntil(ctx, time.Now().Add(definitionInterval)); err != nil {
+			return err
+		}
+	}
+}
