@@ -37,6 +37,11 @@ func TestIndependentEventsInAnyOrder(t *testing.T) {
 					events[i](w)
 				}
 				w.mustPublish(want, "web"+want[len("api"):])
+				w.do(func() {
+					if w.foreign > 0 {
+						t.Errorf("%d of our own writes count as those of others", w.foreign)
+					}
+				})
 				for _, slice := range w.slices() {
 					if slice.Labels[discoveryv1.LabelManagedBy] != build.ManagedBy {
 						t.Errorf("labels are %v", slice.Labels)

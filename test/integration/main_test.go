@@ -11,7 +11,8 @@ import (
 )
 
 // shared is the control plane that tests share which do not change it, each in
-// its own namespace. It has our definition of ExternalWorkloads.
+// its own namespace. It has our definition of ExternalWorkloads. Some of them
+// count its requests, so none of them may run in parallel with others.
 var shared struct {
 	once  sync.Once
 	plane *controlplane.ControlPlane
