@@ -70,12 +70,13 @@ func startControlPlane(ctx context.Context, c *cluster) error {
 	if c.workloads, err = versioned.NewForConfig(c.plane.AdminConfig()); err != nil {
 		return err
 	}
-	return c.start(ctx, "kube-scheduler", nil, []string{
+	_, err = c.start(ctx, "kube-scheduler", nil, []string{
 		c.bin("kube-scheduler"),
 		"--kubeconfig=" + c.plane.Kubeconfig(),
 		"--leader-elect=false",
 		"--secure-port=0",
 	})
+	return err
 }
 
 // healthy asks an URL until it answers 200.
@@ -98,16 +99,16 @@ func healthy(url string) func(context.Context) error {
 }
 
 // start runs a program until stop.
-func (c *cluster) start(ctx context.Context, name string, ready func(context.Context) error, command []string) error {
+func (c *cluster) start(ctx context.Context, name string, ready func(context.Context) error, command []string) (*process.Process, error) {
 	started, err := process.Start(ctx, process.Spec{
 		Name: name, Command: command, Log: c.log(name), Ready: ready, Grace: grace,
 		Environment: []string{"PATH=" + c.work + "/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.started = append(c.started, started)
-	return nil
+	return started, nil
 }
 
 // stop ends what was started, the newest first.

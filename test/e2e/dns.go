@@ -35,7 +35,7 @@ func startDNS(ctx context.Context, c *cluster) error {
 	if err := os.WriteFile(config, fmt.Appendf(nil, corefile, c.nodeIP, c.plane.Kubeconfig()), 0o600); err != nil {
 		return err
 	}
-	if err := c.start(ctx, "coredns", healthy("http://127.0.0.1:8181/ready"), []string{c.bin("coredns"), "-conf", config}); err != nil {
+	if _, err := c.start(ctx, "coredns", healthy("http://127.0.0.1:8181/ready"), []string{c.bin("coredns"), "-conf", config}); err != nil {
 		return err
 	}
 	service := &corev1.Service{

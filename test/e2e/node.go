@@ -12,11 +12,10 @@ import (
 )
 
 const (
-	podRange       = "10.244.0.0/24"
-	clusterDNS     = "10.96.0.10"
-	kubeletHealth  = "127.0.0.1:10248"
-	proxyHealth    = "127.0.0.1:10256"
-	controllerName = "ghcr.io/external-workload/controller"
+	podRange      = "10.244.0.0/24"
+	clusterDNS    = "10.96.0.10"
+	kubeletHealth = "127.0.0.1:10248"
+	proxyHealth   = "127.0.0.1:10256"
 )
 
 // containerdConfig runs Pods with crun, finds its networks in %[1]s, and may not
@@ -89,7 +88,7 @@ func startNode(ctx context.Context, c *cluster) error {
 	if err := os.WriteFile(config, fmt.Appendf(nil, kubeletConfig, c.cgroup, c.work), 0o600); err != nil {
 		return err
 	}
-	if err := c.start(ctx, "kubelet", healthy("http://"+kubeletHealth+"/healthz"), []string{
+	if _, err := c.start(ctx, "kubelet", healthy("http://"+kubeletHealth+"/healthz"), []string{
 		c.bin("kubelet"),
 		"--config=" + config,
 		"--kubeconfig=" + c.plane.Kubeconfig(),
@@ -103,7 +102,7 @@ func startNode(ctx context.Context, c *cluster) error {
 	}
 	// kube-proxy waits for the node's address, and has to bear with sysctls that
 	// it may not write.
-	if err := c.start(ctx, "kube-proxy", healthy("http://"+proxyHealth+"/healthz"), []string{
+	if _, err := c.start(ctx, "kube-proxy", healthy("http://"+proxyHealth+"/healthz"), []string{
 		c.bin("kube-proxy"),
 		"--kubeconfig=" + c.plane.Kubeconfig(),
 		"--hostname-override=" + nodeName,
@@ -134,7 +133,8 @@ func (c *cluster) startContainerd(ctx context.Context) error {
 		_, err := c.ctr(ctx, "version")
 		return err
 	}
-	return c.start(ctx, "containerd", ready, []string{"containerd", "--config", config})
+	_, err = c.start(ctx, "containerd", ready, []string{"containerd", "--config", config})
+	return err
 }
 
 // importImages gives containerd the image of the controller and that of the peer.

@@ -25,9 +25,15 @@ func workload(name, address string, labels map[string]string) *v1beta1.ExternalW
 	}
 }
 
+// create stores the workload.
+func (c *cluster) create(ctx context.Context, w *v1beta1.ExternalWorkload) error {
+	_, err := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Create(ctx, w, metav1.CreateOptions{})
+	return err
+}
+
 // createWorkload stores the workload and makes it ready.
 func (c *cluster) createWorkload(ctx context.Context, w *v1beta1.ExternalWorkload) error {
-	if _, err := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Create(ctx, w, metav1.CreateOptions{}); err != nil {
+	if err := c.create(ctx, w); err != nil {
 		return err
 	}
 	return c.setReady(ctx, w.Name, v1beta1.ConditionTrue)

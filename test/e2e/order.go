@@ -12,4 +12,9 @@ var stages = []stage{
 	{name: "the documented example is reached by its ClusterIP", run: documentedExample},
 	{name: "the documented example is reached by its name", run: exampleByName},
 	{name: "a headless Service has a record for each VM", run: headlessRecords},
+	{name: "readiness withdraws and restores under load", run: readinessMovesTraffic},
+	{name: "a probe withdraws a server that ends", run: probeWithdraws},
+	{name: "Pods and VMs of one Service share its requests", run: mixedService},
+	{name: "trafficDistribution keeps requests in their zone", run: zonesAreKept},
+	{name: "the loss of the leading Pod loses no update", run: loseTheLeader},
 }

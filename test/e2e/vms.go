@@ -6,6 +6,8 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+
+	"github.com/external-workload/controller/test/process"
 )
 
 // A vm is a server in the VMs' network.
@@ -25,16 +27,21 @@ var vms = []vm{
 // startVMs starts the servers and reaches each of them directly.
 func startVMs(ctx context.Context, c *cluster) error {
 	for _, v := range vms {
-		at := net.JoinHostPort(v.address, strconv.Itoa(v.port))
-		ready := func(ctx context.Context) error {
-			_, err := ask(ctx, "http://"+at)
-			return err
-		}
-		if err := c.start(ctx, v.name, ready, c.inVM(c.bin("peer"), "serve", v.name, at)); err != nil {
+		if _, err := c.startVM(ctx, v); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// startVM returns when the server answers.
+func (c *cluster) startVM(ctx context.Context, v vm) (*process.Process, error) {
+	at := net.JoinHostPort(v.address, strconv.Itoa(v.port))
+	ready := func(ctx context.Context) error {
+		_, err := ask(ctx, "http://"+at)
+		return err
+	}
+	return c.start(ctx, v.name, ready, c.inVM(c.bin("peer"), "serve", v.name, at))
 }
 
 // documentedExample applies the example of the documentation as it is.

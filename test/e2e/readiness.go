@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+const (
+	// readinessRounds is how often readiness is taken and given back.
+	readinessRounds = 20
+	// clients ask without pause, so that a late request would be seen.
+	clients = 4
+	// quietRequests in a row must go elsewhere before a VM counts as withdrawn.
+	// Of two endpoints one is missed that often by chance once in 10^12.
+	quietRequests = 40
+	// quietTime must pass as well.
+	quietTime = 500 * time.Millisecond
+	// settleLimit is far above what is measured: it catches a controller that
+	// waits for something, on machines however busy.
+	settleLimit = 5 * time.Second
+)
+
+// readinessMovesTraffic takes the Ready condition from one of two VMs and gives it
+// back, under load, and measures how soon the requests follow. No request fails,
+// since both VMs answer all the time.
+func readinessMovesTraffic(ctx context.Context, c *cluster) error {
+	const service = "moving"
+	url, err := c.createService(ctx, service, nil)
+	if err != nil {
+		return err
+	}
+	labels := map[string]string{"app": service}
+	if err := errors.Join(
+		c.createWorkload(ctx, workload("moving-a", vms[1].address, labels)),
+		c.createWorkload(ctx, workload("moving-b", vms[2].address, labels)),
+	); err != nil {
+		return err
+	}
+	if err := errors.Join(waitAnswer(ctx, url, "vm-a"), waitAnswer(ctx, url, "vm-b")); err != nil {
+		return err
+	}
+	l := startLoad(ctx, url, clients)
+	withdrawn, restored, err := c.moveTraffic(ctx, l)
+	if err := errors.Join(err, l.end()); err != nil {
+		return err
+	}
+	c.note("withdrawn, from the status change to the last request: %s", spread(withdrawn))
+	c.note("restored, from the status change to the first request: %s", spread(restored))
+	if slowest := slices.Max(slices.Concat(withdrawn, restored)); slowest > settleLimit {
+		return fmt.Errorf("it took up to %s, want at most %s", slowest, settleLimit)
+	}
+	return nil
+}
+
+// moveTraffic gives the times of all rounds. Each begins before the request that
+// changes the status is sent, so that request is part of the time.
+func (c *cluster) moveTraffic(ctx context.Context, l *load) (withdrawn, restored []time.Duration, err error) {
+	for range readinessRounds {
+		begin := time.Now()
+		if err := c.setReady(ctx, "moving-a", v1beta1.ConditionFalse); err != nil {
+			return nil, nil, err
+		}
+		if err := l.waitQuiet(ctx, "vm-a"); err != nil {
+			return nil, nil, err
+		}
+		last, _ := l.last("vm-a")
+		withdrawn = append(withdrawn, max(0, last.Sub(begin)))
+
+		begin = time.Now()
+		if err := c.setReady(ctx, "moving-a", v1beta1.ConditionTrue); err != nil {
+			return nil, nil, err
+		}
+		if err := until(ctx, func(context.Context) error {
+			if l.first("vm-a", begin).IsZero() {
+				return errors.New("no request has reached vm-a again")
+			}
+			return nil
+		}); err != nil {
+			return nil, nil, err
+		}
+		restored = append(restored, l.first("vm-a", begin).Sub(begin))
+	}
+	return withdrawn, restored, nil
+}
+
+// waitQuiet waits until no request reaches the peer any more.
+func (l *load) waitQuiet(ctx context.Context, name string) error {
+	return until(ctx, func(context.Context) error {
+		at, since := l.last(name)
+		if quiet := time.Since(at); quiet < quietTime || since < quietRequests {
+			return fmt.Errorf("a request reached %s %s ago", name, quiet)
+		}
+		return nil
+	})
+}
+
+// spread tells the median and the ends of durations.
+func spread(of []time.Duration) string {
+	sorted := slices.Sorted(slices.Values(of))
+	return fmt.Sprintf("median %.0f ms, %.0f to %.0f ms, of %d", milliseconds(sorted[len(sorted)/2]),
+		milliseconds(sorted[0]), milliseconds(sorted[len(sorted)-1]), len(sorted))
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// probeWithdraws ends a server whose workload asks for a probe, and brings it
+// back; nobody writes a status by hand.
+func probeWithdraws(ctx context.Context, c *cluster) error {
+	const service = "probed"
+	probed := vm{name: "vm-c", address: "192.168.77.13", port: serverPort}
+	url, err := c.createService(ctx, service, nil)
+	if err != nil {
+		return err
+	}
+	w := workload("probed-c", probed.address, map[string]string{"app": service})
+	w.Annotations = map[string]string{v1beta1.ProbeAnnotation: `{"httpGet": {"path": "/", "port": "http"}, "periodSeconds": 1, "failureThreshold": 2}`}
+	if err := c.create(ctx, w); err != nil {
+		return err
+	}
+	steady := workload("steady-b", vms[2].address, map[string]string{"app": service})
+	if err := c.createWorkload(ctx, steady); err != nil {
+		return err
+	}
+	for range 2 {
+		if err := c.waitPublished(ctx, service, []string{vms[2].address}); err != nil {
+			return fmt.Errorf("while the server is down: %w", err)
+		}
+		server, err := c.startVM(ctx, probed)
+		if err != nil {
+			return err
+		}
+		if err := waitAnswer(ctx, url, probed.name); err != nil {
+			return fmt.Errorf("while the server is up: %w", err)
+		}
+		server.Kill()
+		begin := time.Now()
+		if err := c.waitPublished(ctx, service, []string{vms[2].address}); err != nil {
+			return fmt.Errorf("after the server has ended: %w", err)
+		}
+		c.note("withdrawn by its probe (every second, twice) %.1fs after the server ended", time.Since(begin).Seconds())
+	}
+	_, err = shares(ctx, url, quietRequests)
+	return err
+}
