@@ -8,46 +8,72 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 )
 
 const (
 	// updates are made while nobody leads, one every updateInterval.
 	updates        = 30
-	updateInterval = 200 * time.Millisecond
+	updateInterval = 100 * time.Millisecond
 )
 
-// loseTheLeader kills the leading Pod at once, as a node that fails would, and
-// changes workloads meanwhile. All that was changed is published in the end.
-func loseTheLeader(ctx context.Context, c *cluster) error {
-	const service = "busy"
-	if _, err := c.createService(ctx, service, nil); err != nil {
-		return err
-	}
+// deleteTheLeader deletes the leading Pod and changes workloads meanwhile. All
+// that was changed is published in the end.
+func deleteTheLeader(ctx context.Context, c *cluster) error {
 	leader, err := c.leader(ctx)
 	if err != nil {
 		return err
 	}
-	if err := c.core.CoreV1().Pods(releaseNamespace).Delete(ctx, leader,
-		metav1.DeleteOptions{GracePeriodSeconds: ptr.To(int64(0))}); err != nil {
+	if err := c.core.CoreV1().Pods(releaseNamespace).Delete(ctx, leader, metav1.DeleteOptions{}); err != nil {
 		return err
 	}
+	if err := c.updatesArrive(ctx, "deleted"); err != nil {
+		return err
+	}
+	next, err := c.leader(ctx)
+	if err == nil && next == leader {
+		err = fmt.Errorf("%s still leads, though it was deleted", leader)
+	}
+	return err
+}
+
+// killTheLeader ends the leading process with SIGKILL, so that nobody gives back
+// the Lease: the other Pod has to wait until it has run out.
+func killTheLeader(ctx context.Context, c *cluster) error {
+	leader, err := c.leader(ctx)
+	if err != nil {
+		return err
+	}
+	ids, err := c.ctr(ctx, "containers", "list", "--quiet",
+		`labels."io.kubernetes.pod.name"==`+leader+`,labels."io.cri-containerd.kind"==container`)
+	if err != nil {
+		return err
+	}
+	running := strings.Fields(ids)
+	if len(running) != 1 {
+		return fmt.Errorf("the Pod %s has the containers %v, want one", leader, running)
+	}
+	if _, err := c.ctr(ctx, "tasks", "kill", "--signal=SIGKILL", running[0]); err != nil {
+		return err
+	}
+	return c.updatesArrive(ctx, "killed")
+}
+
+// updatesArrive changes workloads of a new Service for a while, and waits until
+// what is left of them is published and both Pods are ready again.
+func (c *cluster) updatesArrive(ctx context.Context, service string) error {
 	begin := time.Now()
+	if _, err := c.createService(ctx, service, nil); err != nil {
+		return err
+	}
 	want, err := c.updateMeanwhile(ctx, service)
 	if err != nil {
 		return err
 	}
+	last := time.Now()
 	if err := c.waitPublished(ctx, service, want); err != nil {
 		return err
 	}
-	c.note("%d changes from the leader's end on were published %.1fs after it", updates+1, time.Since(begin).Seconds())
-	next, err := c.leader(ctx)
-	if err != nil {
-		return err
-	}
-	if next == leader {
-		return fmt.Errorf("%s still leads, though it was deleted", leader)
-	}
+	c.note("%d changes in %.1fs; all published %.1fs after the last", updates+1, last.Sub(begin).Seconds(), time.Since(last).Seconds())
 	return until(ctx, c.bothReady)
 }
 
@@ -58,7 +84,7 @@ func (c *cluster) updateMeanwhile(ctx context.Context, service string) (addresse
 	defer ticker.Stop()
 	for i := range updates {
 		address := fmt.Sprintf("203.0.113.%d", i+1)
-		if err := c.createWorkload(ctx, workload(fmt.Sprintf("busy-%d", i), address, map[string]string{"app": service})); err != nil {
+		if err := c.createWorkload(ctx, workload(fmt.Sprintf("%s-%d", service, i), address, map[string]string{"app": service})); err != nil {
 			return nil, err
 		}
 		addresses = append(addresses, address)
@@ -68,7 +94,7 @@ func (c *cluster) updateMeanwhile(ctx context.Context, service string) (addresse
 			return nil, context.Cause(ctx)
 		}
 	}
-	err = c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Delete(ctx, "busy-0", metav1.DeleteOptions{})
+	err = c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Delete(ctx, service+"-0", metav1.DeleteOptions{})
 	return addresses[1:], err
 }
 

@@ -16,5 +16,9 @@ var stages = []stage{
 	{name: "a probe withdraws a server that ends", run: probeWithdraws},
 	{name: "Pods and VMs of one Service share its requests", run: mixedService},
 	{name: "trafficDistribution keeps requests in their zone", run: zonesAreKept},
-	{name: "the loss of the leading Pod loses no update", run: loseTheLeader},
+	{name: "deleting the leading Pod loses no update", run: deleteTheLeader},
+	{name: "killing the leading process loses no update", run: killTheLeader},
+	{name: "the service account may do what it needs, and no more", run: accountRights},
+	{name: "helm upgrade and rollback leave the slices alone", run: upgradeAndRollBack},
+	{name: "helm uninstall leaves the CRD, the objects and traffic", run: uninstallChart},
 }

@@ -45,35 +45,46 @@ func readinessMovesTraffic(ctx context.Context, c *cluster) error {
 		return err
 	}
 	l := startLoad(ctx, url, clients)
-	withdrawn, restored, err := c.moveTraffic(ctx, l)
+	times, err := c.moveTraffic(ctx, l, service)
 	if err := errors.Join(err, l.end()); err != nil {
 		return err
 	}
-	c.note("withdrawn, from the status change to the last request: %s", spread(withdrawn))
-	c.note("restored, from the status change to the first request: %s", spread(restored))
-	if slowest := slices.Max(slices.Concat(withdrawn, restored)); slowest > settleLimit {
+	c.note("withdrawn: slice changed %s", spread(times.unpublished))
+	c.note("           last request  %s", spread(times.withdrawn))
+	c.note("restored:  slice changed %s", spread(times.published))
+	c.note("           first request %s", spread(times.restored))
+	if slowest := slices.Max(slices.Concat(times.withdrawn, times.restored)); slowest > settleLimit {
 		return fmt.Errorf("it took up to %s, want at most %s", slowest, settleLimit)
 	}
 	return nil
 }
 
-// moveTraffic gives the times of all rounds. Each begins before the request that
-// changes the status is sent, so that request is part of the time.
-func (c *cluster) moveTraffic(ctx context.Context, l *load) (withdrawn, restored []time.Duration, err error) {
+// moves are the times from the change of the status, one for each round. They
+// begin before the request that changes it is sent, so it is part of them.
+type moves struct{ unpublished, withdrawn, published, restored []time.Duration }
+
+func (c *cluster) moveTraffic(ctx context.Context, l *load, service string) (moves, error) {
+	var times moves
+	seen, err := c.watchAddress(ctx, service, vms[1].address)
+	if err != nil {
+		return times, err
+	}
+	defer seen.end()
 	for range readinessRounds {
 		begin := time.Now()
 		if err := c.setReady(ctx, "moving-a", v1beta1.ConditionFalse); err != nil {
-			return nil, nil, err
+			return times, err
 		}
 		if err := l.waitQuiet(ctx, "vm-a"); err != nil {
-			return nil, nil, err
+			return times, err
 		}
 		last, _ := l.last("vm-a")
-		withdrawn = append(withdrawn, max(0, last.Sub(begin)))
+		times.withdrawn = append(times.withdrawn, max(0, last.Sub(begin)))
+		times.unpublished = append(times.unpublished, seen.became(false, begin))
 
 		begin = time.Now()
 		if err := c.setReady(ctx, "moving-a", v1beta1.ConditionTrue); err != nil {
-			return nil, nil, err
+			return times, err
 		}
 		if err := until(ctx, func(context.Context) error {
 			if l.first("vm-a", begin).IsZero() {
@@ -81,11 +92,12 @@ func (c *cluster) moveTraffic(ctx context.Context, l *load) (withdrawn, restored
 			}
 			return nil
 		}); err != nil {
-			return nil, nil, err
+			return times, err
 		}
-		restored = append(restored, l.first("vm-a", begin).Sub(begin))
+		times.restored = append(times.restored, l.first("vm-a", begin).Sub(begin))
+		times.published = append(times.published, seen.became(true, begin))
 	}
-	return withdrawn, restored, nil
+	return times, nil
 }
 
 // waitQuiet waits until no request reaches the peer any more.
