@@ -14,7 +14,7 @@ import (
 func setUpLogging(out io.Writer, format string, verbosity int) {
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
-	for name, value := range map[string]string{"v": strconv.Itoa(verbosity), "logtostderr": "false", "stderrthreshold": "FATAL"} {
+	for name, value := range map[string]string{"v": strconv.Itoa(verbosity), "logtostderr": "false", "stderrthreshold": "FATAL", "one_output": "true"} {
 		if err := flags.Set(name, value); err != nil {
 			panic(err) // the flags are klog's own
 		}

@@ -10,6 +10,7 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/kubernetes/scheme"
 	clienttesting "k8s.io/client-go/testing"
@@ -296,6 +297,27 @@ func TestChangesAreTold(t *testing.T) {
 		changing.end()
 		if len(told) != 2 || !told[0] || told[1] {
 			t.Errorf("told %v, want true and then false", told)
+		}
+	})
+}
+
+func TestAFormerLeaderDoesNotGiveAwayTheLeaseOfTheNext(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		p := c.start("a", untilEnd)
+		leases := c.client.CoordinationV1().Leases("system")
+		lease, err := leases.Get(t.Context(), "lease", metav1.GetOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		lease.Spec.HolderIdentity = new("b")
+		if _, err := leases.Update(t.Context(), lease, metav1.UpdateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		c.holders()
+		p.end()
+		<-p.result
+		if got := c.holders(); len(got) > 0 {
+			t.Errorf("a former leader gave the Lease of b to %q", got)
 		}
 	})
 }

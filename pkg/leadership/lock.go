@@ -24,9 +24,20 @@ type fencedLock struct {
 	duration time.Duration
 	// mayGiveBack tells whether the work has stopped.
 	mayGiveBack func() bool
+	// holder is whom the Lease belonged to when it was read last.
+	holder string
 	// renewed is when the last request that took or renewed the Lease began;
 	// zero while it is not held.
 	renewed time.Time
+}
+
+// Get implements resourcelock.Interface.
+func (l *fencedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+	record, raw, err := l.Interface.Get(ctx)
+	if err == nil {
+		l.holder = record.HolderIdentity
+	}
+	return record, raw, err
 }
 
 // Create implements resourcelock.Interface.
@@ -46,6 +57,9 @@ func (l *fencedLock) Update(ctx context.Context, record resourcelock.LeaderElect
 		l.fence.close()
 		if !l.mayGiveBack() {
 			return errWorking
+		}
+		if l.holder != l.Identity() {
+			return nil // somebody else has it, while the elector still thinks of us
 		}
 	}
 	return l.held(begin, record, l.Interface.Update(ctx, record))
