@@ -77,16 +77,19 @@ func (c *Controller) write(ctx context.Context, key cache.ObjectName, w plan.Wri
 // next one.
 func (c *Controller) request(ctx context.Context, key cache.ObjectName, w plan.Write) error {
 	client := c.config.Client.EndpointSlices(w.Slice.Namespace)
+	// What the cache keeps of the field managers is no part of the object.
+	sent := *w.Slice
+	sent.ManagedFields = nil
 	var stands *discoveryv1.EndpointSlice
 	var err error
 	switch w.Operation {
 	case plan.Create:
-		stands, err = client.Create(ctx, w.Slice, metav1.CreateOptions{FieldManager: c.config.FieldManager})
+		stands, err = client.Create(ctx, &sent, metav1.CreateOptions{FieldManager: c.config.FieldManager})
 		if apierrors.IsAlreadyExists(err) {
 			return errors.Join(err, c.exists(ctx, key, w.Slice))
 		}
 	case plan.Update:
-		stands, err = client.Update(ctx, w.Slice, metav1.UpdateOptions{FieldManager: c.config.FieldManager})
+		stands, err = client.Update(ctx, &sent, metav1.UpdateOptions{FieldManager: c.config.FieldManager})
 	case plan.Delete:
 		return c.delete(ctx, key, w.Slice)
 	}

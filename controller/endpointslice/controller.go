@@ -74,7 +74,9 @@ type Controller struct {
 	membership *membership
 	records    *records
 	handlers   []cache.DoneChecker
-	scratch    sync.Pool
+	// others are the field managers of others that the log has named.
+	others  sync.Map
+	scratch sync.Pool
 }
 
 // scratch is memory that one sync after another uses.

@@ -27,6 +27,8 @@ type record struct {
 	// foreign is the latest resourceVersion that somebody else gave one of the
 	// slices after our last write.
 	foreign string
+	// dispute is about the writes of others.
+	dispute dispute
 	// deleted are the slices that we deleted and that the cache may still hold.
 	deleted map[types.UID]struct{}
 	// namesTaken is how many names for new slices belong to somebody else.

@@ -21,6 +21,9 @@ const (
 	resultPublished = "published"
 	// resultStale: the cache has not seen our own last write yet.
 	resultStale = "stale"
+	// resultYielded: somebody else writes the slices again and again, so they
+	// are left alone for a while.
+	resultYielded = "yielded"
 	// resultConflict: somebody else wrote in between.
 	resultConflict = "conflict"
 	// resultTerminating: the namespace is going, and takes no new objects.
@@ -47,9 +50,10 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	if !fresh {
 		return loop.Outcome{Result: resultStale, After: staleRetry}, nil
 	}
-	for range c.records.foreignWrites(key, in.slices) {
-		c.config.Observer.ForeignWrite()
+	if left := c.yields(key, begin); left > 0 {
+		return loop.Outcome{Result: resultYielded, After: left}, nil
 	}
+	others := c.meetOthers(ctx, key, in, begin)
 	s.state.Compute(in.service, s.workloads, desired.Options{
 		ManagedBy:            c.config.ManagedBy,
 		WithholdSecondFamily: c.config.WithholdSecondFamily,
@@ -57,6 +61,9 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	})
 	options := c.records.options(key, c.config.MaxEndpoints)
 	next := s.planner.Compute(&s.state, in.slices, options)
+	if others && !next.Empty() {
+		c.records.with(key, func(rec *record) { rec.dispute.repair(begin) })
+	}
 	err := c.apply(ctx, key, next)
 	c.observe(ctx, key, in, &s.state, next, err)
 	if err != nil {

@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -93,6 +94,11 @@ func (s *site) testStrayWrites(former *former) {
 	before := s.requests()
 	former.writeStray()
 	s.waitFor("web", "IPv4 http:8080/TCP | vm-0 192.0.2.1 not ready | vm-1 192.0.2.2 | vm-2 192.0.2.3 | vm-3 192.0.2.4 | vm-4 192.0.2.5")
+	s.eventually("the other writer is named", func() (bool, string) {
+		var events []string
+		s.do(func() { events = slices.Clone(s.events) })
+		return slices.Contains(events, "web ForeignWrites"), fmt.Sprint(events)
+	})
 	if writes := s.sliceWrites(before); writes > 2*strayWrites {
 		s.t.Errorf("%d writes to repair %d, of which each needs one", writes-strayWrites, strayWrites)
 	}

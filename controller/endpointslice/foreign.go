@@ -1,0 +1,148 @@
+package endpointslice
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+)
+
+// eventForeignWrites on a Service: somebody else writes its slices.
+const eventForeignWrites = "ForeignWrites"
+
+const (
+	// telling is how many writes of others are no accident any more, such as
+	// somebody's edit or a write of another instance of this controller.
+	telling = 3
+	// tellingUnnamed is the same while it cannot be told who it is: two who write
+	// in one second, or who have one name.
+	tellingUnnamed = 30
+	// patience is how many writes of others are repaired at once.
+	patience = 20
+	// calm is the time without such a write after which patience is new.
+	calm = time.Minute
+	// firstYield is how long a Service is left alone when patience is at its
+	// end. It doubles with each further repair, up to lastYield: whoever writes
+	// the slices too, they are not rewritten many times a second.
+	firstYield = time.Second
+	lastYield  = 10 * time.Second
+)
+
+// dispute is what is remembered of the writes of others to a Service's slices.
+type dispute struct {
+	// writes and repairs are those since the last calm; the last write was seen
+	// at last.
+	writes, repairs int
+	last            time.Time
+	// until is when the next write may follow.
+	until time.Time
+	// told is true once an Event told of it.
+	told bool
+}
+
+// see takes writes of others into account.
+func (d *dispute) see(writes int, now time.Time) {
+	if now.Sub(d.last) > calm {
+		d.writes, d.repairs = 0, 0
+	}
+	d.writes, d.last = d.writes+writes, now
+}
+
+// repair takes into account that a write of somebody else is repaired.
+func (d *dispute) repair(now time.Time) {
+	d.repairs++
+	if over := d.repairs - patience; over > 0 {
+		d.until = now.Add(min(firstYield<<min(over-1, 10), lastYield))
+	}
+}
+
+// yields is for how long a Service is to be left alone.
+func (c *Controller) yields(key cache.ObjectName, now time.Time) (left time.Duration) {
+	c.records.with(key, func(rec *record) { left = rec.dispute.until.Sub(now) })
+	return left
+}
+
+// meetOthers counts the writes of others to the slices that a sync found and
+// says once who it is, if they go on: to the Service's owner by an Event, to the
+// operator by one line for all Services.
+func (c *Controller) meetOthers(ctx context.Context, key cache.ObjectName, in input, now time.Time) (found bool) {
+	count := c.records.foreignWrites(key, in.slices)
+	for range count {
+		c.config.Observer.ForeignWrite()
+	}
+	if count == 0 || in.service == nil {
+		return count > 0
+	}
+	manager, tell := lastWriter(in.slices), false
+	c.records.with(key, func(rec *record) {
+		d := &rec.dispute
+		d.see(count, now)
+		named := manager != unknownWriter && manager != c.config.FieldManager
+		tell = !d.told && (named && d.writes >= telling || d.writes >= tellingUnnamed)
+		d.told = d.told || tell
+	})
+	if tell {
+		c.tellOthers(ctx, key, in.service, manager)
+	}
+	return true
+}
+
+// tellOthers says who else writes the slices of a Service.
+func (c *Controller) tellOthers(ctx context.Context, key cache.ObjectName, service *corev1.Service, manager string) {
+	on := &corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: service.Namespace, Name: service.Name, UID: service.UID}
+	c.config.Events.Eventf(on, nil, corev1.EventTypeWarning, eventForeignWrites, "Publish",
+		"field manager %q writes EndpointSlices of this Service that are managed by %q; what differs is repaired", manager, c.config.ManagedBy)
+	if _, known := c.others.LoadOrStore(manager, true); !known {
+		klog.FromContext(ctx).Error(nil, "Somebody else writes our EndpointSlices. If it is Linkerd's controller, give --take-over-lease; otherwise stop it, or give --managed-by another value",
+			"fieldManager", manager, "service", key)
+	}
+}
+
+// unknownWriter is the name of a writer that is not known.
+const unknownWriter = "unknown"
+
+// lastWriter is the field manager of the slice that was written last.
+func lastWriter(slices []*discoveryv1.EndpointSlice) string {
+	var last *discoveryv1.EndpointSlice
+	for _, slice := range slices {
+		if last == nil || newer(slice.ResourceVersion, last.ResourceVersion) {
+			last = slice
+		}
+	}
+	if last == nil || len(last.ManagedFields) == 0 {
+		return unknownWriter
+	}
+	return last.ManagedFields[0].Manager
+}
+
+// keepLastWriter leaves of a slice's field managers the one that wrote last,
+// and of that only its name. Of several in the same second none is the last.
+func keepLastWriter(slice *discoveryv1.EndpointSlice) {
+	var last *metav1.ManagedFieldsEntry
+	tie := false
+	for i := range slice.ManagedFields {
+		entry := &slice.ManagedFields[i]
+		switch {
+		case entry.Time == nil:
+		case last == nil || last.Time.Before(entry.Time):
+			last, tie = entry, false
+		case entry.Time.Equal(last.Time) && entry.Manager != last.Manager:
+			tie = true
+		}
+	}
+	if last == nil || tie {
+		slice.ManagedFields = nil
+		return
+	}
+	entry, _ := writers.LoadOrStore(last.Manager, []metav1.ManagedFieldsEntry{{Manager: last.Manager}})
+	slice.ManagedFields = entry.([]metav1.ManagedFieldsEntry)
+}
+
+// writers has one entry for each name, which all cached slices share. There are
+// as many names as programs that write slices of ours.
+var writers sync.Map
