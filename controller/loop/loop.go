@@ -98,15 +98,21 @@ func New(config Config) *Loop {
 	if config.Clock == nil {
 		config.Clock = clock.RealClock{}
 	}
+	return &Loop{config: config, queue: newQueue(config)}
+}
+
+// newQueue makes a queue in which namespaces take turns and failures back off.
+func newQueue(config Config) workqueue.TypedRateLimitingInterface[cache.ObjectName] {
+	fair := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[cache.ObjectName]{
+		Name: config.Name, MetricsProvider: config.QueueMetrics, Clock: config.Clock, Queue: newFairQueue(),
+	})
+	delaying := workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[cache.ObjectName]{
+		Name: config.Name, MetricsProvider: config.QueueMetrics, Clock: config.Clock, Queue: fair,
+	})
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](config.MinBackoff, config.MaxBackoff)
-	return &Loop{
-		config: config,
-		queue: workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{
-			Name:            config.Name,
-			MetricsProvider: config.QueueMetrics,
-			Clock:           config.Clock,
-		}),
-	}
+	return workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{
+		Name: config.Name, MetricsProvider: config.QueueMetrics, Clock: config.Clock, DelayingQueue: delaying,
+	})
 }
 
 // Add asks for a sync of key. A key that waits already is not queued twice,
