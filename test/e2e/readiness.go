@@ -156,6 +156,5 @@ func probeWithdraws(ctx context.Context, c *cluster) error {
 		}
 		c.note("withdrawn by its probe (every second, twice) %.1fs after the server ended", time.Since(begin).Seconds())
 	}
-	_, err = shares(ctx, url, quietRequests)
-	return err
+	return c.onlyAnswers(ctx, url, "vm-b")
 }

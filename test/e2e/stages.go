@@ -37,20 +37,22 @@ func run(ctx context.Context, o options, out io.Writer) (failed int) {
 			continue
 		}
 		begin := time.Now()
-		if err := s.within(ctx, c); err != nil {
-			fmt.Fprintf(out, "FAIL  %-56s %6.1fs\n      %v\n", s.name, time.Since(begin).Seconds(), err)
+		err := s.within(ctx, c)
+		seconds := time.Since(begin).Seconds()
+		if err == nil {
+			passed++
+			fmt.Fprintf(out, "ok    %-56s %6.1fs\n", s.name, seconds)
+		} else {
 			failed++
-			if s.needed {
-				broken = s.name
-			}
-			continue
+			fmt.Fprintf(out, "FAIL  %-56s %6.1fs\n      %v\n", s.name, seconds, err)
 		}
-		passed++
-		fmt.Fprintf(out, "ok    %-56s %6.1fs\n", s.name, time.Since(begin).Seconds())
 		for _, line := range c.measured {
 			fmt.Fprintln(out, "      "+line)
 		}
 		c.measured = nil
+		if err != nil && s.needed {
+			broken = s.name
+		}
 	}
 	if o.hold && ctx.Err() == nil {
 		fmt.Fprintln(out, "the cluster stays until Ctrl-C; its kubeconfig is", c.plane.Kubeconfig())
