@@ -17,11 +17,19 @@ import (
 // server lets pass.
 func TestTampering(t *testing.T) {
 	s := newSite(t, sharedPlane(t))
-	s.service("web", build.Label("team", "shop"))
 	s.workload("a")
 	s.workload("b", build.IPs("192.0.2.2"))
 	line := "IPv4 http:8080/TCP | a 192.0.2.1 | b 192.0.2.2"
-	s.waitFor("web", line)
+	// Each has its own Service: who tampers again and again is answered slowly.
+	renew := func(s *site) (end func()) {
+		s.t.Helper()
+		s.service("web", build.Label("team", "shop"))
+		s.waitFor("web", line)
+		return func() {
+			s.remove("web")
+			s.waitFor("web")
+		}
+	}
 	for name, tamper := range map[string]func(*discoveryv1.EndpointSlice){
 		"a label is added":               func(s *discoveryv1.EndpointSlice) { s.Labels["colour"] = "red" },
 		"a label of the Service is gone": func(s *discoveryv1.EndpointSlice) { delete(s.Labels, "team") },
@@ -42,6 +50,7 @@ func TestTampering(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := s.within(t)
+			defer renew(s)()
 			before := s.slicesOf("web")
 			tampered := before[0].DeepCopy()
 			tamper(tampered)
@@ -56,6 +65,7 @@ func TestTampering(t *testing.T) {
 	}
 	t.Run("the slice is deleted", func(t *testing.T) {
 		s := s.within(t)
+		defer renew(s)()
 		name := s.slicesOf("web")[0].Name
 		if err := s.core.DiscoveryV1().EndpointSlices(s.namespace).Delete(t.Context(), name, metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
