@@ -2,6 +2,8 @@ package endpointslice
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,8 +21,8 @@ const (
 	// telling is how many writes of others are no accident any more, such as
 	// somebody's edit or a write of another instance of this controller.
 	telling = 3
-	// tellingUnnamed is the same while it cannot be told who it is: two who write
-	// in one second, or who have one name.
+	// tellingUnnamed is the same while it cannot be told who it is: another who
+	// writes under our own name.
 	tellingUnnamed = 30
 	// patience is how many writes of others are repaired at once.
 	patience = 20
@@ -78,7 +80,7 @@ func (c *Controller) meetOthers(ctx context.Context, key cache.ObjectName, in in
 	if count == 0 || in.service == nil {
 		return count > 0
 	}
-	manager, tell := lastWriter(in.slices), false
+	manager, tell := otherWriter(in.slices, c.config.FieldManager), false
 	c.records.with(key, func(rec *record) {
 		d := &rec.dispute
 		d.see(count, now)
@@ -106,10 +108,11 @@ func (c *Controller) tellOthers(ctx context.Context, key cache.ObjectName, servi
 // unknownWriter is the name of a writer that is not known.
 const unknownWriter = "unknown"
 
-// lastWriter is the field manager of the slice that was written last.
-func lastWriter(slices []*discoveryv1.EndpointSlice) string {
+// otherWriter is a field manager, if possible not our own, that wrote the latest
+// of the slices.
+func otherWriter(all []*discoveryv1.EndpointSlice, own string) string {
 	var last *discoveryv1.EndpointSlice
-	for _, slice := range slices {
+	for _, slice := range all {
 		if last == nil || newer(slice.ResourceVersion, last.ResourceVersion) {
 			last = slice
 		}
@@ -117,32 +120,49 @@ func lastWriter(slices []*discoveryv1.EndpointSlice) string {
 	if last == nil || len(last.ManagedFields) == 0 {
 		return unknownWriter
 	}
-	return last.ManagedFields[0].Manager
-}
-
-// keepLastWriter leaves of a slice's field managers the one that wrote last,
-// and of that only its name. Of several in the same second none is the last.
-func keepLastWriter(slice *discoveryv1.EndpointSlice) {
-	var last *metav1.ManagedFieldsEntry
-	tie := false
-	for i := range slice.ManagedFields {
-		entry := &slice.ManagedFields[i]
-		switch {
-		case entry.Time == nil:
-		case last == nil || last.Time.Before(entry.Time):
-			last, tie = entry, false
-		case entry.Time.Equal(last.Time) && entry.Manager != last.Manager:
-			tie = true
+	for i := range last.ManagedFields {
+		if manager := last.ManagedFields[i].Manager; manager != own {
+			return manager
 		}
 	}
-	if last == nil || tie {
-		slice.ManagedFields = nil
-		return
-	}
-	entry, _ := writers.LoadOrStore(last.Manager, []metav1.ManagedFieldsEntry{{Manager: last.Manager}})
-	slice.ManagedFields = entry.([]metav1.ManagedFieldsEntry)
+	return own
 }
 
-// writers has one entry for each name, which all cached slices share. There are
-// as many names as programs that write slices of ours.
+// keepLastWriters leaves of a slice's field managers the names of those that
+// wrote in the second of the last write.
+func keepLastWriters(slice *discoveryv1.EndpointSlice) {
+	var last metav1.Time
+	for i := range slice.ManagedFields {
+		if at := slice.ManagedFields[i].Time; at != nil && last.Before(at) {
+			last = *at
+		}
+	}
+	var names []string
+	for i := range slice.ManagedFields {
+		if entry := &slice.ManagedFields[i]; entry.Time != nil && entry.Time.Equal(&last) && !slices.Contains(names, entry.Manager) {
+			names = append(names, entry.Manager)
+		}
+	}
+	slice.ManagedFields = namesOnly(names)
+}
+
+// namesOnly makes entries that hold names. All cached slices with the same
+// names share them; there are few, as few programs write slices of ours.
+func namesOnly(names []string) []metav1.ManagedFieldsEntry {
+	if len(names) == 0 {
+		return nil
+	}
+	key := strings.Join(names, "\n")
+	if known, found := writers.Load(key); found {
+		return known.([]metav1.ManagedFieldsEntry)
+	}
+	var entries []metav1.ManagedFieldsEntry
+	for _, name := range names {
+		entries = append(entries, metav1.ManagedFieldsEntry{Manager: name})
+	}
+	known, _ := writers.LoadOrStore(key, entries)
+	return known.([]metav1.ManagedFieldsEntry)
+}
+
+// writers are the entries of namesOnly by their names.
 var writers sync.Map

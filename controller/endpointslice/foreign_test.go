@@ -1,7 +1,7 @@
 package endpointslice
 
 import (
-	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -59,7 +59,7 @@ func TestOthersAreNotFought(t *testing.T) {
 	})
 }
 
-func TestOnlyTheNameOfTheLastWriterIsKept(t *testing.T) {
+func TestOnlyTheNamesOfTheLastWritersAreKept(t *testing.T) {
 	entry := func(manager string, second int64) metav1.ManagedFieldsEntry {
 		return metav1.ManagedFieldsEntry{Manager: manager, Time: &metav1.Time{Time: time.Unix(second, 0)}, FieldsV1: &metav1.FieldsV1{}}
 	}
@@ -67,23 +67,22 @@ func TestOnlyTheNameOfTheLastWriterIsKept(t *testing.T) {
 		entries []metav1.ManagedFieldsEntry
 		want    string
 	}{
-		"nobody is known":                {nil, "unknown"},
-		"the only one":                   {[]metav1.ManagedFieldsEntry{entry("a", 1)}, "a"},
-		"the latest":                     {[]metav1.ManagedFieldsEntry{entry("a", 1), entry("b", 3), entry("c", 2)}, "b"},
-		"two in one second":              {[]metav1.ManagedFieldsEntry{entry("a", 2), entry("b", 2)}, "unknown"},
-		"two of one name in one second":  {[]metav1.ManagedFieldsEntry{entry("a", 2), entry("a", 2)}, "a"},
-		"a tie that a later one settles": {[]metav1.ManagedFieldsEntry{entry("a", 2), entry("b", 2), entry("c", 3)}, "c"},
-		"one without a time":             {[]metav1.ManagedFieldsEntry{{Manager: "a"}}, "unknown"},
+		"nobody is known":         {nil, "unknown"},
+		"the only one":            {[]metav1.ManagedFieldsEntry{entry("a", 1)}, "a"},
+		"the latest":              {[]metav1.ManagedFieldsEntry{entry("a", 1), entry("b", 3), entry("c", 2)}, "b"},
+		"ours, and nobody else":   {[]metav1.ManagedFieldsEntry{entry("ours", 3), entry("a", 2)}, "ours"},
+		"ours in the same second": {[]metav1.ManagedFieldsEntry{entry("ours", 2), entry("b", 2)}, "b"},
+		"one without a time":      {[]metav1.ManagedFieldsEntry{{Manager: "a"}}, "unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			slice := build.Slice("shop/linkerd-external-web-1")
 			slice.ManagedFields = test.entries
-			keepLastWriter(slice)
-			if got := lastWriter([]*discoveryv1.EndpointSlice{slice}); got != test.want {
-				t.Errorf("the last writer is %q, want %q", got, test.want)
+			keepLastWriters(slice)
+			if got := otherWriter([]*discoveryv1.EndpointSlice{slice}, "ours"); got != test.want {
+				t.Errorf("the other writer is %q, want %q", got, test.want)
 			}
-			if kept := fmt.Sprint(slice.ManagedFields); len(slice.ManagedFields) > 1 || slice.ManagedFields != nil && slice.ManagedFields[0].FieldsV1 != nil {
-				t.Errorf("kept is %s, want a name alone", kept)
+			if slices.ContainsFunc(slice.ManagedFields, func(e metav1.ManagedFieldsEntry) bool { return e.FieldsV1 != nil || e.Time != nil }) {
+				t.Errorf("kept is %v, want names alone", slice.ManagedFields)
 			}
 		})
 	}

@@ -117,7 +117,7 @@ func trimService(object any) (any, error) {
 // trimSlice drops what is not read of an EndpointSlice.
 func trimSlice(object any) (any, error) {
 	if slice, ok := object.(*discoveryv1.EndpointSlice); ok {
-		keepLastWriter(slice)
+		keepLastWriters(slice)
 	}
 	return object, nil
 }
@@ -132,7 +132,7 @@ func trimWorkload(object any) (any, error) {
 	}
 	workload.ManagedFields = nil
 	kept := map[string]string(nil)
-	for _, name := range []string{v1beta1.ReadyAnnotation, v1beta1.ProbeAnnotation} {
+	for _, name := range []string{v1beta1.ReadyAnnotation, v1beta1.ProbeAnnotation, v1beta1.UnreadableAnnotation} {
 		if value, given := workload.Annotations[name]; given {
 			if kept == nil {
 				kept = make(map[string]string, 1)
