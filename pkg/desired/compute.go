@@ -9,7 +9,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// noPorts marks a workload that has none of the Service's ports.
+// noPorts marks a workload that has none of the Service's ports, or that could
+// not be read.
 const noPorts = -1
 
 // Compute fills s with what has to be published for a Service, using the
@@ -80,7 +81,11 @@ func (s *State) resolvePorts(service *corev1.Service, workloads []*Workload) {
 		if i == 0 || w.ports != last {
 			last, group = w.ports, s.resolveOnce(service, w.ports)
 		}
-		c.groups = append(c.groups, group)
+		if w.unreadable != "" {
+			c.groups = append(c.groups, noPorts)
+		} else {
+			c.groups = append(c.groups, group)
+		}
 		c.published = append(c.published, false)
 	}
 }
@@ -159,6 +164,8 @@ func otherFamily(index int) int { return families - 1 - index }
 func (s *State) skipRest(workloads []*Workload) {
 	for i, w := range workloads {
 		switch {
+		case w.unreadable != "":
+			s.Skipped = append(s.Skipped, Skip{Workload: w, Reason: ReasonUnreadable, service: s.Service})
 		case s.scratch.groups[i] == noPorts:
 			s.Skipped = append(s.Skipped, Skip{Workload: w, Reason: ReasonNoMatchingPort, service: s.Service})
 		case !s.scratch.published[i]:

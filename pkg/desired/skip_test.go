@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
 func TestSkipMessage(t *testing.T) {
@@ -30,6 +31,9 @@ func TestSkipMessage(t *testing.T) {
 			build.Service("shop/web", build.Ports(
 				build.Port("a", 80, build.ToName("named")), build.Port("b", 81, build.ToNumber(8080), build.Over("UDP")), build.Port("c", 82, build.ToNumber(0)),
 			)), nil,
+		},
+		`not published: the object cannot be read: spec.ports is a text; correct it`: {
+			build.Service("shop/web"), []build.WorkloadOption{build.Annotation(v1beta1.UnreadableAnnotation, "spec.ports is a text")},
 		},
 		`not published for Service web: workload 0 is published with the same address 192.0.2.1 and port`: {
 			build.Service("shop/web"), []build.WorkloadOption{build.IPs("192.0.2.1")},

@@ -74,6 +74,8 @@ type Reason string
 
 // The reasons for which a workload is left out.
 const (
+	// ReasonUnreadable: the object's spec or status has not the shape of its type.
+	ReasonUnreadable Reason = "Unreadable"
 	// ReasonNoAddress: the workload has no address of a family of the Service.
 	ReasonNoAddress Reason = "NoAddress"
 	// ReasonInvalidAddress: the workload's address cannot be published.
@@ -86,7 +88,7 @@ const (
 )
 
 // Reasons are all reasons, in the order in which they are told.
-var Reasons = []Reason{ReasonNoAddress, ReasonInvalidAddress, ReasonNoMatchingPort, ReasonDuplicateAddress}
+var Reasons = []Reason{ReasonUnreadable, ReasonNoAddress, ReasonInvalidAddress, ReasonNoMatchingPort, ReasonDuplicateAddress}
 
 // Skip tells that a workload is left out, and why.
 type Skip struct {
@@ -104,6 +106,8 @@ type Skip struct {
 // Message says to the workload's owner what is wrong and what to do.
 func (s *Skip) Message() string {
 	switch s.Reason {
+	case ReasonUnreadable:
+		return fmt.Sprintf("not published: the object cannot be read: %s; correct it", s.Workload.unreadable)
 	case ReasonInvalidAddress:
 		return fmt.Sprintf("not published as %s: %s; correct spec.workloadIPs", s.Family, s.Workload.addresses[indexOf(s.Family)].problem)
 	case ReasonNoMatchingPort:

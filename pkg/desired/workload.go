@@ -50,6 +50,9 @@ type Workload struct {
 	// SettledAt is when the workload may first be published as ready.
 	SettledAt time.Time
 
+	// unreadable says why the object could not be read, or is empty.
+	unreadable string
+
 	created   time.Time
 	addresses [families]address
 	hashes    [families]uint32
@@ -78,6 +81,7 @@ func NewWorkload(object *v1beta1.ExternalWorkload, before *Workload, seen Sighti
 		Terminating: object.DeletionTimestamp != nil,
 		Zone:        object.Labels[corev1.LabelTopologyZone],
 		Identity:    identityOf(object),
+		unreadable:  object.Annotations[v1beta1.UnreadableAnnotation],
 		created:     object.CreationTimestamp.Time,
 		addresses:   addressesOf(object.Spec.WorkloadIPs),
 		ports:       internPorts(object.Spec.Ports),
@@ -106,7 +110,7 @@ func NewWorkload(object *v1beta1.ExternalWorkload, before *Workload, seen Sighti
 func (w *Workload) equal(other *Workload) bool {
 	return w.UID == other.UID && w.Ready == other.Ready && w.Terminating == other.Terminating &&
 		w.Zone == other.Zone && w.Identity == other.Identity &&
-		w.addresses == other.addresses && w.ports == other.ports
+		w.addresses == other.addresses && w.ports == other.ports && w.unreadable == other.unreadable
 }
 
 // AddressProblems says, for each address family in which the workload gives

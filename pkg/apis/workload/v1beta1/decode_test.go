@@ -1,0 +1,57 @@
+package v1beta1_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+func TestAListIsReadThoughOneObjectHasAnotherShape(t *testing.T) {
+	const good = `{"metadata":{"name":"good"},"spec":{"workloadIPs":[{"ip":"192.0.2.1"}]},"status":{"conditions":[{"type":"Ready","status":"True"}]}}`
+	for name, test := range map[string]struct {
+		object string
+		says   string
+		ready  bool
+		ports  int
+	}{
+		"ports that are a text":         {`{"metadata":{"name":"x"},"spec":{"ports":"80"},"status":{"conditions":[{"type":"Ready","status":"True"}]}}`, "ports", true, 0},
+		"a spec that is a number":       {`{"metadata":{"name":"x"},"spec":7}`, "spec", false, 0},
+		"conditions that are an object": {`{"metadata":{"name":"x"},"spec":{"ports":[{"port":80}]},"status":{"conditions":{}}}`, "conditions", false, 1},
+		"a port with a fraction":        {`{"metadata":{"name":"x"},"spec":{"ports":[{"port":8.5}]}}`, "port", false, 0},
+		"a status that is a list":       {`{"metadata":{"name":"x"},"spec":{"ports":[{"port":80}]},"status":[1]}`, "status", false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var list v1beta1.ExternalWorkloadList
+			if err := json.Unmarshal([]byte(`{"items":[`+test.object+`,`+good+`]}`), &list); err != nil {
+				t.Fatal(err)
+			}
+			odd, neighbour := list.Items[0], list.Items[1]
+			if odd.Name != "x" || !strings.Contains(odd.Annotations[v1beta1.UnreadableAnnotation], test.says) {
+				t.Errorf("object %q says %q, want x and a word on %s", odd.Name, odd.Annotations[v1beta1.UnreadableAnnotation], test.says)
+			}
+			if ready := len(odd.Status.Conditions) == 1; ready != test.ready || len(odd.Spec.Ports) != test.ports {
+				t.Errorf("read %d conditions and %d ports", len(odd.Status.Conditions), len(odd.Spec.Ports))
+			}
+			if len(neighbour.Spec.WorkloadIPs) != 1 || len(neighbour.Annotations) != 0 {
+				t.Errorf("the neighbour was read as %+v", neighbour)
+			}
+			if _, err := json.Marshal(odd); err == nil {
+				t.Error("an object that was not read completely can be written back")
+			}
+		})
+	}
+}
+
+func TestWhatIsReadIsWrittenBackAlike(t *testing.T) {
+	const text = `{"kind":"ExternalWorkload","metadata":{"name":"w"},"spec":{"meshTLS":{"identity":"i","serverName":"s"},"ports":[{"port":80}]},"status":{}}`
+	var w v1beta1.ExternalWorkload
+	if err := json.Unmarshal([]byte(text), &w); err != nil {
+		t.Fatal(err)
+	}
+	back, err := json.Marshal(&w)
+	if err != nil || string(back) != text {
+		t.Errorf("written back as %s, %v", back, err)
+	}
+}
