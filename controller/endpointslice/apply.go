@@ -123,12 +123,12 @@ func (c *Controller) exists(ctx context.Context, key cache.ObjectName, wanted *d
 }
 
 // delete deletes exactly the slice that the plan was made from. One that is
-// gone already is as good.
+// not found is a conflict like others: the next sync sees whether it is gone.
 func (c *Controller) delete(ctx context.Context, key cache.ObjectName, slice *discoveryv1.EndpointSlice) error {
 	err := c.config.Client.EndpointSlices(slice.Namespace).Delete(ctx, slice.Name, metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &slice.UID, ResourceVersion: &slice.ResourceVersion},
 	})
-	if err != nil && !apierrors.IsNotFound(err) {
+	if err != nil {
 		return fmt.Errorf("delete EndpointSlice %s: %w", klog.KObj(slice), err)
 	}
 	c.records.deletes(key, slice.UID)

@@ -167,14 +167,14 @@ func indexByService(slice *discoveryv1.EndpointSlice) ([]string, error) {
 }
 
 // ServiceOf is the Service that a slice belongs to: the one that owns it, or
-// if none does, the one that its label names. An unmanaged slice is ours only
-// if a Service owns it and it is named as ours are.
+// if none does, the one that its label names. A managed slice that says neither
+// belongs to the Service without name, which there never is, and so it goes. An
+// unmanaged slice is ours only if a Service owns it and it is named as ours are.
 func ServiceOf(slice *discoveryv1.EndpointSlice) (cache.ObjectName, bool) {
 	owner := metav1.GetControllerOfNoCopy(slice)
 	if owner != nil && owner.Kind == "Service" {
 		_, managed := slice.Labels[discoveryv1.LabelManagedBy]
 		return cache.NewObjectName(slice.Namespace, owner.Name), managed || strings.HasPrefix(slice.Name, plan.NamePrefix)
 	}
-	name := slice.Labels[discoveryv1.LabelServiceName]
-	return cache.NewObjectName(slice.Namespace, name), name != "" && slice.Labels[discoveryv1.LabelManagedBy] != ""
+	return cache.NewObjectName(slice.Namespace, slice.Labels[discoveryv1.LabelServiceName]), slice.Labels[discoveryv1.LabelManagedBy] != ""
 }

@@ -7,8 +7,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clienttesting "k8s.io/client-go/testing"
 
+	"github.com/external-workload/controller/internal/apifake"
 	"github.com/external-workload/controller/internal/build"
 )
 
@@ -58,6 +61,37 @@ func TestTamperingIsRepaired(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestASliceThatSaysNoMoreWhoseItIsGivesWayToAnother(t *testing.T) {
+	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
+		lost := w.slice().DeepCopy()
+		delete(lost.Labels, discoveryv1.LabelServiceName)
+		lost.OwnerReferences = nil
+		w.put(lost)
+		w.pass(time.Minute)
+		if now := w.slice(); len(now.OwnerReferences) != 1 || len(now.Endpoints) != 1 {
+			t.Errorf("the Service has %+v, want a slice of its own with one endpoint", now)
+		}
+	})
+}
+
+func TestADeletionAnsweredNotFoundIsTriedAgainWhileTheSliceStands(t *testing.T) {
+	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
+		refused := false
+		w.api.Fail(func(action clienttesting.Action) *apifake.Failure {
+			if action.GetVerb() != "delete" || action.GetResource().Resource != "endpointslices" || refused {
+				return nil
+			}
+			refused = true
+			return &apifake.Failure{Err: apierrors.NewNotFound(action.GetResource().GroupResource(), "slice")}
+		})
+		w.remove("service web")
+		w.pass(time.Minute)
+		if left := w.slices(); !refused || len(left) > 0 {
+			t.Errorf("a deletion was refused: %t; left are %d slices, want none", refused, len(left))
+		}
+	})
 }
 
 // byTarget compares endpoints whatever their order.
