@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
 	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/tools/cache"
@@ -150,15 +152,25 @@ func (c *Controller) gather(key cache.ObjectName, s *scratch) (input, bool) {
 	if informers == nil {
 		return in, true
 	}
-	for _, informer := range []sliceInformer{informers.Slices, informers.Unmanaged} {
-		found, err := informer.GetTypedIndexer().ByTypedIndex(byService, key.String())
-		if err != nil {
-			panic(err) // the index exists since NewInformers
-		}
-		in.slices = append(in.slices, found...)
-	}
+	// What the cache has seen is asked before what it holds: the other way
+	// round, it could say that it has seen a write which is not in what was read.
 	seen := informers.Slices.GetStore().LastStoreSyncResourceVersion()
+	in.slices = slicesOf(informers.Slices, key)
+	for _, stray := range slicesOf(informers.Unmanaged, key) {
+		if !slices.ContainsFunc(in.slices, func(s *discoveryv1.EndpointSlice) bool { return s.Name == stray.Name }) {
+			in.slices = append(in.slices, stray)
+		}
+	}
 	return in, c.records.fresh(key, seen, in.slices)
+}
+
+// slicesOf are the slices of a Service that an informer holds.
+func slicesOf(informer sliceInformer, key cache.ObjectName) []*discoveryv1.EndpointSlice {
+	found, err := informer.GetTypedIndexer().ByTypedIndex(byService, key.String())
+	if err != nil {
+		panic(err) // the index exists since NewInformers
+	}
+	return found
 }
 
 // informersFor are those that watch a namespace.
