@@ -123,8 +123,7 @@ func trimSlice(object any) (any, error) {
 }
 
 // trimWorkload drops what is not read of an ExternalWorkload: all annotations
-// but our own, of which one may be a copy of the whole object, and the room
-// that the decoder of JSON leaves for more elements of each list.
+// but our own, of which one may be a copy of the whole object.
 func trimWorkload(object any) (any, error) {
 	workload, ok := object.(*v1beta1.ExternalWorkload)
 	if !ok {
@@ -141,21 +140,7 @@ func trimWorkload(object any) (any, error) {
 		}
 	}
 	workload.Annotations = kept
-	workload.Spec.Ports = withoutRoom(workload.Spec.Ports)
-	workload.Spec.WorkloadIPs = withoutRoom(workload.Spec.WorkloadIPs)
-	workload.Status.Conditions = withoutRoom(workload.Status.Conditions)
 	return object, nil
-}
-
-// withoutRoom gives a list that takes no more memory than its elements. Most
-// have one element, and the decoder makes room for four.
-func withoutRoom[E any](list []E) []E {
-	if len(list) == cap(list) {
-		return list
-	}
-	exact := make([]E, len(list))
-	copy(exact, list)
-	return exact
 }
 
 // indexByService gives the key of the Service that a slice belongs to.

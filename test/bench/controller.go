@@ -149,8 +149,10 @@ func (c *controller) queue(ctx context.Context) (queue, error) {
 
 // usage is what the operating system says of a process.
 type usage struct {
-	processor      time.Duration
-	resident, peak float64 // bytes
+	processor time.Duration
+	// Bytes of resident memory, those of them that are pages of files, and the
+	// most that there ever were.
+	resident, files, peak float64
 }
 
 func (c *controller) usage() (usage, error) {
@@ -168,7 +170,7 @@ func (c *controller) usage() (usage, error) {
 	}
 	return usage{
 		processor: time.Duration(stat.CPUTime() * float64(time.Second)),
-		resident:  float64(status.VmRSS), peak: float64(status.VmHWM),
+		resident:  float64(status.VmRSS), files: float64(status.RssFile), peak: float64(status.VmHWM),
 	}, nil
 }
 

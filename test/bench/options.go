@@ -28,6 +28,7 @@ type options struct {
 	only       []string
 	json       string
 	chart      string
+	document   string
 	profiles   string
 	controller string
 	// forController is passed on.
@@ -93,6 +94,7 @@ func parse(arguments []string) (options, error) {
 	churn := flags.String("churn", "", "shape in which readiness changes, in place of the size's")
 	flags.StringVar(&o.json, "json", "", "write the results to this file")
 	flags.StringVar(&o.chart, "chart", "", "draw the results into this SVG file")
+	flags.StringVar(&o.document, "document", "", "put the table in place of the one in this Markdown file")
 	flags.StringVar(&o.profiles, "profiles", "", "write profiles of the controller into this folder")
 	flags.StringVar(&o.controller, "controller", "", "use this binary of the controller in place of building one")
 	if err := flags.Parse(arguments); err != nil {

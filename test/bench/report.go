@@ -56,7 +56,35 @@ func (b *bench) report(ctx context.Context) error {
 	if b.options.chart != "" {
 		errs = append(errs, write(b.options.chart, chart(r)))
 	}
+	if b.options.document != "" {
+		errs = append(errs, r.document(b.options.document))
+	}
 	return errors.Join(append(errs, r.print(os.Stdout))...)
+}
+
+// The marks between which a document shows the results.
+const (
+	resultsBegin = "<!-- results: begin -->\n"
+	resultsEnd   = "<!-- results: end -->\n"
+)
+
+// document puts the results in place of those that a document shows.
+func (r report) document(path string) error {
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	head, rest, begins := strings.Cut(string(old), resultsBegin)
+	_, tail, ends := strings.Cut(rest, resultsEnd)
+	if !begins || !ends {
+		return fmt.Errorf("%s has no place for results: the lines %q and %q", path, resultsBegin, resultsEnd)
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s%s\n`%s`\n\n", head, resultsBegin, r.Command)
+	if err := r.print(&text); err != nil {
+		return err
+	}
+	return os.WriteFile(path, []byte(text.String()+"\n"+resultsEnd+tail), 0o644)
 }
 
 // print writes the table as Markdown, in columns that a terminal shows well.
@@ -93,7 +121,7 @@ func write(path string, content []byte) error {
 // withoutFiles drops the flags that name files, which do not bear on results.
 func withoutFiles(arguments []string) []string {
 	return slices.DeleteFunc(slices.Clone(arguments), func(argument string) bool {
-		return slices.ContainsFunc([]string{"--json=", "--chart=", "--profiles=", "--controller="}, func(flag string) bool {
+		return slices.ContainsFunc([]string{"--json=", "--chart=", "--document=", "--profiles=", "--controller="}, func(flag string) bool {
 			return strings.HasPrefix(argument, flag)
 		})
 	})

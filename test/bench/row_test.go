@@ -1,0 +1,56 @@
+package main
+
+import (
+	"testing"
+	"time"
+)
+
+func TestVerdict(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		row   row
+		met   bool
+		share float64
+	}{
+		"a ratio at its bound is met":             {row{Measured: 2.5, Bare: 2, Goal: ratioAtMost(1.25)}, true, 1},
+		"a ratio above its bound is missed":       {row{Measured: 5, Bare: 2, Goal: ratioAtMost(1.25)}, false, 2},
+		"a ratio to nothing is missed":            {row{Measured: 5, Goal: ratioAtMost(1.25)}, false, 0},
+		"a value below its bound is met":          {row{Measured: 35, Goal: atMost(70)}, true, 0.5},
+		"a value above its bound is missed":       {row{Measured: 105, Goal: atMost(70)}, false, 1.5},
+		"as many writes as needed are met":        {row{Measured: 500, Bare: 500, Goal: equal()}, true, 1},
+		"no write where none is needed is met":    {row{Goal: equal()}, true, 1},
+		"a write where none is needed is missed":  {row{Measured: 3, Goal: equal()}, false, 3},
+		"fewer writes than are needed are missed": {row{Measured: 250, Bare: 500, Goal: equal()}, false, 0.5},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			if got := c.row.met(); got != c.met {
+				t.Errorf("met is %v, want %v", got, c.met)
+			}
+			if got := c.row.share(); got != c.share {
+				t.Errorf("share is %v, want %v", got, c.share)
+			}
+		})
+	}
+}
+
+func TestPercentile(t *testing.T) {
+	var hundred []time.Duration
+	for i := range 100 {
+		hundred = append(hundred, time.Duration(100-i))
+	}
+	for percent, want := range map[float64]time.Duration{1: 1, 50: 50, 99: 99, 100: 100} {
+		if got := percentile(hundred, percent); got != want {
+			t.Errorf("percentile %v is %v, want %v", percent, got, want)
+		}
+	}
+	if hundred[0] != 100 {
+		t.Error("percentile changed the order of its argument")
+	}
+}
+
+func TestMedian(t *testing.T) {
+	for want, values := range map[float64][]float64{0: nil, 2: {9, 1, 2}, 2.5: {4, 1, 3, 2}} {
+		if got := median(values, func(v float64) float64 { return v }); got != want {
+			t.Errorf("median of %v is %v, want %v", values, got, want)
+		}
+	}
+}
