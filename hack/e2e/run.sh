@@ -85,7 +85,9 @@ current= inside= work=
 cgroup=external-workload-e2e-$$
 finish() {
     local status=$?
-    trap - EXIT INT TERM HUP
+    # Nothing interrupts the cleaning up: a terminal or make may send its signal twice.
+    trap '' INT TERM HUP
+    trap - EXIT
     [[ -z $current ]] || kill -TERM -- "-$current" 2>/dev/null || true
     if [[ -n $inside ]]; then
         # The end of unshare ends what it started, at once.
