@@ -40,7 +40,6 @@ type world struct {
 	// api serves Services and slices, workloadAPI the workloads.
 	api, workloadAPI *apifake.API
 	controller       *Controller
-	informers        []*Informers
 	stop             func()
 
 	// cached are all objects that informers showed, with what they were then.

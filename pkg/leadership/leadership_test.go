@@ -230,7 +230,7 @@ func TestWritesAreRefusedWhenRenewalsFail(t *testing.T) {
 			t.Error("it may write after the Lease expired")
 		}
 		close(finish)
-		<-p.result
+		_ = <-p.result
 	})
 }
 
@@ -315,7 +315,7 @@ func TestAFormerLeaderDoesNotGiveAwayTheLeaseOfTheNext(t *testing.T) {
 		}
 		c.holders()
 		p.end()
-		<-p.result
+		_ = <-p.result
 		if got := c.holders(); len(got) > 0 {
 			t.Errorf("a former leader gave the Lease of b to %q", got)
 		}

@@ -76,6 +76,27 @@ func (s *server) hold(holder string) {
 	s.store(l)
 }
 
+// failing makes requests fail, by verb; nil for none.
+func (s *server) failing(fail map[string]error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = fail
+}
+
+// appear makes a Lease be there.
+func (s *server) appear(l *coordinationv1.Lease) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lease = l
+}
+
+// counts are how many requests there were, and how many of them updates.
+func (s *server) counts() (requests, updates int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.requests, s.updates
+}
+
 func (s *server) read() *coordinationv1.Lease {
 	s.mu.Lock()
 	defer s.mu.Unlock()

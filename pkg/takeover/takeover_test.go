@@ -56,8 +56,8 @@ func TestTheLeaseIsKeptAsAnElectorWould(t *testing.T) {
 		if diff := cmp.Diff(want, summary(s.read())); diff != "" {
 			t.Errorf("Lease (-want +have):\n%s", diff)
 		}
-		if s.updates > 200 {
-			t.Errorf("%d updates in ten minutes, want at most one in three seconds", s.updates)
+		if _, updates := s.counts(); updates > 200 {
+			t.Errorf("%d updates in ten minutes, want at most one in three seconds", updates)
 		}
 	})
 }
@@ -68,8 +68,8 @@ func TestParkingIsOneWriteThatIsRepeatedWithinTheDay(t *testing.T) {
 		r := start(t, s, Park)
 		<-r.begun
 		elapse(2 * time.Hour)
-		if s.updates != 1 {
-			t.Errorf("%d updates in two hours, want 1", s.updates)
+		if _, updates := s.counts(); updates != 1 {
+			t.Errorf("%d updates in two hours, want 1", updates)
 		}
 		if diff := cmp.Diff(holding(parked, parkedSeconds, 1), summary(s.read())); diff != "" {
 			t.Errorf("Lease (-want +have):\n%s", diff)
@@ -97,13 +97,13 @@ func TestAStoppedInstanceTouchesTheLeaseNoMore(t *testing.T) {
 		r := start(t, s, Renew)
 		<-r.begun
 		r.stop()
-		if err := <-r.ended; err != errWork {
+		if err := <-r.ended; !errors.Is(err, errWork) {
 			t.Fatalf("Lead returned %v, want what the work returned", err)
 		}
-		before := s.requests
+		before, _ := s.counts()
 		elapse(time.Hour)
-		if s.requests != before {
-			t.Errorf("%d requests after the end, want none", s.requests-before)
+		if after, _ := s.counts(); after != before {
+			t.Errorf("%d requests after the end, want none", after-before)
 		}
 		if holder := summary(s.read()).Holder; holder != prefix+"a" {
 			t.Errorf("the Lease is held by %q, want it left as it was", holder)
@@ -187,7 +187,7 @@ func TestWritingWaitsWhileTheLeaseCannotBeTaken(t *testing.T) {
 			t.Run(name+", at "+verb, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					s := newServer(lease("linkerd-1", 30, time.Now()))
-					s.fail = map[string]error{verb: failure}
+					s.failing(map[string]error{verb: failure})
 					r := start(t, s, Renew)
 					elapse(time.Minute)
 					select {
@@ -195,7 +195,7 @@ func TestWritingWaitsWhileTheLeaseCannotBeTaken(t *testing.T) {
 						t.Fatal("writing began without the Lease")
 					default:
 					}
-					s.fail = nil
+					s.failing(nil)
 					begin := time.Now()
 					<-r.begun
 					if waited := time.Since(begin); waited > retryPause+DefaultQuiet {
@@ -211,7 +211,7 @@ func TestALeaseThatAppearsLaterIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(nil)
 		<-start(t, s, Renew).begun
-		s.lease = lease("linkerd-1", 30, time.Now())
+		s.appear(lease("linkerd-1", 30, time.Now()))
 		elapse(lookPause + time.Second)
 		if holder := summary(s.read()).Holder; holder != prefix+"a" {
 			t.Errorf("held by %q, want us", holder)
