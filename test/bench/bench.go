@@ -87,13 +87,15 @@ func (b *bench) on(ctx context.Context, what string, measure func(context.Contex
 	return nil
 }
 
+// build makes the controller as it is released.
 func build(ctx context.Context, directory string) (string, error) {
 	root, err := controlplane.RepositoryRoot()
 	if err != nil {
 		return "", err
 	}
 	binary := filepath.Join(directory, controllerName)
-	command := exec.CommandContext(ctx, "go", "-C", root, "build", "-o", binary, "./cmd/"+controllerName)
+	command := exec.CommandContext(ctx, "go", "-C", root, "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "./cmd/"+controllerName)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)

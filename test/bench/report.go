@@ -57,7 +57,7 @@ func (b *bench) report(ctx context.Context) error {
 		errs = append(errs, write(b.options.chart, chart(r)))
 	}
 	if b.options.document != "" {
-		errs = append(errs, r.document(b.options.document))
+		errs = append(errs, r.document(b.options.document, b.options.chart))
 	}
 	return errors.Join(append(errs, r.print(os.Stdout))...)
 }
@@ -68,8 +68,9 @@ const (
 	resultsEnd   = "<!-- results: end -->\n"
 )
 
-// document puts the results in place of those that a document shows.
-func (r report) document(path string) error {
+// document puts the results in place of those that a document shows, with the
+// chart if there is one. The chart lies beside the document or below it.
+func (r report) document(path, chart string) error {
 	old, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -83,6 +84,13 @@ func (r report) document(path string) error {
 	fmt.Fprintf(&text, "%s%s\n`%s`\n\n", head, resultsBegin, r.Command)
 	if err := r.print(&text); err != nil {
 		return err
+	}
+	if chart != "" {
+		beside, err := filepath.Rel(filepath.Dir(path), chart)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&text, "\n![How much of each goal is used up](%s)\n", filepath.ToSlash(beside))
 	}
 	return os.WriteFile(path, []byte(text.String()+"\n"+resultsEnd+tail), 0o644)
 }

@@ -50,7 +50,7 @@ func TestDocumentKeepsWhatIsAroundTheResults(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := example().document(path); err != nil {
+		if err := example().document(path, filepath.Join(filepath.Dir(path), "charts", "chart.svg")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,7 +60,7 @@ func TestDocumentKeepsWhatIsAroundTheResults(t *testing.T) {
 	}
 	text := string(now)
 	if !strings.HasPrefix(text, "before\n"+resultsBegin) || !strings.HasSuffix(text, resultsEnd+"after\n") ||
-		strings.Contains(text, "old results") || strings.Count(text, "| resident memory") != 1 {
+		strings.Contains(text, "old results") || !strings.Contains(text, "(charts/chart.svg)") || strings.Count(text, "| resident memory") != 1 {
 		t.Errorf("document is\n%s", text)
 	}
 }
@@ -70,7 +70,7 @@ func TestDocumentWithoutAPlaceIsLeft(t *testing.T) {
 	if err := os.WriteFile(path, []byte("text\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := example().document(path); err == nil {
+	if err := example().document(path, filepath.Join(filepath.Dir(path), "charts", "chart.svg")); err == nil {
 		t.Error("want an error")
 	}
 }
