@@ -58,6 +58,10 @@ test-integration: ## run the tests against the real API server
 test-faults: ## break everything around the controller
 	$(WITH_KUBERNETES) go -C test test -timeout 30m ./faults
 
+.PHONY: e2e
+e2e: ## prove the chart in a whole cluster on this machine, as root; E2E=auto leaves it out where that cannot be
+	hack/e2e/run.sh
+
 .PHONY: soak
 soak: ## random operations and faults against three instances: make soak DURATION=1h SEED=7
 	go -C test build -o ../$(BIN)/soak ./soak

@@ -9,6 +9,7 @@ import (
 	coreinformers "k8s.io/client-go/informers/core/v1"
 	discoveryinformers "k8s.io/client-go/informers/discovery/v1"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/desired"
@@ -79,6 +80,9 @@ func (c *Controller) setWorkload(workload *v1beta1.ExternalWorkload, initial boo
 	}
 	for _, key := range effect.changed {
 		c.loop.Add(key)
+	}
+	if why, unreadable := workload.Annotations[v1beta1.UnreadableAnnotation]; unreadable && effect.differs {
+		klog.Background().Error(nil, "ExternalWorkload cannot be read and is not served; correct it", "workload", klog.KObj(workload), "problem", why)
 	}
 	if c.config.ReportAddresses != nil {
 		c.config.ReportAddresses(cache.MetaObjectToName(workload), workload.UID, effect.workload.AddressProblems())

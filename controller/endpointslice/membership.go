@@ -123,6 +123,8 @@ func (m *membership) deleteService(key cache.ObjectName) {
 // effect is what an event of a workload means.
 type effect struct {
 	workload *desired.Workload
+	// differs is true if what counts of the workload is not as it was.
+	differs bool
 	// changed are the Services that publish the workload and see it change.
 	changed []cache.ObjectName
 	// moved are the Services that began or ceased to select the workload.
@@ -141,7 +143,7 @@ func (m *membership) setWorkload(object *v1beta1.ExternalWorkload, seen desired.
 	}
 	before := w.digest
 	w.digest = desired.NewWorkload(object, before, seen)
-	e := effect{workload: w.digest}
+	e := effect{workload: w.digest, differs: before != w.digest}
 	left := w.selections
 	if before != nil && maps.Equal(w.labels, object.Labels) {
 		w.labels = object.Labels

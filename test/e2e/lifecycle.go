@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -111,7 +112,7 @@ func accountRights(ctx context.Context, c *cluster) error {
 		case call.allowed && err != nil:
 			return fmt.Errorf("to %s: %w", call.name, err)
 		case !call.allowed && !apierrors.IsForbidden(err):
-			return fmt.Errorf("to %s: answered %v, want Forbidden", call.name, err)
+			return fmt.Errorf("to %s: want Forbidden: %w", call.name, cmp.Or(err, errors.New("it was allowed")))
 		}
 	}
 	return nil
@@ -164,7 +165,7 @@ func uninstallChart(ctx context.Context, c *cluster) error {
 		return err
 	}
 	if _, err := c.core.AppsV1().Deployments(releaseNamespace).Get(ctx, release, metav1.GetOptions{}); !apierrors.IsNotFound(err) {
-		return fmt.Errorf("asking for the Deployment: answered %v, want NotFound", err)
+		return fmt.Errorf("asking for the Deployment: want NotFound: %w", cmp.Or(err, errors.New("it is still there")))
 	}
 	left, err := workloads.List(ctx, metav1.ListOptions{})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
@@ -33,7 +34,7 @@ func TestStoredObjectsOfAnyShape(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := objects.Resource(v1beta1.SchemeGroupVersion.WithResource("externalworkloads")).Namespace(w.namespace)
+	client := objects.Resource(schema.GroupVersionResource{Group: v1beta1.GroupVersion.Group, Version: v1beta1.GroupVersion.Version, Resource: "externalworkloads"}).Namespace(w.namespace)
 	w.seed(w.namespace, 2, 3)
 	c := w.alone()
 	w.converges(30 * time.Second)
@@ -42,7 +43,7 @@ func TestStoredObjectsOfAnyShape(t *testing.T) {
 	draw := rand.New(rand.NewPCG(seed, seed))
 	for i := range 300 {
 		object := &unstructured.Unstructured{Object: map[string]any{
-			"apiVersion": v1beta1.SchemeGroupVersion.String(), "kind": "ExternalWorkload",
+			"apiVersion": v1beta1.GroupVersion.String(), "kind": "ExternalWorkload",
 			"metadata": map[string]any{"name": fmt.Sprintf("shape-%d", i), "labels": map[string]any{"app": serviceName(i % 2)}},
 			"spec":     randomSpec(draw), "status": randomShape(draw, 3),
 		}}
@@ -53,7 +54,7 @@ func TestStoredObjectsOfAnyShape(t *testing.T) {
 	}
 	// One that cannot be decoded for certain.
 	broken := &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": v1beta1.SchemeGroupVersion.String(), "kind": "ExternalWorkload",
+		"apiVersion": v1beta1.GroupVersion.String(), "kind": "ExternalWorkload",
 		"metadata": map[string]any{"name": "certainly-broken", "labels": map[string]any{"app": serviceName(0)}},
 		"spec":     map[string]any{"ports": "many"},
 	}}

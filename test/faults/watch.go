@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -39,7 +40,7 @@ func (p *Proxy) streamWatch(w http.ResponseWriter, r *http.Request, response *ht
 	for {
 		event, err := next(events)
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				resetClient(r)
 			}
 			return
