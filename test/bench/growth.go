@@ -12,9 +12,8 @@ const (
 	growthGroup = 10
 	// growthServices are those whose workloads change, in every extent the same.
 	growthServices = 10
-	growthFlips    = 1000
-	bareFlips      = 300
 	growthRepeat   = growthServices * growthGroup
+	bareFlips      = 2 * growthRepeat
 )
 
 // A point is what one extent of the namespace costs.
@@ -80,7 +79,7 @@ func (b *bench) watchedPoint(ctx context.Context, s *stage, c *controller) (poin
 	if err := c.settle(ctx); err != nil {
 		return point{}, err
 	}
-	run, err := b.watched(ctx, s, c, backAndForth(growthFlips))
+	run, err := b.watched(ctx, s, c, backAndForth(b.options.size.growthFlips))
 	if err != nil {
 		return point{}, err
 	}

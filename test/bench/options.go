@@ -46,8 +46,10 @@ type size struct {
 	churn        shape
 	flips, burst int
 	// growth are the extents of one namespace between which the cost of a flip
-	// is compared. Each contains the one before.
-	growth []extent
+	// is compared, each of which contains the one before. The flips are an even
+	// number of rounds, so that all is ready again at the end.
+	growth      []extent
+	growthFlips int
 }
 
 // A shape is so many Services with so many workloads each.
@@ -74,12 +76,12 @@ var sizes = map[string]size{
 	"small": {
 		cold: []shape{{200, 5}, {20, 50}}, repeats: 1,
 		churn: shape{200, 5}, flips: 500, burst: 1000,
-		growth: []extent{{500, 10}, {5000, 10}, {5000, 500}},
+		growth: []extent{{500, 10}, {5000, 10}, {5000, 500}}, growthFlips: 4 * growthRepeat,
 	},
 	"full": {
 		cold: []shape{{2000, 5}, {100, 50}, {1000, 50}, {1, 10_000}}, repeats: 3,
 		churn: shape{2000, 5}, flips: 500, burst: 5000,
-		growth: []extent{{1000, 10}, {10_000, 10}, {100_000, 10}, {100_000, 1000}, {100_000, 10_000}},
+		growth: []extent{{1000, 10}, {10_000, 10}, {100_000, 10}, {100_000, 1000}, {100_000, 10_000}}, growthFlips: 10 * growthRepeat,
 	},
 }
 
