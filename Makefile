@@ -17,7 +17,7 @@ RUN_FLAGS := $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(abs
 WITH_KUBERNETES = export KUBEBUILDER_ASSETS=$$(go -C hack/kubernetes run .);
 
 # The packages of the test module that are tests of their own.
-INTEGRATION := ./process ./controlplane ./run ./oracle/... ./integration
+INTEGRATION := ./process ./controlplane ./run ./oracle/... ./bench ./integration
 
 .PHONY: help
 help: ## show this list
@@ -71,6 +71,11 @@ soak: ## random operations and faults against three instances: make soak DURATIO
 bench: ## measure speed beside the bare API server: make bench SIZE=full
 	go -C test build -o ../$(BIN)/bench ./bench
 	$(WITH_KUBERNETES) $(BIN)/bench --size $(or $(SIZE),small) $(ARGS)
+
+.PHONY: bench-document
+bench-document: ## the full measurement, into docs/performance.md
+	go -C test build -o ../$(BIN)/bench ./bench
+	$(WITH_KUBERNETES) $(BIN)/bench --size full --json dist/bench.json --chart docs/performance.svg --document docs/performance.md $(ARGS)
 
 .PHONY: fuzz
 fuzz: ## fuzz each target for FUZZTIME (default 1m)

@@ -10,6 +10,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -67,7 +68,8 @@ func (c *Cluster) Differences(ctx context.Context, rules Rules, namespaces ...st
 // workloads reads all ExternalWorkloads that can be decoded; the others cannot
 // be published.
 func (c *Cluster) workloads(ctx context.Context) ([]v1beta1.ExternalWorkload, error) {
-	resource := v1beta1.SchemeGroupVersion.WithResource("externalworkloads")
+	version := v1beta1.GroupVersion
+	resource := schema.GroupVersionResource{Group: version.Group, Version: version.Version, Resource: "externalworkloads"}
 	stored, err := c.objects.Resource(resource).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("listing ExternalWorkloads: %w", err)
