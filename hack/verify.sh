@@ -38,7 +38,7 @@ linted() {
     local tool
     tool=$(mktemp -d)/golangci-lint
     go -C hack/lint build -o "$tool" github.com/golangci/golangci-lint/v2/cmd/golangci-lint || return 1
-    "$tool" run ./... && (cd test && "$tool" run --config ../.golangci.yml ./...)
+    "$tool" run --allow-parallel-runners ./... && (cd test && "$tool" run --allow-parallel-runners --config ../.golangci.yml ./...)
     local result=$?
     rm -rf "$(dirname "$tool")"
     return $result
