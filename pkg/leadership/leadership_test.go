@@ -230,7 +230,9 @@ func TestWritesAreRefusedWhenRenewalsFail(t *testing.T) {
 			t.Error("it may write after the Lease expired")
 		}
 		close(finish)
-		_ = <-p.result
+		if err := <-p.result; !errors.Is(err, ErrLost) {
+			t.Errorf("Run returned %v, want %v", err, ErrLost)
+		}
 	})
 }
 
@@ -315,7 +317,9 @@ func TestAFormerLeaderDoesNotGiveAwayTheLeaseOfTheNext(t *testing.T) {
 		}
 		c.holders()
 		p.end()
-		_ = <-p.result
+		if err := <-p.result; err != nil {
+			t.Error(err)
+		}
 		if got := c.holders(); len(got) > 0 {
 			t.Errorf("a former leader gave the Lease of b to %q", got)
 		}
