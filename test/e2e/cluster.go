@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,25 +76,6 @@ func startControlPlane(ctx context.Context, c *cluster) error {
 		"--secure-port=0",
 	})
 	return err
-}
-
-// healthy asks an URL until it answers 200.
-func healthy(url string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s answered %s", url, response.Status)
-		}
-		return nil
-	}
 }
 
 // start runs a program until stop.

@@ -13,6 +13,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/external-workload/controller/test/controlplane"
 )
 
 // corefile serves the cluster's names at the node's address, and lets nobody
@@ -35,7 +37,7 @@ func startDNS(ctx context.Context, c *cluster) error {
 	if err := os.WriteFile(config, fmt.Appendf(nil, corefile, c.nodeIP, c.plane.Kubeconfig()), 0o600); err != nil {
 		return err
 	}
-	if _, err := c.start(ctx, "coredns", healthy("http://127.0.0.1:8181/ready"), []string{c.bin("coredns"), "-conf", config}); err != nil {
+	if _, err := c.start(ctx, "coredns", controlplane.Healthy("http://127.0.0.1:8181/ready"), []string{c.bin("coredns"), "-conf", config}); err != nil {
 		return err
 	}
 	service := &corev1.Service{

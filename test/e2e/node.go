@@ -9,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/external-workload/controller/test/controlplane"
 )
 
 const (
@@ -88,7 +90,7 @@ func startNode(ctx context.Context, c *cluster) error {
 	if err := os.WriteFile(config, fmt.Appendf(nil, kubeletConfig, c.cgroup, c.work), 0o600); err != nil {
 		return err
 	}
-	if _, err := c.start(ctx, "kubelet", healthy("http://"+kubeletHealth+"/healthz"), []string{
+	if _, err := c.start(ctx, "kubelet", controlplane.Healthy("http://"+kubeletHealth+"/healthz"), []string{
 		c.bin("kubelet"),
 		"--config=" + config,
 		"--kubeconfig=" + c.plane.Kubeconfig(),
@@ -102,7 +104,7 @@ func startNode(ctx context.Context, c *cluster) error {
 	}
 	// kube-proxy waits for the node's address, and has to bear with sysctls that
 	// it may not write.
-	if _, err := c.start(ctx, "kube-proxy", healthy("http://"+proxyHealth+"/healthz"), []string{
+	if _, err := c.start(ctx, "kube-proxy", controlplane.Healthy("http://"+proxyHealth+"/healthz"), []string{
 		c.bin("kube-proxy"),
 		"--kubeconfig=" + c.plane.Kubeconfig(),
 		"--hostname-override=" + nodeName,

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -60,7 +59,7 @@ func startController(ctx context.Context, o options, place *cluster, out io.Writ
 		Command: append([]string{binary}, c.flags(o, place)...),
 		Log:     c.log,
 		Grace:   stopGrace,
-		Ready:   isReady("http://" + c.health + "/readyz"),
+		Ready:   controlplane.Healthy("http://" + c.health + "/readyz"),
 	})
 	if err != nil {
 		return nil, err
@@ -101,24 +100,6 @@ func buildController(ctx context.Context, directory string) (string, error) {
 		return "", fmt.Errorf("building the controller: %w\n%s", err, output)
 	}
 	return binary, nil
-}
-
-func isReady(url string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return err
-		}
-		defer response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s answered %s", url, response.Status)
-		}
-		return nil
-	}
 }
 
 // tail is the end of the controller's log, which does not outlast this program.
