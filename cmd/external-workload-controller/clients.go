@@ -21,9 +21,13 @@ const podNamespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespac
 
 // clients reach the API server.
 type clients struct {
-	// core and workloads write only while the Lease is held.
+	// core and workloads read. What they would write is refused.
 	core      kubernetes.Interface
 	workloads versioned.Interface
+	// fencedCore and fencedWorkloads write while the Lease is held, over a
+	// connection of their own.
+	fencedCore      kubernetes.Interface
+	fencedWorkloads versioned.Interface
 	// unfenced serves the Lease itself and reviews of those who scrape metrics.
 	unfenced kubernetes.Interface
 	// namespace is the one that the configuration names.
@@ -70,15 +74,17 @@ func newClients(o *options, fence *leadership.Fence) (*clients, error) {
 	}
 	config.UserAgent = userAgent()
 	config.QPS, config.Burst = o.qps, o.burst
+	c := &clients{namespace: namespace}
+	reading := rest.CopyConfig(config)
+	reading.Wrap((&leadership.Fence{}).Guard)
+	if c.core, c.workloads, err = clientsets(reading); err != nil {
+		return nil, err
+	}
 	fenced := rest.CopyConfig(config)
 	fenced.Wrap(fence.Guard)
-
-	c := &clients{namespace: namespace}
-	if c.core, err = kubernetes.NewForConfig(protobuf(fenced)); err != nil {
-		return nil, fmt.Errorf("making a client: %w", err)
-	}
-	if c.workloads, err = versioned.NewForConfig(fenced); err != nil {
-		return nil, fmt.Errorf("making a client: %w", err)
+	fenced.Dial = fence.Dial
+	if c.fencedCore, c.fencedWorkloads, err = clientsets(fenced); err != nil {
+		return nil, err
 	}
 	// A request for the Lease that hangs must not outlive the renew deadline.
 	unfenced := protobuf(config)
@@ -87,6 +93,23 @@ func newClients(o *options, fence *leadership.Fence) (*clients, error) {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
 	return c, nil
+}
+
+// clientsets make the typed clients of one connection.
+func clientsets(config *rest.Config) (kubernetes.Interface, versioned.Interface, error) {
+	connection, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a client: %w", err)
+	}
+	core, err := kubernetes.NewForConfigAndClient(protobuf(config), connection)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a client: %w", err)
+	}
+	workloads, err := versioned.NewForConfigAndClient(config, connection)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making a client: %w", err)
+	}
+	return core, workloads, nil
 }
 
 // protobuf makes clients of core types use the form that costs least.

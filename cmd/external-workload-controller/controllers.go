@@ -42,7 +42,7 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 		namespaces = []string{metav1.NamespaceAll}
 	}
 	c := &controllers{
-		events:    events.NewBroadcaster(&events.EventSinkImpl{Interface: clients.core.EventsV1()}),
+		events:    events.NewBroadcaster(&events.EventSinkImpl{Interface: clients.fencedCore.EventsV1()}),
 		preflight: newPreflight(clients, namespaces),
 		workers:   o.workers,
 	}
@@ -61,7 +61,7 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 		}
 	}
 	c.publisher, err = endpointslice.New(endpointslice.Config{
-		Client:               clients.core.DiscoveryV1(),
+		Client:               clients.fencedCore.DiscoveryV1(),
 		Informers:            c.informers,
 		Events:               recorder,
 		Observer:             observer,
@@ -90,7 +90,7 @@ func newReadiness(o *options, clients *clients, informers []*endpointslice.Infor
 		more = append(more, i.Workloads)
 	}
 	return readiness.New(readiness.Config{
-		Client:           clients.workloads,
+		Client:           clients.fencedWorkloads,
 		Workloads:        informers[0].Workloads,
 		MoreWorkloads:    more,
 		Events:           recorder,

@@ -1,0 +1,48 @@
+package leadership
+
+import (
+	"context"
+	"net"
+	"time"
+)
+
+// dialer is that of client-go where none is given.
+var dialer = net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
+
+// Dial opens a connection over which bytes leave only while the Lease is
+// surely held. It fits rest.Config.Dial, for clients that write.
+//
+// Guard alone looks at a request before it is put into the queue of its
+// connection. A process that is frozen while requests stand there would send
+// them when it is thawed, before any timer of its own goes off. The connection
+// looks at every piece just before the kernel gets it, and breaks with the
+// first one that comes too late. What the kernel holds at that moment and could
+// not send yet, because the network is cut, is dropped with the connection.
+func (f *Fence) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+	connection, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if tcp, ok := connection.(*net.TCPConn); ok {
+		if err := tcp.SetLinger(0); err != nil {
+			connection.Close()
+			return nil, err
+		}
+	}
+	return &fencedConnection{Conn: connection, fence: f}, nil
+}
+
+// fencedConnection is one that ends with the Lease.
+type fencedConnection struct {
+	net.Conn
+	fence *Fence
+}
+
+// Write implements net.Conn.
+func (c *fencedConnection) Write(content []byte) (int, error) {
+	if until, limited := c.fence.deadline(); limited && !time.Now().Before(until) {
+		c.Close()
+		return 0, ErrFenced
+	}
+	return c.Conn.Write(content)
+}

@@ -1,0 +1,140 @@
+package leadership
+
+import (
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// served is a server that counts the requests that came to it whole, and a
+// client that writes to it through a fence.
+type served struct {
+	*testing.T
+	fence  *Fence
+	client *http.Client
+	url    string
+	writes atomic.Int32
+}
+
+func newServed(t *testing.T, fence *Fence) *served {
+	s := &served{T: t, fence: fence}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
+		if _, err := io.Copy(io.Discard, request.Body); err == nil {
+			s.writes.Add(1)
+		}
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	transport := server.Client().Transport.(*http.Transport)
+	transport.DialContext = fence.Dial
+	s.client, s.url = &http.Client{Transport: fence.Guard(transport)}, server.URL
+	return s
+}
+
+// put writes a body whose second half comes after a function was called.
+func (s *served) put(between func()) error {
+	s.Helper()
+	body := io.MultiReader(strings.NewReader("first "), &after{call: between}, strings.NewReader("second"))
+	request, err := http.NewRequestWithContext(s.Context(), http.MethodPut, s.url, body)
+	if err != nil {
+		s.Fatal(err)
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+// after reads as empty, after a call.
+type after struct{ call func() }
+
+func (a *after) Read([]byte) (int, error) {
+	a.call()
+	return 0, io.EOF
+}
+
+func TestConnectionOfAHolderWrites(t *testing.T) {
+	s := newServed(t, &Fence{})
+	s.fence.extend(time.Now().Add(time.Hour))
+	for range 2 {
+		if err := s.put(func() {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.writes.Load(); got != 2 {
+		t.Errorf("%d requests came through, want 2", got)
+	}
+}
+
+func TestConnectionWithoutElectionWrites(t *testing.T) {
+	s := newServed(t, OpenFence())
+	if err := s.put(func() {}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.writes.Load(); got != 1 {
+		t.Errorf("%d requests came through, want 1", got)
+	}
+}
+
+// Fault: the process is frozen after a request passed the fence and before it
+// is on the wire, and thawed when another leads.
+func TestRequestOnItsWayDoesNotOutlastTheLease(t *testing.T) {
+	s := newServed(t, &Fence{})
+	s.fence.extend(time.Now().Add(time.Hour))
+	if err := s.put(func() {}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.put(s.fence.close); err == nil {
+		t.Error("the request that the Lease did not outlast has succeeded")
+	}
+	if got := s.writes.Load(); got != 1 {
+		t.Errorf("%d requests came through, want only the one before", got)
+	}
+	s.fence.extend(time.Now().Add(time.Hour))
+	if err := s.put(func() {}); err != nil {
+		t.Errorf("after the Lease was taken again: %v", err)
+	}
+}
+
+func TestConnectionBreaksWithTheFirstBytesThatAreLate(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	fence := &Fence{}
+	fence.extend(time.Now().Add(time.Hour))
+	connection, err := fence.Dial(t.Context(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	fence.close()
+	if _, err := connection.Write([]byte("late")); !errors.Is(err, ErrFenced) {
+		t.Errorf("the late write says %v, want ErrFenced", err)
+	}
+	fence.extend(time.Now().Add(time.Hour))
+	if _, err := connection.Write([]byte("later")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the write after it says %v, want that the connection is closed", err)
+	}
+}
+
+func TestDialTellsWhyItFailed(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	if _, err := OpenFence().Dial(t.Context(), "tcp", address); err == nil {
+		t.Error("dialing where nobody listens gives no error")
+	}
+}
