@@ -126,7 +126,8 @@ type watched struct {
 	writes    int
 }
 
-func (b *bench) watched(ctx context.Context, s *stage, c *controller, course course) (watched, error) {
+// A profile is taken meanwhile, if one is wanted.
+func (b *bench) watched(ctx context.Context, s *stage, c *controller, course course, profile string) (watched, error) {
 	b.console.say("controller: %d changes at %.0f a second", len(course.steps), course.rate)
 	before, err := c.usage()
 	if err != nil {
@@ -136,8 +137,16 @@ func (b *bench) watched(ctx context.Context, s *stage, c *controller, course cou
 	if err != nil {
 		return watched{}, err
 	}
+	var profiling error
+	var beside sync.WaitGroup
+	beside.Go(func() {
+		lasts := time.Duration(float64(len(course.steps)) / course.rate * float64(time.Second))
+		kind := fmt.Sprintf("profile?seconds=%d", max(int(lasts.Seconds()), 1))
+		profiling = c.saveProfile(ctx, b.options.profiles, kind, profile)
+	})
 	run, err := s.fly(ctx, course)
-	if err != nil {
+	beside.Wait()
+	if err := errors.Join(err, profiling); err != nil {
 		return watched{}, err
 	}
 	after, err := c.usage()
@@ -155,7 +164,7 @@ func (b *bench) watched(ctx context.Context, s *stage, c *controller, course cou
 }
 
 func (b *bench) slowCourse(ctx context.Context, s *stage, c *controller, bare courseRun) ([]row, error) {
-	run, err := b.watched(ctx, s, c, b.slow())
+	run, err := b.watched(ctx, s, c, b.slow(), "churn-cpu")
 	if err != nil {
 		return nil, err
 	}
@@ -176,24 +185,18 @@ func (s *stage) restoreAndSettle(ctx context.Context, c *controller, course cour
 	return c.settle(ctx)
 }
 
-// fastCourse looks at the queue meanwhile, and takes a profile if one is wanted.
+// fastCourse looks at the queue meanwhile.
 func (b *bench) fastCourse(ctx context.Context, s *stage, c *controller, bare courseRun) ([]row, error) {
 	course := b.fast()
-	lasts := time.Duration(float64(len(course.steps)) / course.rate * float64(time.Second))
 	looking, stop := context.WithCancel(ctx)
 	defer stop()
 	var deepest float64
-	var profiling error
 	var beside sync.WaitGroup
 	beside.Go(func() { deepest = c.deepest(looking) })
-	beside.Go(func() {
-		kind := fmt.Sprintf("profile?seconds=%d", max(int(lasts.Seconds()), 1))
-		profiling = c.saveProfile(ctx, b.options.profiles, kind, "burst-cpu")
-	})
-	run, err := b.watched(ctx, s, c, course)
+	run, err := b.watched(ctx, s, c, course, "burst-cpu")
 	stop()
 	beside.Wait()
-	if err := errors.Join(err, profiling); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	name := fmt.Sprintf("change of readiness, %d a second", fastRate)

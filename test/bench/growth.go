@@ -79,7 +79,7 @@ func (b *bench) watchedPoint(ctx context.Context, s *stage, c *controller) (poin
 	if err := c.settle(ctx); err != nil {
 		return point{}, err
 	}
-	run, err := b.watched(ctx, s, c, backAndForth(b.options.size.growthFlips))
+	run, err := b.watched(ctx, s, c, backAndForth(b.options.size.growthFlips), "growth-cpu")
 	if err != nil {
 		return point{}, err
 	}
