@@ -14,6 +14,10 @@ const (
 	// memoryShare is the part of the container's memory that the Go runtime
 	// tries to stay within; the rest is for what it does not count.
 	memoryShare = 0.9
+	// collectAt is by how many percent what is in use may grow until the garbage
+	// collector runs, in place of Go's 100. What is in use are caches that change
+	// little, so that there is seldom garbage to collect.
+	collectAt = 50
 	// unlimited is above every real limit: cgroup v1 gives a number near the
 	// largest one where there is none.
 	unlimited = 1 << 50
@@ -22,9 +26,13 @@ const (
 // memoryLimitFiles tell a container its memory limit, in cgroup v2 and v1.
 var memoryLimitFiles = []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}
 
-// limitMemory makes the garbage collector work harder before the container's
-// memory runs out, unless GOMEMLIMIT says otherwise.
+// limitMemory makes the garbage collector leave less room than usual, unless
+// GOGC says otherwise, and work harder before the container's memory runs out,
+// unless GOMEMLIMIT does.
 func limitMemory(logger logr.Logger) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}

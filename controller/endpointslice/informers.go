@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -16,7 +15,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 
-	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
 	workloadfactory "github.com/external-workload/controller/pkg/generated/informers/externalversions"
 	workloadinformers "github.com/external-workload/controller/pkg/generated/informers/externalversions/workload/v1beta1"
@@ -56,10 +54,10 @@ func NewInformers(client kubernetes.Interface, workloads versioned.Interface, na
 	}
 	i := &Informers{namespace: namespace}
 	services := i.factory(client, namespace, trimService)
-	slices := i.factory(client, namespace, trimSlice, informers.WithTweakListOptions(ours))
-	strays := i.factory(client, namespace, trimSlice, informers.WithTweakListOptions(unmanaged))
+	slices := i.factory(client, namespace, newShares().trimSlice, informers.WithTweakListOptions(ours))
+	strays := i.factory(client, namespace, newShares().trimSlice, informers.WithTweakListOptions(unmanaged))
 	factory := workloadfactory.NewSharedInformerFactoryWithOptions(workloads, 0,
-		workloadfactory.WithNamespace(namespace), workloadfactory.WithTransform(trimWorkload))
+		workloadfactory.WithNamespace(namespace), workloadfactory.WithTransform(newShares().trimWorkload))
 	i.start, i.wait = append(i.start, factory.StartWithContext), append(i.wait, factory.Shutdown)
 
 	i.Services = services.Core().V1().Services().TypedInformer()
@@ -103,44 +101,6 @@ func selecting(key string, relation operator.Operator, values ...string) (func(*
 	}
 	text := labels.NewSelector().Add(*requirement).String()
 	return func(options *metav1.ListOptions) { options.LabelSelector = text }, nil
-}
-
-// trimService drops what is not read of a Service.
-func trimService(object any) (any, error) {
-	if service, ok := object.(*corev1.Service); ok {
-		service.ManagedFields, service.Annotations, service.Finalizers, service.OwnerReferences = nil, nil, nil, nil
-		service.Status = corev1.ServiceStatus{}
-	}
-	return object, nil
-}
-
-// trimSlice drops what is not read of an EndpointSlice.
-func trimSlice(object any) (any, error) {
-	if slice, ok := object.(*discoveryv1.EndpointSlice); ok {
-		keepLastWriters(slice)
-	}
-	return object, nil
-}
-
-// trimWorkload drops what is not read of an ExternalWorkload: all annotations
-// but our own, of which one may be a copy of the whole object.
-func trimWorkload(object any) (any, error) {
-	workload, ok := object.(*v1beta1.ExternalWorkload)
-	if !ok {
-		return object, nil
-	}
-	workload.ManagedFields = nil
-	kept := map[string]string(nil)
-	for _, name := range []string{v1beta1.ReadyAnnotation, v1beta1.ProbeAnnotation, v1beta1.UnreadableAnnotation} {
-		if value, given := workload.Annotations[name]; given {
-			if kept == nil {
-				kept = make(map[string]string, 1)
-			}
-			kept[name] = value
-		}
-	}
-	workload.Annotations = kept
-	return object, nil
 }
 
 // indexByService gives the key of the Service that a slice belongs to.

@@ -52,9 +52,9 @@ type service struct {
 type selection struct {
 	selector map[string]string
 	postedAt label
-	services map[cache.ObjectName]struct{}
-	// members are sorted by name.
-	members []*workload
+	// services and members are sorted by name.
+	services []cache.ObjectName
+	members  []*workload
 }
 
 // workload is an ExternalWorkload and the selections that select it.
@@ -198,13 +198,14 @@ func (m *membership) gather(key cache.ObjectName, buffer []*desired.Workload) (*
 func servicesOf(selections []*selection) []cache.ObjectName {
 	var keys []cache.ObjectName
 	for _, s := range selections {
-		for key := range s.services {
-			keys = append(keys, key)
-		}
+		keys = append(keys, s.services...)
 	}
-	slices.SortFunc(keys, func(a, b cache.ObjectName) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(keys, byName)
 	return keys
 }
+
+// byName orders objects of one namespace.
+func byName(a, b cache.ObjectName) int { return strings.Compare(a.Name, b.Name) }
 
 // common lists what is in both lists.
 func common(a, b []*selection) []*selection {

@@ -17,12 +17,14 @@ func (n *namespace) choose(s *service) {
 	text := selectorText(s.object.Spec.Selector)
 	chosen := n.selections[text]
 	if chosen == nil {
-		chosen = &selection{selector: s.object.Spec.Selector, services: map[cache.ObjectName]struct{}{}}
+		chosen = &selection{selector: s.object.Spec.Selector}
 		n.selections[text] = chosen
 		n.post(chosen)
 		n.findMembers(chosen)
 	}
-	chosen.services[cache.MetaObjectToName(s.object)] = struct{}{}
+	key := cache.MetaObjectToName(s.object)
+	at, _ := slices.BinarySearchFunc(chosen.services, key, byName)
+	chosen.services = slices.Insert(chosen.services, at, key)
 	s.selection = chosen
 }
 
@@ -34,7 +36,8 @@ func (n *namespace) unselect(s *service) {
 		return
 	}
 	s.selection = nil
-	delete(old.services, cache.MetaObjectToName(s.object))
+	at, _ := slices.BinarySearchFunc(old.services, cache.MetaObjectToName(s.object), byName)
+	old.services = slices.Delete(old.services, at, at+1)
 	if len(old.services) > 0 {
 		return
 	}
