@@ -27,6 +27,7 @@ type Config struct {
 	// Lock is the Lease. Its client must not go through the Fence.
 	Lock resourcelock.Interface
 	// LeaseDuration is how long others wait after the last renewal that they saw.
+	// A Lease tells it to them in whole seconds, so a fraction counts as one more.
 	LeaseDuration time.Duration
 	// RenewDeadline is how long renewing is tried before the Lease counts as lost.
 	RenewDeadline time.Duration
@@ -44,6 +45,7 @@ type Config struct {
 // cancelled it waits for lead to return, gives the Lease back and returns what
 // lead returned. It returns ErrLost if the Lease was lost.
 func Run(ctx context.Context, config Config, lead func(context.Context) error) error {
+	config.LeaseDuration = wholeSeconds(config.LeaseDuration)
 	logger := klog.LoggerWithValues(klog.FromContext(ctx), "lease", config.Lock.Describe(), "identity", config.Lock.Identity())
 	term := &term{config: config, lead: lead, stop: ctx, done: make(chan struct{})}
 	electing, end := context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), logger))
@@ -78,4 +80,9 @@ func Run(ctx context.Context, config Config, lead func(context.Context) error) e
 	}()
 	elector.Run(electing)
 	return term.outcome(ctx)
+}
+
+// wholeSeconds rounds a duration up.
+func wholeSeconds(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
 }

@@ -31,11 +31,15 @@ type fencedLock struct {
 	renewed time.Time
 }
 
-// Get implements resourcelock.Interface.
+// Get implements resourcelock.Interface. The elector takes a Lease that reads as
+// before for one that nobody has renewed, and reads the time of the renewal
+// without its fraction. So the second of two renewals within a second would not
+// count, though its writer relies on it; here the time is added as it stands.
 func (l *fencedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
 	record, raw, err := l.Interface.Get(ctx)
 	if err == nil {
 		l.holder = record.HolderIdentity
+		raw = record.RenewTime.AppendFormat(raw, time.RFC3339Nano)
 	}
 	return record, raw, err
 }

@@ -1,0 +1,49 @@
+package leadership
+
+import (
+	"bytes"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Fault: the duration has a fraction of a second, of which the Lease tells others nothing.
+func TestOthersWaitForTheWholeLeaseDuration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlayer(t, 9)
+		running := p.run(0)
+		synctest.Wait()
+		if lasts := 2 * time.Second; p.lease.free().Sub(time.Now()) != lasts {
+			t.Errorf("others may lead after %s, want %s for a duration of %s", time.Until(p.lease.free()), lasts, p.lasts)
+		}
+		p.line.freeze(time.Minute)
+		p.pass(time.Until(p.lease.free()) - time.Nanosecond)
+		p.lease.taken()
+		p.pass(time.Nanosecond)
+		p.lease.taken()
+		p.check()
+		running.end()
+		<-running.result
+	})
+}
+
+// Fault: two renewals within one second, as after one that was not answered;
+// others must see both, for the second of them counts for us.
+func TestRenewalsWithinOneSecondDiffer(t *testing.T) {
+	lease := &contested{}
+	var read [][]byte
+	for _, fraction := range []time.Duration{0, 300 * time.Millisecond} {
+		record := lease.recordOf(us, time.Minute)
+		record.RenewTime = metav1.NewTime(time.Unix(1000, int64(fraction)))
+		_, raw, err := (&fencedLock{Interface: &looker{record: record}}).Get(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		read = append(read, raw)
+	}
+	if bytes.Equal(read[0], read[1]) {
+		t.Errorf("both read as %s", read[0])
+	}
+}
