@@ -23,7 +23,7 @@ type audience struct {
 	linkerd  *consumers.Destination
 	client   *consumers.Client
 	proxy    *consumers.KubeProxy
-	existing map[string]bool
+	existing map[string]consumers.Identity
 }
 
 // listen lets an audience read the site's slices from now on.
@@ -41,7 +41,8 @@ func listen(s *site) *audience {
 
 // lookup finds a workload as it is after a whole change.
 func (a *audience) lookup(_, name string) (consumers.Identity, bool) {
-	return consumers.Identity{Name: name}, a.existing[name]
+	identity, exists := a.existing[name]
+	return identity, exists
 }
 
 // hear tells the models of all writes since the last call, and calls check
@@ -49,7 +50,7 @@ func (a *audience) lookup(_, name string) (consumers.Identity, bool) {
 func (a *audience) hear(t *testing.T, check func(write string)) int {
 	t.Helper()
 	a.within(t).eventually("the watch has seen every write", a.caughtUp)
-	a.existing = a.workloadNames()
+	a.existing = a.identities()
 	writes := a.history.Since(a.told)
 	a.told += len(writes)
 	for number, write := range writes {
@@ -77,17 +78,38 @@ func (a *audience) caughtUp() (bool, string) {
 	return maps.Equal(want, have), fmt.Sprintf("%v instead of %v", have, want)
 }
 
-func (a *audience) workloadNames() map[string]bool {
+// identities are what a client expects of each workload that there is.
+func (a *audience) identities() map[string]consumers.Identity {
 	a.t.Helper()
 	list, err := a.workloads.WorkloadV1beta1().ExternalWorkloads(a.namespace).List(a.t.Context(), metav1.ListOptions{})
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	names := map[string]bool{}
+	identities := map[string]consumers.Identity{}
 	for i := range list.Items {
-		names[list.Items[i].Name] = true
+		mesh := list.Items[i].Spec.MeshTLS
+		identities[list.Items[i].Name] = consumers.Identity{Name: mesh.Identity, ServerName: mesh.ServerName}
 	}
-	return names
+	return identities
+}
+
+// expects are the sockets that Linkerd's clients have, each with the identity
+// that they expect there.
+func (a *audience) expects() map[string][]string {
+	all := map[string][]string{}
+	add := func(who string, socket consumers.Socket, identity consumers.Identity) {
+		all[who] = append(all[who], fmt.Sprintf("%s is %s (%s)", socket, identity.Name, identity.ServerName))
+	}
+	for socket, identity := range a.client.Has() {
+		add("a connected client of Linkerd", socket, identity)
+	}
+	a.linkerd.Fresh("http", func(socket consumers.Socket, identity consumers.Identity) {
+		add("a new client of Linkerd", socket, identity)
+	})
+	for _, sockets := range all {
+		slices.Sort(sockets)
+	}
+	return all
 }
 
 // served are the addresses and ports to which each kind of client connects.

@@ -7,38 +7,56 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
+	"k8s.io/client-go/util/flowcontrol"
 
 	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
+// The former controller's times are a tenth of those of Linkerd's controller,
+// which notices after at most 12 s that it lost its Lease, has a client that
+// writes less often than its queue grows, and wrote until 36 s afterwards.
 const (
-	// formerManager is the field manager of the former controller.
+	// formerManager is its field manager.
 	formerManager = "former"
-	// formerDuration is the duration of its Lease: 30 seconds at Linkerd's.
+	// formerDuration is the duration of its Lease.
 	formerDuration = 3 * time.Second
-	// strayWrites is how many keys it works off after it lost the Lease.
-	strayWrites = 20
+	// formerDeadline is when it notices at the latest that it lost the Lease.
+	formerDeadline = time.Second
+	// formerRate is how many slices it writes in a second.
+	formerRate = 10
+	// formerLook is how often it looks for changes.
+	formerLook = 30 * time.Millisecond
 )
 
 // former stands for Linkerd's controller: an elector on a Lease, and a writer
-// that publishes the workloads of the Service web while it leads.
+// with a queue. What changes is put into the queue only while it leads; what is
+// in the queue is written whoever leads, as it was to be when it was put there.
 type former struct {
 	site    *site
 	leading atomic.Bool
-	syncs   atomic.Int64
-	// stale is the slice as the writer saw it last while it led.
-	stale atomic.Pointer[discoveryv1.EndpointSlice]
+	// looks is how often it looked for changes.
+	looks atomic.Int64
+	// seen is what it last put into the queue for each Service.
+	seen map[string][]discoveryv1.Endpoint
+	// queue holds what is to be written, queued how much ever was, and waiting
+	// how much is not yet.
+	queue           chan *discoveryv1.EndpointSlice
+	queued, waiting atomic.Int64
 }
 
 // startFormer runs it until the end of the test.
 func startFormer(t *testing.T, s *site) *former {
 	t.Helper()
-	f := &former{site: s}
+	f := &former{site: s, queue: make(chan *discoveryv1.EndpointSlice, 1000)}
 	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, s.formerLease().Namespace, s.formerLease().Name,
 		s.core.CoreV1(), s.core.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: formerManager})
 	if err != nil {
@@ -46,10 +64,11 @@ func startFormer(t *testing.T, s *site) *former {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var running sync.WaitGroup
+	running.Go(func() { f.write(ctx) })
 	running.Go(func() {
 		for ctx.Err() == nil {
 			leaderelection.RunOrDie(ctx, leaderelection.LeaderElectionConfig{
-				Lock: lock, LeaseDuration: formerDuration, RenewDeadline: time.Second, RetryPeriod: 200 * time.Millisecond,
+				Lock: lock, LeaseDuration: formerDuration, RenewDeadline: formerDeadline, RetryPeriod: 200 * time.Millisecond,
 				Callbacks: leaderelection.LeaderCallbacks{OnStartedLeading: f.lead, OnStoppedLeading: func() { f.leading.Store(false) }},
 			})
 		}
@@ -58,20 +77,24 @@ func startFormer(t *testing.T, s *site) *former {
 	return f
 }
 
-// lead publishes ten times a second.
+// lead queues what changes from what stands when it begins.
 func (f *former) lead(ctx context.Context) {
+	f.seen = map[string][]discoveryv1.Endpoint{}
+	for _, slice := range f.site.slices() {
+		f.seen[slice.Labels[discoveryv1.LabelServiceName]] = slice.Endpoints
+	}
 	f.leading.Store(true)
 	wait.UntilWithContext(ctx, func(ctx context.Context) {
-		if err := f.sync(ctx); err != nil && ctx.Err() == nil {
+		if err := f.look(ctx); err != nil && ctx.Err() == nil {
 			f.site.t.Errorf("the former controller: %v", err)
 		}
-		f.syncs.Add(1)
-	}, 100*time.Millisecond)
+		f.looks.Add(1)
+	}, formerLook)
 }
 
-// sync writes the one slice where it differs.
-func (f *former) sync(ctx context.Context) error {
-	service, err := f.site.core.CoreV1().Services(f.site.namespace).Get(ctx, "web", metav1.GetOptions{})
+// look queues what every Service should have now, where that has changed.
+func (f *former) look(ctx context.Context) error {
+	services, err := f.site.core.CoreV1().Services(f.site.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
@@ -79,57 +102,77 @@ func (f *former) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for i := range services.Items {
+		slice := f.sliceOf(&services.Items[i], workloads.Items)
+		if equality.Semantic.DeepEqual(f.seen[services.Items[i].Name], slice.Endpoints) {
+			continue
+		}
+		f.seen[services.Items[i].Name] = slice.Endpoints
+		f.queued.Add(1)
+		f.waiting.Add(1)
+		f.queue <- slice
+	}
+	return nil
+}
+
+// sliceOf is the one slice that it gives a Service.
+func (f *former) sliceOf(service *corev1.Service, workloads []v1beta1.ExternalWorkload) *discoveryv1.EndpointSlice {
 	parts := []build.SliceOption{build.Of(service)}
-	for i := range workloads.Items {
-		w := &workloads.Items[i]
-		ready := len(w.Status.Conditions) > 0 && w.Status.Conditions[0].Status == "True"
+	for i := range workloads {
+		w := &workloads[i]
+		if !labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(w.Labels)) {
+			continue
+		}
+		ready := len(w.Status.Conditions) > 0 && w.Status.Conditions[0].Status == v1beta1.ConditionTrue
 		parts = append(parts, build.Endpoint(w.Name, w.Spec.WorkloadIPs[0].IP, func(e *discoveryv1.Endpoint) {
 			e.TargetRef.UID = w.UID
 			e.Conditions.Ready, e.Conditions.Serving = &ready, &ready
 		}))
 	}
-	want := build.Slice(f.site.key("linkerd-external-web-former"), parts...)
-	want.UID, want.ResourceVersion = "", ""
-	return f.write(ctx, want)
+	slice := build.Slice(f.site.key("linkerd-external-"+service.Name+"-former"), parts...)
+	slice.UID, slice.ResourceVersion = "", ""
+	return slice
 }
 
-// write creates the slice, or gives it this content.
-func (f *former) write(ctx context.Context, want *discoveryv1.EndpointSlice) error {
+// write works off the queue at its rate.
+func (f *former) write(ctx context.Context) {
+	limiter := flowcontrol.NewTokenBucketRateLimiter(formerRate, 1)
+	defer limiter.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case next := <-f.queue:
+			if limiter.Wait(ctx) != nil {
+				return
+			}
+			f.await("a write", func() bool { return f.put(ctx, next) == nil || ctx.Err() != nil })
+			f.waiting.Add(-1)
+		}
+	}
+}
+
+// put creates the slice, or gives the Service's first one this content.
+func (f *former) put(ctx context.Context, want *discoveryv1.EndpointSlice) error {
 	client := f.site.core.DiscoveryV1().EndpointSlices(f.site.namespace)
-	have := f.site.slicesOf("web")
-	if len(have) == 0 {
-		created, err := client.Create(ctx, want, metav1.CreateOptions{FieldManager: formerManager})
-		f.stale.Store(created)
+	have, err := client.List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + want.Labels[discoveryv1.LabelServiceName]})
+	if err != nil {
 		return err
 	}
-	next := have[0].DeepCopy()
-	next.Endpoints, next.Ports = want.Endpoints, want.Ports
-	updated, err := client.Update(ctx, next, metav1.UpdateOptions{FieldManager: formerManager})
-	if err == nil {
-		f.stale.Store(updated)
+	if len(have.Items) == 0 {
+		_, err := client.Create(ctx, want, metav1.CreateOptions{FieldManager: formerManager})
+		return err
 	}
+	stands := &have.Items[0]
+	stands.Endpoints = want.Endpoints
+	_, err = client.Update(ctx, stands, metav1.UpdateOptions{FieldManager: formerManager})
 	return err
 }
 
-// writeStray works off a queue of keys with the content of the time when it led.
-func (f *former) writeStray() {
-	f.site.t.Helper()
-	stale := f.stale.Load().DeepCopy()
-	client := f.site.core.DiscoveryV1().EndpointSlices(f.site.namespace)
-	for range strayWrites {
-		f.await("a stray write", func() bool {
-			have := f.site.slicesOf("web")[0]
-			have.Endpoints = stale.Endpoints
-			_, err := client.Update(f.site.t.Context(), &have, metav1.UpdateOptions{FieldManager: formerManager})
-			return err == nil
-		})
-	}
-}
-
-// synced tells when another two syncs are done.
-func (f *former) synced() func() bool {
-	after := f.syncs.Load() + 2
-	return func() bool { return f.syncs.Load() >= after }
+// looked tells when another two looks are done.
+func (f *former) looked() func() bool {
+	after := f.looks.Load() + 2
+	return func() bool { return f.looks.Load() >= after }
 }
 
 func (f *former) await(what string, is func() bool) {

@@ -28,8 +28,9 @@ type stepCase struct {
 	stable []string
 	// want is what is published in the end, by workload; bystanders are added.
 	want []string
-	// writes is how many writes the change may take at most.
-	writes int
+	// writes is how many writes the change may take at most, and least how many
+	// must be, where what is published does not tell that there was a change.
+	writes, least int
 }
 
 var stepCases = map[string]stepCase{
@@ -47,6 +48,16 @@ var stepCases = map[string]stepCase{
 		},
 		want:   []string{"a 192.0.2.10:8080", "b 192.0.2.11:8080", "c 192.0.2.12:8080"},
 		writes: 6,
+	},
+	"the identity changes": {
+		change: func(s *site) {
+			s.edit("a", func(spec *v1beta1.ExternalWorkloadSpec) {
+				spec.MeshTLS.Identity = "spiffe://root.linkerd.cluster.local/renamed"
+			})
+		},
+		stable: []string{"192.0.2.2:8080", "192.0.2.3:8080"},
+		want:   []string{"a 192.0.2.1:8080", "b 192.0.2.2:8080", "c 192.0.2.3:8080"},
+		writes: 2, least: 2,
 	},
 	"the target port changes": {
 		change: func(s *site) {
@@ -126,6 +137,10 @@ func (c *stepCase) run(t *testing.T, s *site) {
 	a.awaitServed(t, before, func(string) {})
 
 	c.change(s)
+	a.eventually("what must be written is", func() (bool, string) {
+		written := a.history.Len() - a.told
+		return written >= c.least, fmt.Sprintf("%d writes", written)
+	})
 	allowed := append(socketsOf(before), socketsOf(want)...)
 	writes := a.awaitServed(t, want, func(write string) { a.checkServed(t, write, stable, allowed) })
 	t.Logf("%d writes", writes)
@@ -178,7 +193,23 @@ func (a *audience) awaitServed(t *testing.T, want []string, check func(write str
 			t.Errorf("in the end %s has (-want +have):\n%s", who, diff)
 		}
 	}
+	for who, have := range a.expects() {
+		if diff := cmp.Diff(a.identified(want), have); diff != "" {
+			t.Errorf("in the end %s expects (-want +have):\n%s", who, diff)
+		}
+	}
 	return writes
+}
+
+// identified puts the identities that the workloads have to what is published.
+func (a *audience) identified(published []string) []string {
+	var sockets []string
+	for _, one := range published {
+		name, socket, _ := strings.Cut(one, " ")
+		sockets = append(sockets, fmt.Sprintf("%s is %s (%s)", socket, a.existing[name].Name, a.existing[name].ServerName))
+	}
+	slices.Sort(sockets)
+	return sockets
 }
 
 // published are the ready endpoints of all slices, as "workload address:port".
