@@ -1,21 +1,60 @@
 package loop
 
-import "k8s.io/client-go/tools/cache"
+import (
+	"sync"
+	"time"
+
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
+)
+
+const (
+	// busyAfter is how long keys of a namespace may wait without a pause before
+	// the namespace counts as busy.
+	busyAfter = 5 * time.Second
+	// neighbourFor is how long a namespace counts as a neighbour of others after
+	// one of its keys was taken.
+	neighbourFor = time.Minute
+	// busyShare is how many keys of a busy namespace that has neighbours are
+	// worked on at once. More would keep the API server so busy that the
+	// neighbours wait for it, however soon it is their turn here.
+	busyShare = 1
+)
 
 // fairQueue is the order in which keys wait: the namespaces take turns, and
 // within a namespace it is first come, first served. So a namespace with
-// thousands of waiting keys delays the key of another by one of its own. The
-// work queue that it belongs to guards it with its lock.
+// thousands of waiting keys delays the key of another by one of its own. It is
+// safe for concurrent use.
 type fairQueue struct {
-	// waiting holds the keys of each namespace that has any.
-	waiting map[string][]cache.ObjectName
+	clock clock.PassiveClock
+	mu    sync.Mutex
+	// waiting holds the keys of each namespace that has any, and since when it
+	// has had some without a pause.
+	waiting map[string]*backlog
 	// turns are the namespaces that have keys, in the order of their turns.
 	turns []string
 	size  int
+	// working counts the keys of each namespace that were taken and not finished.
+	working map[string]int
+	// last is of the namespace from which a key was taken last, and other of
+	// the one before that was another.
+	last, other visit
 }
 
-func newFairQueue() *fairQueue {
-	return &fairQueue{waiting: map[string][]cache.ObjectName{}}
+// backlog is what waits of one namespace.
+type backlog struct {
+	keys  []cache.ObjectName
+	since time.Time
+}
+
+// visit is when a key of a namespace was taken.
+type visit struct {
+	namespace string
+	at        time.Time
+}
+
+func newFairQueue(clock clock.PassiveClock) *fairQueue {
+	return &fairQueue{clock: clock, waiting: map[string]*backlog{}, working: map[string]int{}}
 }
 
 // Touch implements workqueue.Queue: a key that waits keeps its place.
@@ -23,28 +62,91 @@ func (q *fairQueue) Touch(cache.ObjectName) {}
 
 // Push implements workqueue.Queue.
 func (q *fairQueue) Push(key cache.ObjectName) {
-	keys := q.waiting[key.Namespace]
-	if len(keys) == 0 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b := q.waiting[key.Namespace]
+	if b == nil {
+		b = &backlog{since: q.clock.Now()}
+		q.waiting[key.Namespace] = b
 		q.turns = append(q.turns, key.Namespace)
 	}
-	q.waiting[key.Namespace] = append(keys, key)
+	b.keys = append(b.keys, key)
 	q.size++
 }
 
-// Len implements workqueue.Queue.
-func (q *fairQueue) Len() int { return q.size }
+// Len implements workqueue.Queue. It counts no keys that may not be taken now:
+// those of a namespace that has its share. Whoever finishes one of them looks
+// for the next key, so that nobody has to be woken.
+func (q *fairQueue) Len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if _, found := q.next(); !found {
+		return 0
+	}
+	return q.size
+}
 
-// Pop implements workqueue.Queue. It is called only while keys wait.
+// Pop implements workqueue.Queue. It is called only while Len is not zero.
 func (q *fairQueue) Pop() cache.ObjectName {
-	namespace := q.turns[0]
-	q.turns = q.turns[1:]
-	keys := q.waiting[namespace]
-	if len(keys) == 1 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	turn, found := q.next()
+	if !found {
+		turn = 0 // a namespace has become busy since Len was asked
+	}
+	namespace := q.turns[turn]
+	q.turns = append(q.turns[:turn], q.turns[turn+1:]...)
+	b := q.waiting[namespace]
+	key := b.keys[0]
+	if b.keys = b.keys[1:]; len(b.keys) == 0 {
 		delete(q.waiting, namespace)
 	} else {
-		q.waiting[namespace] = keys[1:]
 		q.turns = append(q.turns, namespace)
 	}
 	q.size--
-	return keys[0]
+	q.working[namespace]++
+	now := q.clock.Now()
+	if q.last.namespace != namespace {
+		q.other = q.last
+	}
+	q.last = visit{namespace, now}
+	return key
+}
+
+// finish tells that a key that was taken is not worked on any more.
+func (q *fairQueue) finish(key cache.ObjectName) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.working[key.Namespace]--; q.working[key.Namespace] == 0 {
+		delete(q.working, key.Namespace)
+	}
+}
+
+// waits is how many keys wait, whether they may be taken now or not.
+func (q *fairQueue) waits() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.size
+}
+
+// next finds the turn of the first namespace that may have a key taken.
+func (q *fairQueue) next() (turn int, found bool) {
+	now := q.clock.Now()
+	for turn, namespace := range q.turns {
+		if q.working[namespace] < busyShare || !q.busy(namespace, now) {
+			return turn, true
+		}
+	}
+	return 0, false
+}
+
+// busy tells whether a namespace has had keys waiting for long while others
+// had work to do too.
+func (q *fairQueue) busy(namespace string, now time.Time) bool {
+	neighbour := q.last
+	if neighbour.namespace == namespace {
+		neighbour = q.other
+	}
+	return now.Sub(q.waiting[namespace].since) > busyAfter &&
+		neighbour.namespace != "" && now.Sub(neighbour.at) < neighbourFor
 }

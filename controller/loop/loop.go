@@ -82,6 +82,7 @@ type Config struct {
 // for concurrent use.
 type Loop struct {
 	config   Config
+	fair     *fairQueue
 	queue    workqueue.TypedRateLimitingInterface[cache.ObjectName]
 	progress progress
 }
@@ -98,13 +99,14 @@ func New(config Config) *Loop {
 	if config.Clock == nil {
 		config.Clock = clock.RealClock{}
 	}
-	return &Loop{config: config, queue: newQueue(config)}
+	fair := newFairQueue(config.Clock)
+	return &Loop{config: config, fair: fair, queue: newQueue(config, fair)}
 }
 
 // newQueue makes a queue in which namespaces take turns and failures back off.
-func newQueue(config Config) workqueue.TypedRateLimitingInterface[cache.ObjectName] {
+func newQueue(config Config, order workqueue.Queue[cache.ObjectName]) workqueue.TypedRateLimitingInterface[cache.ObjectName] {
 	fair := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[cache.ObjectName]{
-		Name: config.Name, MetricsProvider: config.QueueMetrics, Clock: config.Clock, Queue: newFairQueue(),
+		Name: config.Name, MetricsProvider: config.QueueMetrics, Clock: config.Clock, Queue: order,
 	})
 	delaying := workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[cache.ObjectName]{
 		Name: config.Name, MetricsProvider: config.QueueMetrics, Clock: config.Clock, Queue: fair,
@@ -123,7 +125,7 @@ func (l *Loop) Add(key cache.ObjectName) { l.queue.Add(key) }
 func (l *Loop) AddAfter(key cache.ObjectName, after time.Duration) { l.queue.AddAfter(key, after) }
 
 // Len is the number of keys that wait.
-func (l *Loop) Len() int { return l.queue.Len() }
+func (l *Loop) Len() int { return l.fair.waits() }
 
 // Run syncs keys with so many workers until ctx is cancelled, and returns when
 // the last worker has ended. Keys that still wait then are left.
@@ -147,10 +149,10 @@ func (l *Loop) Run(ctx context.Context, workers int) {
 // StuckAfter. It is nil while the loop does not run.
 func (l *Loop) Stuck() error {
 	idle, running := l.progress.since(l.config.Clock.Now())
-	if !running || idle < StuckAfter || (l.queue.Len() == 0 && !l.progress.busy()) {
+	if !running || idle < StuckAfter || (l.Len() == 0 && !l.progress.busy()) {
 		return nil
 	}
-	return fmt.Errorf("controller %s: no key finished for %s while %d wait", l.config.Name, idle.Round(time.Second), l.queue.Len())
+	return fmt.Errorf("controller %s: no key finished for %s while %d wait", l.config.Name, idle.Round(time.Second), l.Len())
 }
 
 // next syncs one key. It returns false when the worker has to end.
@@ -160,6 +162,7 @@ func (l *Loop) next(ctx context.Context) bool {
 		return false
 	}
 	defer l.queue.Done(key)
+	defer l.fair.finish(key)
 	if ctx.Err() != nil {
 		return false
 	}

@@ -9,6 +9,7 @@ import (
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 )
 
 // empty stands for a slice that does not exist.
@@ -78,7 +79,7 @@ func portsOf(slice *discoveryv1.EndpointSlice) string {
 		if port.Port != nil {
 			number = strconv.Itoa(int(*port.Port))
 		}
-		text := fmt.Sprintf("%q %s/%s", valueOf(port.Name), number, valueOf(port.Protocol))
+		text := fmt.Sprintf("%q %s/%s", ptr.Deref(port.Name, ""), number, ptr.Deref(port.Protocol, ""))
 		if port.AppProtocol != nil {
 			text += " " + *port.AppProtocol
 		}
@@ -140,10 +141,3 @@ func unchanged(before, after *discoveryv1.EndpointSlice) (count int) {
 }
 
 func sameEndpoint(a, b *discoveryv1.Endpoint) bool { return slices.Equal(fieldsOf(a), fieldsOf(b)) }
-
-func valueOf[T any](p *T) (value T) {
-	if p != nil {
-		value = *p
-	}
-	return value
-}

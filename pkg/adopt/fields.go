@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/utils/ptr"
 )
 
 // field is one property of an endpoint as text.
@@ -22,10 +23,10 @@ func fieldsOf(e *discoveryv1.Endpoint) fields {
 		{"ready", boolOf(e.Conditions.Ready)},
 		{"serving", boolOf(e.Conditions.Serving)},
 		{"terminating", boolOf(e.Conditions.Terminating)},
-		{"zone", orAbsent(valueOf(e.Zone))},
+		{"zone", orAbsent(ptr.Deref(e.Zone, ""))},
 		{"hints", orAbsent(hintsOf(e))},
-		{"hostname", orAbsent(valueOf(e.Hostname))},
-		{"node", orAbsent(valueOf(e.NodeName))},
+		{"hostname", orAbsent(ptr.Deref(e.Hostname, ""))},
+		{"node", orAbsent(ptr.Deref(e.NodeName, ""))},
 		{"kind", absent},
 		{"uid", absent},
 	}

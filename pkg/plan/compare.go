@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/external-workload/controller/pkg/desired"
 )
@@ -16,10 +17,10 @@ func same(e *discoveryv1.Endpoint, w *desired.Endpoint) bool {
 	ready := w.ReadyNow()
 	return e.Addresses[0] == w.Address &&
 		c.Ready != nil && *c.Ready == ready &&
-		valueOr(c.Serving, ready) == w.ServingNow() &&
-		valueOr(c.Terminating, false) == w.Terminating &&
-		valueOr(e.Zone, "") == w.Workload.Zone &&
-		valueOr(e.Hostname, "") == w.Hostname &&
+		ptr.Deref(c.Serving, ready) == w.ServingNow() &&
+		ptr.Deref(c.Terminating, false) == w.Terminating &&
+		ptr.Deref(e.Zone, "") == w.Workload.Zone &&
+		ptr.Deref(e.Hostname, "") == w.Hostname &&
 		e.NodeName == nil && len(e.DeprecatedTopology) == 0 &&
 		hintOf(e) == w.HintNow() &&
 		sameTarget(e.TargetRef, w.Workload)
@@ -55,16 +56,9 @@ func sameMetadata(object *discoveryv1.EndpointSlice, want *desired.State) bool {
 func hasOwner(object *discoveryv1.EndpointSlice, service *corev1.Service) bool {
 	for i := range object.OwnerReferences {
 		owner := &object.OwnerReferences[i]
-		if owner.UID == service.UID && valueOr(owner.Controller, false) && valueOr(owner.BlockOwnerDeletion, false) {
+		if owner.UID == service.UID && ptr.Deref(owner.Controller, false) && ptr.Deref(owner.BlockOwnerDeletion, false) {
 			return true
 		}
 	}
 	return false
-}
-
-func valueOr[T any](p *T, absent T) T {
-	if p == nil {
-		return absent
-	}
-	return *p
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
 	"k8s.io/client-go/util/retry"
+	"k8s.io/utils/ptr"
 )
 
 // ErrKept says that an instance of this controller keeps the Lease renewed and
@@ -28,7 +29,7 @@ func HandBack(ctx context.Context, leases coordinationclient.LeasesGetter, name 
 		if err != nil {
 			return err
 		}
-		holder = valueOf(lease.Spec.HolderIdentity)
+		holder = ptr.Deref(lease.Spec.HolderIdentity, "")
 		switch {
 		case !isOurs(holder):
 			holder = ""
@@ -47,7 +48,7 @@ func HandBack(ctx context.Context, leases coordinationclient.LeasesGetter, name 
 
 // valid tells whether a Lease was renewed within its duration.
 func valid(lease *coordinationv1.Lease) bool {
-	duration := time.Duration(valueOf(lease.Spec.LeaseDurationSeconds)) * time.Second
+	duration := time.Duration(ptr.Deref(lease.Spec.LeaseDurationSeconds, 0)) * time.Second
 	return lease.Spec.RenewTime != nil && time.Since(lease.Spec.RenewTime.Time) < duration
 }
 

@@ -8,6 +8,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	"k8s.io/utils/ptr"
 )
 
 const (
@@ -53,16 +54,16 @@ func isOurs(holder string) bool { return holder == parked || strings.HasPrefix(h
 // the former holder was one of ours.
 func (t *Takeover) taken(lease *coordinationv1.Lease, now time.Time) *coordinationv1.Lease {
 	next := lease.DeepCopy()
-	former := valueOf(lease.Spec.HolderIdentity)
+	former := ptr.Deref(lease.Spec.HolderIdentity, "")
 	next.Spec.HolderIdentity = new(t.holder())
 	next.Spec.RenewTime = new(metav1.NewMicroTime(now))
 	if next.Spec.AcquireTime == nil || !isOurs(former) {
 		next.Spec.AcquireTime = new(metav1.NewMicroTime(now))
 	}
 	if former != t.holder() {
-		next.Spec.LeaseTransitions = new(valueOf(lease.Spec.LeaseTransitions) + 1)
+		next.Spec.LeaseTransitions = new(ptr.Deref(lease.Spec.LeaseTransitions, 0) + 1)
 	}
-	switch seconds := valueOf(lease.Spec.LeaseDurationSeconds); {
+	switch seconds := ptr.Deref(lease.Spec.LeaseDurationSeconds, 0); {
 	case t.config.Mode == Park:
 		next.Spec.LeaseDurationSeconds = new(int32(parkedSeconds))
 	case former == parked || former == "" || seconds <= shortSeconds:
@@ -74,17 +75,10 @@ func (t *Takeover) taken(lease *coordinationv1.Lease, now time.Time) *coordinati
 
 // renewalOf is the pause between two renewals of a Lease.
 func renewalOf(lease *coordinationv1.Lease) time.Duration {
-	return time.Duration(valueOf(lease.Spec.LeaseDurationSeconds)) * time.Second / renewals
+	return time.Duration(ptr.Deref(lease.Spec.LeaseDurationSeconds, 0)) * time.Second / renewals
 }
 
 // pauseOf is the pause before a Lease of ours is looked at again.
 func pauseOf(lease *coordinationv1.Lease) time.Duration {
 	return max(conflictPause, min(lookPause, renewalOf(lease)))
-}
-
-func valueOf[T any](p *T) (value T) {
-	if p != nil {
-		value = *p
-	}
-	return value
 }

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	coordinationclient "k8s.io/client-go/kubernetes/typed/coordination/v1"
+	"k8s.io/utils/ptr"
 )
 
 var leaseName = types.NamespacedName{Namespace: "linkerd", Name: "linkerd-destination-endpoint-write"}
@@ -125,5 +126,5 @@ func holding(holder string, seconds, transitions int32) record {
 }
 
 func summary(l *coordinationv1.Lease) record {
-	return holding(valueOf(l.Spec.HolderIdentity), valueOf(l.Spec.LeaseDurationSeconds), valueOf(l.Spec.LeaseTransitions))
+	return holding(ptr.Deref(l.Spec.HolderIdentity, ""), ptr.Deref(l.Spec.LeaseDurationSeconds, 0), ptr.Deref(l.Spec.LeaseTransitions, 0))
 }

@@ -9,6 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
+	"k8s.io/utils/ptr"
 )
 
 const (
@@ -38,7 +39,7 @@ func (t *Takeover) step(ctx context.Context) time.Duration {
 		return t.unreadable(ctx, err)
 	}
 	t.absent = false
-	holder := valueOf(lease.Spec.HolderIdentity)
+	holder := ptr.Deref(lease.Spec.HolderIdentity, "")
 	switch {
 	case !t.held && time.Now().Before(t.retake):
 		return min(lookPause, time.Until(t.retake))
@@ -72,7 +73,7 @@ func (t *Takeover) unreadable(ctx context.Context, err error) time.Duration {
 
 // take makes us the holder.
 func (t *Takeover) take(ctx context.Context, lease *coordinationv1.Lease) time.Duration {
-	former := valueOf(lease.Spec.HolderIdentity)
+	former := ptr.Deref(lease.Spec.HolderIdentity, "")
 	begin := time.Now()
 	next := t.taken(lease, begin)
 	if err := t.update(ctx, next); err != nil {

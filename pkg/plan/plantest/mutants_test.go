@@ -89,7 +89,7 @@ var mutants = map[string]mutant{
 	"rule 9: ready is explicit": {
 		"compare.go",
 		"c.Ready != nil && *c.Ready == ready",
-		"valueOr(c.Ready, true) == ready",
+		"ptr.Deref(c.Ready, true) == ready",
 	},
 	"more is said when a slice is emptied": {
 		"write.go",
