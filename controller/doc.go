@@ -33,6 +33,10 @@
 //     the rest of a sync with nothing to do.
 //   - A second informer watches slices without any managed-by label: usually
 //     none. It is how a slice is found again from which somebody took the label.
-//   - The Lease is tried for often and renewed seldom (pkg/leadership), and a
-//     fence in the transport keeps every write within the Lease.
+//   - The Lease is tried for often and renewed seldom (pkg/leadership). A fence
+//     keeps every write within the Lease, and every byte of it: writes have a
+//     connection of their own.
+//   - Namespaces take turns in the queue, and one that is busy all the time
+//     beside others gets one worker: more of them would not delay the others
+//     here, but make the API server do so.
 package controller

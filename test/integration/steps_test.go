@@ -98,6 +98,15 @@ var stepCases = map[string]stepCase{
 		change: func(s *site) { s.editService(func(service *corev1.Service) { service.Spec.Selector = nil }) },
 		writes: 2,
 	},
+	"the selector is removed, and then the workloads": {
+		change: func(s *site) {
+			s.editService(func(service *corev1.Service) { service.Spec.Selector = nil })
+			s.delete("a")
+			s.delete("b")
+			s.delete("c")
+		},
+		writes: 5,
+	},
 	"one of a hundred moves to another set of ports": {
 		bystanders: 97,
 		change: func(s *site) {
