@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
@@ -47,6 +48,7 @@ func (l *fencedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecor
 // Create implements resourcelock.Interface.
 func (l *fencedLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
 	begin := time.Now()
+	record.RenewTime = metav1.NewTime(begin)
 	return l.held(begin, record, l.Interface.Create(ctx, record))
 }
 
@@ -66,6 +68,9 @@ func (l *fencedLock) Update(ctx context.Context, record resourcelock.LeaderElect
 			return nil // somebody else has it, while the elector still thinks of us
 		}
 	}
+	// The elector gives the second request of a try the time of the first. If
+	// that took effect without an answer, others would see no renewal.
+	record.RenewTime = metav1.NewTime(begin)
 	return l.held(begin, record, l.Interface.Update(ctx, record))
 }
 

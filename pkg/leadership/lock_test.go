@@ -47,3 +47,28 @@ func TestRenewalsWithinOneSecondDiffer(t *testing.T) {
 		t.Errorf("both read as %s", read[0])
 	}
 }
+
+// Fault: a renewal took effect and was not answered; the elector tries again
+// with the record of the first try, which would renew nothing.
+func TestSecondTryToRenewIsARenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlayer(t, 50)
+		lock := &fencedLock{Interface: p.line, fence: p.fence, duration: p.lasts}
+		record := p.lease.recordOf(us, p.lasts)
+		p.line.meet(1, fate{unanswered: true})
+		if err := lock.Create(t.Context(), record); err == nil {
+			t.Fatal("the lost answer has come")
+		}
+		p.pass(3 * time.Second)
+		if _, _, err := lock.Get(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := lock.Update(t.Context(), record); err != nil {
+			t.Fatal(err)
+		}
+		p.check()
+		if left := time.Until(p.lease.free()); left != p.lasts {
+			t.Errorf("others wait for %s, want %s", left, p.lasts)
+		}
+	})
+}
