@@ -50,4 +50,4 @@ ip route add default via 192.168.77.11
 ip route add default via fd00:77::11
 forward
 
-"$work/bin/e2e" --work "$work" --cgroup "/$cgroup" --node-ip 192.168.77.1 --vm-namespace /run/netns/vm "$@"
+"$work/bin/e2e" --work "$work" --cgroup "/$cgroup" --node-ip 192.168.77.1 --node-ipv6 fd00:77::1 --vm-namespace /run/netns/vm "$@"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Proves the chart in a whole cluster on this machine: control plane, scheduler,
-# kubelet, containerd, kube-proxy and CoreDNS, with a "VM" beside them.
+# kubelet, containerd, kube-proxy and CoreDNS, with a "VM" beside them, watched
+# by Prometheus.
 #
 # It needs root, since all of it runs in namespaces of its own: processes,
 # mounts and network. When the first process there ends, however it ends, the
@@ -19,7 +20,7 @@ if [[ -z ${E2E_BOUNDED:-} ]]; then
     E2E_BOUNDED=1 exec timeout --foreground --kill-after=60 "$E2E_TIMEOUT" "$here/run.sh" "$@"
 fi
 E2E_LOGS=${E2E_LOGS:-.cache/e2e-logs}
-packages=(containerd crun containernetworking-plugins iproute2 nftables)
+packages=(containerd crun containernetworking-plugins iproute2 nftables prometheus)
 
 # leave_out ends the run on a machine that cannot carry it.
 leave_out() {
@@ -49,19 +50,26 @@ stage() {
 
 have_packages() {
     local program
-    for program in containerd ctr crun ip nft nsenter unshare; do
+    for program in containerd ctr crun ip nft nsenter prometheus unshare; do
         command -v "$program" >/dev/null || return 1
     done
     [[ -x /usr/lib/cni/ptp ]]
 }
 
-# install_packages must not start the daemons that the packages bring.
+# install_packages must not start the daemons that the packages bring. Their
+# scripts ask whether systemd runs, and else for the run level; where apt-get runs
+# the first is hidden, and the second is the one of single users.
 install_packages() {
     have_packages && return 0
     command -v apt-get >/dev/null || return 1
-    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y --no-install-recommends "${packages[@]}" && return 0
+    install_quietly && return 0
     apt-get update
-    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y --no-install-recommends "${packages[@]}"
+    install_quietly
+}
+install_quietly() {
+    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 unshare --mount bash -c '
+        [[ ! -d /run/systemd ]] || mount -t tmpfs tmpfs /run/systemd
+        exec apt-get install -y --no-install-recommends "$@"' install "${packages[@]}"
 }
 
 build_kubernetes() { KUBEBUILDER_ASSETS='' go -C hack/kubernetes run . kube-scheduler kubelet kube-proxy; }

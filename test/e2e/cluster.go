@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,6 +37,11 @@ type cluster struct {
 	workloads versioned.Interface
 	// started are the processes beside the control plane, the oldest first.
 	started []*process.Process
+	// discovery tells Prometheus what to scrape.
+	discovery *http.Server
+	// watched is when Prometheus was started, and alerts are the names of its rules.
+	watched time.Time
+	alerts  []string
 	// measured are lines that the stage adds to its result.
 	measured []string
 }
@@ -97,6 +103,10 @@ func (c *cluster) stop() error {
 		p.Kill()
 	}
 	c.started = nil
+	if c.discovery != nil {
+		// What this says of its listener changes nothing any more.
+		_ = c.discovery.Close()
+	}
 	if c.plane == nil {
 		return nil
 	}

@@ -24,9 +24,11 @@ func (c *cluster) chart() string {
 	return filepath.Join(c.repository, "charts", "external-workload-controller")
 }
 
-// installChart installs what the repository holds, with the image built from it.
+// installChart installs what the repository holds, with the image built from it,
+// and names who may read its metrics.
 func installChart(ctx context.Context, c *cluster) error {
-	err := c.helm(ctx, "install", c.chart(), "--create-namespace", "--wait", "--set=image.tag=e2e,image.pullPolicy=Never")
+	err := c.helm(ctx, "install", c.chart(), "--create-namespace", "--wait", "--set=image.tag=e2e,image.pullPolicy=Never",
+		fmt.Sprintf(`--set-json=metrics.readers=[{"kind": "ServiceAccount", "name": %q, "namespace": %q}]`, reader, monitoring))
 	if err != nil {
 		return err
 	}

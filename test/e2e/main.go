@@ -33,10 +33,14 @@ type options struct {
 	cgroup string
 	// nodeIP is the node's address, at which the API server listens too.
 	nodeIP string
+	// nodeIPv6 is the node's other address.
+	nodeIPv6 string
 	// vmNamespace is the file of the VMs' network namespace.
 	vmNamespace string
 	// repository is the root of this repository.
 	repository string
+	// picture is the file for the picture of the dashboard.
+	picture string
 	// hold keeps the cluster after the last stage, until a signal.
 	hold bool
 }
@@ -53,17 +57,27 @@ func parse(arguments []string) (options, error) {
 	flags.StringVar(&o.work, "work", "", "folder with the programs and the image")
 	flags.StringVar(&o.cgroup, "cgroup", "", "cgroup for the Pods")
 	flags.StringVar(&o.nodeIP, "node-ip", "", "address of the node")
+	flags.StringVar(&o.nodeIPv6, "node-ipv6", "", "IPv6 address of the node")
 	flags.StringVar(&o.vmNamespace, "vm-namespace", "", "network namespace of the VMs")
+	flags.StringVar(&o.picture, "picture", "", "file for a picture of the dashboard, from the root of the repository (default one in the work folder)")
 	flags.BoolVar(&o.hold, "hold", false, "keep the cluster after the last stage, until Ctrl-C")
 	if err := flags.Parse(arguments); err != nil {
 		return options{}, err
 	}
-	if o.work == "" || o.cgroup == "" || o.nodeIP == "" || o.vmNamespace == "" {
+	if o.work == "" || o.cgroup == "" || o.nodeIP == "" || o.nodeIPv6 == "" || o.vmNamespace == "" {
 		return options{}, errors.New("use make e2e, which gives all flags")
 	}
 	var err error
-	o.repository, err = controlplane.RepositoryRoot()
-	return o, err
+	if o.repository, err = controlplane.RepositoryRoot(); err != nil {
+		return options{}, err
+	}
+	switch {
+	case o.picture == "":
+		o.picture = filepath.Join(o.work, "logs", "dashboard.svg")
+	case !filepath.IsAbs(o.picture):
+		o.picture = filepath.Join(o.repository, o.picture)
+	}
+	return o, nil
 }
 
 func main() {

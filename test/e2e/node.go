@@ -97,7 +97,7 @@ func startNode(ctx context.Context, c *cluster) error {
 		"--root-dir=/var/lib/kubelet",
 		"--cert-dir=" + filepath.Join(c.work, "kubelet"),
 		"--hostname-override=" + nodeName,
-		"--node-ip=" + c.nodeIP,
+		"--node-ip=" + c.nodeIP + "," + c.nodeIPv6,
 		"--node-labels=" + corev1.LabelTopologyZone + "=" + nodeZone,
 	}); err != nil {
 		return err

@@ -29,22 +29,21 @@ func run(ctx context.Context, o options, out io.Writer) (failed int) {
 			fmt.Fprintln(out, "e2e: ending the cluster:", err)
 		}
 	}()
-	passed, broken := 0, ""
+	passed, broken, all := 0, "", startMeter()
 	for _, s := range stages {
 		if broken != "" {
 			fmt.Fprintf(out, "FAIL  %-56s  not tried, since %s failed\n", s.name, broken)
 			failed++
 			continue
 		}
-		begin := time.Now()
+		used := startMeter()
 		err := s.within(ctx, c)
-		seconds := time.Since(begin).Seconds()
 		if err == nil {
 			passed++
-			fmt.Fprintf(out, "ok    %-56s %6.1fs\n", s.name, seconds)
+			fmt.Fprintf(out, "ok    %-56s %s\n", s.name, used())
 		} else {
 			failed++
-			fmt.Fprintf(out, "FAIL  %-56s %6.1fs\n      %v\n", s.name, seconds, err)
+			fmt.Fprintf(out, "FAIL  %-56s %s\n      %v\n", s.name, used(), err)
 		}
 		for _, line := range c.measured {
 			fmt.Fprintln(out, "      "+line)
@@ -58,7 +57,7 @@ func run(ctx context.Context, o options, out io.Writer) (failed int) {
 		fmt.Fprintln(out, "the cluster stays until Ctrl-C; its kubeconfig is", c.plane.Kubeconfig())
 		<-ctx.Done()
 	}
-	fmt.Fprintf(out, "%d passed, %d failed\n", passed, failed)
+	fmt.Fprintf(out, "      all of this: %s\n%d passed, %d failed\n", all(), passed, failed)
 	return failed
 }
 

@@ -67,12 +67,12 @@ func decades(low, high float64) []float64 {
 	return ticks
 }
 
-// moments are whole steps since the begin, at most five of them.
+// moments are whole steps since the begin, about five of them.
 func moments(length time.Duration) []time.Duration {
-	const most = 5
+	const few = 5
 	step := 10 * time.Second
-	for _, longer := range []time.Duration{time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour} {
-		if length/step < most {
+	for _, longer := range []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour} {
+		if length/step < few {
 			break
 		}
 		step = longer

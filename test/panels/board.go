@@ -59,6 +59,9 @@ type Place struct{ X, Y, W, H int }
 
 // A Query is one in PromQL, with Grafana's variables in it.
 type Query struct {
+	// Name tells it from others: the letter that it has in its panel, or the name
+	// of an annotation.
+	Name string
 	Expr string
 	// Legend is the name of each series, with its labels in double braces.
 	Legend string
@@ -94,9 +97,11 @@ func duration(d time.Duration) string { return fmt.Sprintf("%.0fs", math.Ceil(d.
 // that it does not know, and titles that are there twice.
 func Read(text []byte) (Board, error) {
 	var file struct {
-		Title       string                  `json:"title"`
-		Panels      []panelFile             `json:"panels"`
-		Annotations struct{ List []target } `json:"annotations"`
+		Title       string      `json:"title"`
+		Panels      []panelFile `json:"panels"`
+		Annotations struct {
+			List []struct{ Name, Expr string } `json:"list"`
+		} `json:"annotations"`
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
 		return Board{}, fmt.Errorf("reading the dashboard: %w", err)
@@ -119,7 +124,7 @@ func Read(text []byte) (Board, error) {
 		row.Panels = append(row.Panels, p.panel())
 	}
 	for _, annotation := range file.Annotations.List {
-		board.Annotations = append(board.Annotations, annotation.query())
+		board.Annotations = append(board.Annotations, Query{Name: annotation.Name, Expr: annotation.Expr})
 	}
 	return board, nil
 }
@@ -168,11 +173,12 @@ func (p panelFile) panel() Panel {
 }
 
 type target struct {
+	RefID        string `json:"refId"`
 	Expr         string `json:"expr"`
 	LegendFormat string `json:"legendFormat"`
 	Instant      bool   `json:"instant"`
 }
 
 func (t target) query() Query {
-	return Query{Expr: t.Expr, Legend: t.LegendFormat, Instant: t.Instant}
+	return Query{Name: t.RefID, Expr: t.Expr, Legend: t.LegendFormat, Instant: t.Instant}
 }

@@ -53,18 +53,18 @@ func TestRead(t *testing.T) {
 	}{
 		"a panel belongs to the row above it": {
 			text: `{"title": "Board", "panels": [` + row + `, {"type": "stat", "title": "Leader",
-				"gridPos": {"h": 4, "w": 6, "x": 2, "y": 1}, "targets": [{"expr": "up", "legendFormat": "{{pod}}", "instant": true}],
+				"gridPos": {"h": 4, "w": 6, "x": 2, "y": 1}, "targets": [{"refId": "A", "expr": "up", "legendFormat": "{{pod}}", "instant": true}],
 				"fieldConfig": {"defaults": {"unit": "s", "custom": {"scaleDistribution": {"type": "log"}},
 					"thresholds": {"steps": [{"color": "red", "value": null}, {"color": "green", "value": 1}]}}}}]}`,
 			want: Board{Title: "Board", Rows: []Row{{Title: "Now", Place: Place{W: 24, H: 1}, Panels: []Panel{{
 				Title: "Leader", Kind: Stat, Unit: "s", Logarithmic: true, Place: Place{X: 2, Y: 1, W: 6, H: 4},
 				Steps:   []Step{{math.Inf(-1), "red"}, {1, "green"}},
-				Queries: []Query{{Expr: "up", Legend: "{{pod}}", Instant: true}},
+				Queries: []Query{{Name: "A", Expr: "up", Legend: "{{pod}}", Instant: true}},
 			}}}}},
 		},
 		"annotations are queries too": {
-			text: `{"annotations": {"list": [{"expr": "changes(up)"}]}}`,
-			want: Board{Annotations: []Query{{Expr: "changes(up)"}}},
+			text: `{"annotations": {"list": [{"name": "Restart", "expr": "changes(up)"}]}}`,
+			want: Board{Annotations: []Query{{Name: "Restart", Expr: "changes(up)"}}},
 		},
 		"a title that is there twice": {text: `{"panels": [` + row + `,` + row + `]}`, wrong: `two panels have the title "Now"`},
 		"a panel above the first row": {text: `{"panels": [{"type": "stat", "title": "Alone"}]}`, wrong: `"Alone" is in no row`},
@@ -115,7 +115,7 @@ func TestNamesOfSeries(t *testing.T) {
 		"{{reason}} {{operation}}":    "create",
 		"":                            "",
 	} {
-		if got := (Query{Legend: legend}).Name(labels); got != want {
+		if got := (Query{Legend: legend}).Series(labels); got != want {
 			t.Errorf("%q names it %q, want %q", legend, got, want)
 		}
 	}

@@ -16,6 +16,7 @@ const (
 	border      = 12
 	gap         = 8 // between panels
 	gridColumns = 24
+	boldWidth   = 0.64 // of the usual bold letter, for each pixel of its size
 )
 
 // style keeps the picture readable on a light and on a dark page. A program that
@@ -78,7 +79,9 @@ func (p Picture) drawPanel(c *canvas, panel Panel, at box) error {
 		return fmt.Errorf("drawing %q: the unit %q is unknown", panel.Title, panel.Unit)
 	}
 	c.printf(`<rect class="card" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="3"/>`, at.left, at.top, at.width, at.height)
-	c.text(at.left+10, at.top+18, `class="text" font-size="12" font-weight="bold"`, panel.Title)
+	// A long title of a narrow panel is written smaller.
+	size := min(12, (at.width-20)/(float64(len(panel.Title))*boldWidth))
+	c.text(at.left+10, at.top+18, fmt.Sprintf(`class="text" font-size="%.1f" font-weight="bold"`, size), panel.Title)
 	if panel.Kind == Stat {
 		drawNumber(c, panel, at, last(p.Series[panel.Title]), write)
 		return nil

@@ -51,6 +51,10 @@ func TestDraw(t *testing.T) {
 			picture: picture(Panel{Kind: Stat, Unit: "s"}, line("", math.NaN())),
 			has:     []string{">no data<"},
 		},
+		"a title that is too long is written smaller": {
+			picture: Picture{Rows: []Row{{Panels: []Panel{{Title: strings.Repeat("x", 30), Kind: Stat, Unit: "s", Place: Place{W: 4, H: 4}}}}}},
+			has:     []string{`font-size="9.0" font-weight="bold">xxx`},
+		},
 		"a line has axes and a legend": {
 			picture: picture(Panel{Kind: TimeSeries, Unit: "reqps"}, line("create", 0, 10)),
 			has:     []string{">10 req/s<", ">0 req/s<", ">0<", ">1 min<", ">create<", `d="M`},
@@ -68,7 +72,7 @@ func TestDraw(t *testing.T) {
 		},
 		"a legend has as many names as there is room for": {
 			picture: picture(Panel{Kind: TimeSeries, Unit: "ops"}, longNames(12)...),
-			has:     []string{">and 9 others<"},
+			has:     []string{">and 10 others<"},
 		},
 		"a logarithmic axis has powers of ten": {
 			picture: picture(Panel{Kind: TimeSeries, Unit: "s", Logarithmic: true}, line("p50", 0.004, 0.3)),
@@ -167,9 +171,10 @@ func nearly(a, b float64) bool { return math.Abs(a-b) <= 1e-9*math.Max(math.Abs(
 
 func TestMoments(t *testing.T) {
 	for length, want := range map[time.Duration][]time.Duration{
-		30 * time.Second: {0, 10 * time.Second, 20 * time.Second, 30 * time.Second},
-		4 * time.Minute:  {0, time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute},
-		5 * time.Minute:  {0, 2 * time.Minute, 4 * time.Minute},
+		30 * time.Second:  {0, 10 * time.Second, 20 * time.Second, 30 * time.Second},
+		100 * time.Second: {0, 30 * time.Second, time.Minute, 90 * time.Second},
+		4 * time.Minute:   {0, time.Minute, 2 * time.Minute, 3 * time.Minute, 4 * time.Minute},
+		5 * time.Minute:   {0, 2 * time.Minute, 4 * time.Minute},
 	} {
 		if diff := cmp.Diff(want, moments(length)); diff != "" {
 			t.Errorf("of %s (-want +got):\n%s", length, diff)

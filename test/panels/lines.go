@@ -13,10 +13,10 @@ const (
 	legendLine   = 15
 	legendLines  = 2
 	valueWidth   = 66
-	letterWidth  = 5.8 // of the usual letter; a little more than most have
+	letterWidth  = 6.5 // of the usual letter; a little more than most have
 	swatchWidth  = 14
 	swatchLength = 9
-	restWidth    = 90 // of what says how many are not named
+	restWidth    = 100 // of what says how many are not named
 )
 
 // colors tell the series of a panel apart, on white and on black.

@@ -21,9 +21,9 @@ type Point struct {
 
 var labelInBraces = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
 
-// Name is the name of a series with the labels. A label that it does not have is
+// Series is the name of a series with the labels. A label that it does not have is
 // left out.
-func (q Query) Name(labels map[string]string) string {
+func (q Query) Series(labels map[string]string) string {
 	return strings.TrimSpace(labelInBraces.ReplaceAllStringFunc(q.Legend, func(braces string) string {
 		return labels[labelInBraces.FindStringSubmatch(braces)[1]]
 	}))

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"time"
+)
+
+// looksBack matches a query over minutes.
+var looksBack = regexp.MustCompile(`\[\d+m\]`)
+
+// atRest is true when one replica has led for a while, and nothing was skipped or
+// missing all that time.
+const atRest = `min_over_time(sum(external_workload_leading)[15s:1s]) == 1
+	and max_over_time(sum(external_workload_skipped)[15s:1s]) == 0
+	and max_over_time(sum(external_workload_endpoints{state="wanted"} - ignoring (state) external_workload_endpoints{state="present"})[15s:1s]) == 0`
+
+// alertsAreQuiet asks for the state of the alerts once the cluster is at rest.
+// Each is evaluated without an error, and none has fired at any time. Those that
+// look at the cluster as it is now are inactive; those that look back over minutes
+// may still see what this run has done on purpose.
+func alertsAreQuiet(ctx context.Context, c *cluster) error {
+	if err := errors.Join(until(ctx, c.scraped), c.waitSeries(ctx, atRest), until(ctx, c.noAlert)); err != nil {
+		return err
+	}
+	var fired struct {
+		Result []struct{ Metric map[string]string }
+	}
+	query := fmt.Sprintf(`count_over_time(ALERTS{alertstate="firing"}[%.0fs])`, time.Since(c.watched).Seconds())
+	if err := askPrometheus(ctx, "query", url.Values{"query": {query}}, &fired); err != nil {
+		return err
+	}
+	for _, result := range fired.Result {
+		return fmt.Errorf("the alert %s has fired: %v", result.Metric["alertname"], result.Metric)
+	}
+	c.note("%d alerts", len(c.alerts))
+	return nil
+}
+
+// noAlert asks once.
+func (c *cluster) noAlert(ctx context.Context) error {
+	var found struct {
+		Groups []struct {
+			Rules []struct{ Name, Query, State, Health, LastError string }
+		}
+	}
+	if err := askPrometheus(ctx, "rules", nil, &found); err != nil {
+		return err
+	}
+	var names []string
+	for _, group := range found.Groups {
+		for _, rule := range group.Rules {
+			names = append(names, rule.Name)
+			if rule.Health != "ok" {
+				return fmt.Errorf("the rule %s is %s: %s", rule.Name, rule.Health, rule.LastError)
+			}
+			if rule.State == "inactive" || rule.State == "pending" && looksBack.MatchString(rule.Query) {
+				continue
+			}
+			return fmt.Errorf("the alert %s is %s", rule.Name, rule.State)
+		}
+	}
+	if !slices.Equal(names, c.alerts) {
+		return fmt.Errorf("Prometheus has the rules %v, want %v", names, c.alerts)
+	}
+	return nil
+}

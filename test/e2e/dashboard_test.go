@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/external-workload/controller/test/panels"
+)
+
+func TestJudge(t *testing.T) {
+	board := panels.Board{
+		Rows: []panels.Row{{Panels: []panels.Panel{{
+			Title: "Panel", Queries: []panels.Query{{Name: "A", Expr: "a"}, {Name: "B", Expr: "b"}},
+		}}}},
+		Annotations: []panels.Query{{Name: "Restart", Expr: "c"}},
+	}
+	some := []panels.Series{{Points: []panels.Point{{Value: math.NaN()}, {Value: 0}}}}
+	none := []panels.Series{{Points: []panels.Point{{Value: math.NaN()}}}}
+	tests := map[string]struct {
+		silent  map[string]string
+		answers map[string][]panels.Series
+		want    []string
+	}{
+		"all queries have data": {answers: map[string][]panels.Series{"a": some, "b": some, "c": some}},
+		"one has none, with a reason": {
+			silent:  map[string]string{"Panel B": "nothing panics"},
+			answers: map[string][]panels.Series{"a": some, "b": none, "c": some},
+		},
+		"one has none, and an annotation neither": {
+			answers: map[string][]panels.Series{"a": some, "b": none, "c": {}},
+			want:    []string{"Panel B has no data: b", "annotation Restart has no data: c"},
+		},
+		"one has data that should have none": {
+			silent:  map[string]string{"Panel A": "nothing panics"},
+			answers: map[string][]panels.Series{"a": some, "b": some, "c": some},
+			want:    []string{"Panel A has data, and should have none since nothing panics"},
+		},
+		"a reason is left over": {
+			silent:  map[string]string{"Panel C": "it is gone"},
+			answers: map[string][]panels.Series{"a": some, "b": some, "c": some},
+			want:    []string{"the dashboard has no query Panel C"},
+		},
+		"Prometheus refuses one": {
+			answers: map[string][]panels.Series{"a": some, "c": some},
+			want:    []string{"Panel B: refused"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			asked, err := judge(board, test.silent, func(query panels.Query) ([]panels.Series, error) {
+				if series, known := test.answers[query.Expr]; known {
+					return series, nil
+				}
+				return nil, errors.New("refused")
+			})
+			if asked != 3 {
+				t.Errorf("%d queries were asked, want 3", asked)
+			}
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if want := strings.Join(test.want, "\n"); got != want {
+				t.Errorf("it says %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestSamples(t *testing.T) {
+	var got []sample
+	if err := json.Unmarshal([]byte(`[[1700000000.5, "0.25"], [1700000002, "NaN"]]`), &got); err != nil {
+		t.Fatal(err)
+	}
+	if want := time.UnixMilli(1700000000500); !got[0].At.Equal(want) || got[0].Value != 0.25 || !math.IsNaN(got[1].Value) {
+		t.Errorf("the samples are %v", got)
+	}
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// The jobs of Prometheus. The first has the name that the Prometheus operator
+// gives it, which is that of the Service.
+const (
+	metricsJob   = release + "-metrics"
+	withoutToken = "without-token"
+	withoutRight = "without-right"
+)
+
+// podToken is where a Pod has the token of its own account.
+const podToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+
+// A serviceMonitor is what the chart uses of the operator's object of that name.
+type serviceMonitor struct {
+	metav1.TypeMeta `json:",inline"`
+	Metadata        metav1.ObjectMeta `json:"metadata"`
+	Spec            struct {
+		Selector          metav1.LabelSelector `json:"selector"`
+		NamespaceSelector struct {
+			MatchNames []string `json:"matchNames"`
+		} `json:"namespaceSelector"`
+		Endpoints []struct {
+			Port            string `json:"port"`
+			Scheme          string `json:"scheme"`
+			BearerTokenFile string `json:"bearerTokenFile"`
+			TLSConfig       struct {
+				InsecureSkipVerify bool `json:"insecureSkipVerify"`
+			} `json:"tlsConfig"`
+		} `json:"endpoints"`
+	} `json:"spec"`
+}
+
+// A prometheusRule is the operator's object of that name. Its spec is a file of
+// rules as Prometheus reads it.
+type prometheusRule struct {
+	metav1.TypeMeta `json:",inline"`
+	Metadata        metav1.ObjectMeta `json:"metadata"`
+	Spec            struct {
+		Groups []struct {
+			Name  string `json:"name"`
+			Rules []struct {
+				Alert       string            `json:"alert"`
+				Expr        string            `json:"expr"`
+				For         string            `json:"for,omitempty"`
+				Labels      map[string]string `json:"labels"`
+				Annotations map[string]string `json:"annotations"`
+			} `json:"rules"`
+		} `json:"groups"`
+	} `json:"spec"`
+}
+
+// rendered reads the one object of a template that the value switches on. A field
+// that the type does not have is an error, so that nothing in it is passed over.
+func (c *cluster) rendered(ctx context.Context, template, value string, into any) error {
+	text, err := c.command(ctx, c.bin("helm"), "template", release, c.chart(), "--namespace="+releaseNamespace,
+		"--show-only=templates/"+template+".yaml", "--set="+value+"=true")
+	if err != nil {
+		return err
+	}
+	if err := yaml.UnmarshalStrict([]byte(text), into); err != nil {
+		return fmt.Errorf("reading what the template %s gives: %w", template, err)
+	}
+	return nil
+}
+
+// prometheusConfig is what the operator would write. Prometheus reads YAML, so
+// JSON too.
+func (c *cluster) prometheusConfig(monitor serviceMonitor, alerts string) map[string]any {
+	return map[string]any{
+		"global": map[string]any{
+			"scrape_interval": scrapeInterval.String(), "scrape_timeout": scrapeInterval.String(),
+			"evaluation_interval": scrapeInterval.String(),
+		},
+		"rule_files": []string{alerts},
+		"scrape_configs": []any{
+			scrapeJob(monitor, metricsJob, c.token(reader)),
+			scrapeJob(monitor, withoutToken, ""),
+			scrapeJob(monitor, withoutRight, c.token(stranger)),
+		},
+	}
+}
+
+// scrapeJob scrapes what the ServiceMonitor selects, with the token of the file;
+// empty: with none. The file stands for the one that Prometheus would have in its
+// Pod, which the monitor names.
+func scrapeJob(monitor serviceMonitor, name, token string) map[string]any {
+	endpoint := monitor.Spec.Endpoints[0]
+	job := map[string]any{
+		"job_name":   name,
+		"scheme":     endpoint.Scheme,
+		"tls_config": map[string]any{"insecure_skip_verify": endpoint.TLSConfig.InsecureSkipVerify},
+		"http_sd_configs": []any{map[string]any{
+			"url": "http://" + discoveryAddress, "refresh_interval": scrapeInterval.String(),
+		}},
+	}
+	if token != "" && endpoint.BearerTokenFile == podToken {
+		job["authorization"] = map[string]any{"credentials_file": token}
+	}
+	return job
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/external-workload/controller/test/controlplane"
+)
+
+const (
+	prometheusAddress = "127.0.0.1:9090"
+	// monitoring is the namespace of those who read metrics: reader is named in
+	// the values of the chart, stranger is not.
+	monitoring       = "monitoring"
+	reader, stranger = "prometheus", "stranger"
+	scrapeInterval   = time.Second
+	// replicas are those that the chart installs by default.
+	replicas = 2
+)
+
+// startPrometheus starts a Prometheus that does what the Prometheus operator would
+// let it do after reading the chart's objects: it finds the controller's Pods by
+// the ServiceMonitor and evaluates the PrometheusRule. It scrapes them without a
+// token, and with one that gives no right, too: neither is answered.
+func startPrometheus(ctx context.Context, c *cluster) error {
+	if err := c.createReaders(ctx); err != nil {
+		return err
+	}
+	var monitor serviceMonitor
+	if err := c.rendered(ctx, "servicemonitor", "metrics.serviceMonitor.enabled", &monitor); err != nil {
+		return err
+	}
+	var rule prometheusRule
+	if err := c.rendered(ctx, "prometheusrule", "metrics.prometheusRule.enabled", &rule); err != nil {
+		return err
+	}
+	for _, r := range rule.Spec.Groups[0].Rules {
+		c.alerts = append(c.alerts, r.Alert)
+	}
+	alerts, config := filepath.Join(c.work, "alerts.json"), filepath.Join(c.work, "prometheus.json")
+	if err := c.startDiscovery(monitor); err != nil {
+		return err
+	}
+	if err := errors.Join(writeJSON(alerts, rule.Spec), writeJSON(config, c.prometheusConfig(monitor, alerts))); err != nil {
+		return err
+	}
+	c.watched = time.Now()
+	_, err := c.start(ctx, "prometheus", controlplane.Healthy("http://"+prometheusAddress+"/-/ready"), []string{
+		"prometheus",
+		"--config.file=" + config,
+		"--storage.tsdb.path=" + filepath.Join(c.work, "prometheus"),
+		"--web.listen-address=" + prometheusAddress,
+	})
+	if err != nil {
+		return err
+	}
+	if err := until(ctx, c.scraped); err != nil {
+		return err
+	}
+	c.note("%d Pods are scraped; without a token each answers 401, with one that gives no right 403", replicas)
+	return nil
+}
+
+// createReaders makes both accounts and a file with a token of each.
+func (c *cluster) createReaders(ctx context.Context) error {
+	_, err := c.core.CoreV1().Namespaces().Create(ctx,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: monitoring}}, metav1.CreateOptions{})
+	if err != nil {
+		return err
+	}
+	accounts := c.core.CoreV1().ServiceAccounts(monitoring)
+	for _, name := range []string{reader, stranger} {
+		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}}
+		if _, err := accounts.Create(ctx, account, metav1.CreateOptions{}); err != nil {
+			return err
+		}
+		token, err := accounts.CreateToken(ctx, name, &authenticationv1.TokenRequest{}, metav1.CreateOptions{})
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(c.token(name), []byte(token.Status.Token), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cluster) token(account string) string { return filepath.Join(c.work, account+".token") }
+
+func writeJSON(path string, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, text, 0o600)
+}
+
+// scraped asks for both Pods as targets that are up, and for the two jobs that may
+// not read to be told so.
+func (c *cluster) scraped(ctx context.Context) error {
+	var targets struct {
+		ActiveTargets []struct{ ScrapePool, Health, LastError string }
+	}
+	if err := askPrometheus(ctx, "targets", url.Values{"state": {"active"}}, &targets); err != nil {
+		return err
+	}
+	want := map[string]string{metricsJob: "", withoutToken: "401 Unauthorized", withoutRight: "403 Forbidden"}
+	found := map[string]int{}
+	for _, target := range targets.ActiveTargets {
+		found[target.ScrapePool]++
+		answer := want[target.ScrapePool]
+		if (target.Health == "up") != (answer == "") || !strings.Contains(target.LastError, answer) {
+			return fmt.Errorf("a target of the job %s is %s, %q; want %q", target.ScrapePool, target.Health, target.LastError, answer)
+		}
+	}
+	for job := range want {
+		if found[job] != replicas {
+			return fmt.Errorf("the job %s has %d targets, want %d", job, found[job], replicas)
+		}
+	}
+	return nil
+}
+
+// askPrometheus asks its API and reads the data of the answer.
+func askPrometheus(ctx context.Context, path string, values url.Values, into any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
+		"http://"+prometheusAddress+"/api/v1/"+path+"?"+values.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	var answer struct {
+		Error string
+		Data  json.RawMessage
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return fmt.Errorf("reading what Prometheus answered to %s: %w", path, err)
+	}
+	if answer.Error != "" {
+		return fmt.Errorf("Prometheus answered to %s %v: %s", path, values["query"], answer.Error)
+	}
+	return json.Unmarshal(answer.Data, into)
+}
