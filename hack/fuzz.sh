@@ -7,6 +7,6 @@ time=${1:-1m}
 grep -rl --include='*_test.go' '^func Fuzz' . | grep -v '^./test/' | xargs -n1 dirname | sort -u | while read -r package; do
     grep -hoE "^func Fuzz[A-Za-z0-9]+" "$package"/*_test.go | awk '{print $2}' | sort -u | while read -r target; do
         echo "=== $package $target for $time"
-        go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$time"
+        go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 1s
     done
 done

@@ -3,13 +3,19 @@ package faults
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	utilwait "k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	discoverylisters "k8s.io/client-go/listers/discovery/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -17,6 +23,9 @@ import (
 
 // triggerTime is the annotation that is no reason to write by itself.
 const triggerTime = "endpoints.kubernetes.io/last-change-trigger-time"
+
+// catchUpInterval is how often a history is compared with the API server.
+const catchUpInterval = 50 * time.Millisecond
 
 // SliceChange is one change of an EndpointSlice: Before is nil for a new one,
 // After for one that is gone.
@@ -69,6 +78,42 @@ func Record(ctx context.Context, config *rest.Config, namespace string) (*Histor
 	return h, nil
 }
 
+// CatchUp waits until the history shows every slice of these namespaces as it
+// is. Until then it may still tell several changes, of a time when the API
+// server was away, as one.
+func (h *History) CatchUp(ctx context.Context, client discoveryclient.EndpointSlicesGetter, namespaces ...string) error {
+	behind := ""
+	err := utilwait.PollUntilContextCancel(ctx, catchUpInterval, true, func(ctx context.Context) (bool, error) {
+		for _, namespace := range namespaces {
+			are, err := client.EndpointSlices(namespace).List(ctx, metav1.ListOptions{})
+			if err != nil {
+				behind = err.Error()
+				return false, nil
+			}
+			want, have := map[string]string{}, map[string]string{}
+			for i := range are.Items {
+				want[are.Items[i].Name] = are.Items[i].ResourceVersion
+			}
+			seen, err := h.lister.EndpointSlices(namespace).List(labels.Everything())
+			if err != nil {
+				return false, err
+			}
+			for _, slice := range seen {
+				have[slice.Name] = slice.ResourceVersion
+			}
+			if !maps.Equal(want, have) {
+				behind = fmt.Sprintf("in %s it shows %v instead of %v", namespace, have, want)
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return fmt.Errorf("waiting for the recorded EndpointSlices: %w: %s", err, behind)
+	}
+	return nil
+}
+
 // Lister gives the EndpointSlices as they are after the last change.
 func (h *History) Lister() discoverylisters.EndpointSliceLister { return h.lister }
 
@@ -111,8 +156,8 @@ func NeedlessWrites(changes []SliceChange) []string {
 			continue
 		}
 		if equality.Semantic.DeepEqual(essence(change.Before), essence(change.After)) {
-			needless = append(needless, fmt.Sprintf("EndpointSlice %s/%s from resourceVersion %s to %s",
-				change.After.Namespace, change.After.Name, change.Before.ResourceVersion, change.After.ResourceVersion))
+			needless = append(needless, fmt.Sprintf("EndpointSlice %s/%s from resourceVersion %s to %s, written by %v",
+				change.After.Namespace, change.After.Name, change.Before.ResourceVersion, change.After.ResourceVersion, managersOf(change.After)))
 		}
 	}
 	return needless
@@ -123,4 +168,13 @@ func essence(slice *discoveryv1.EndpointSlice) *discoveryv1.EndpointSlice {
 	slice.ResourceVersion, slice.Generation, slice.ManagedFields = "", 0, nil
 	delete(slice.Annotations, triggerTime)
 	return slice
+}
+
+// managersOf names the field managers of a slice and when each wrote last.
+func managersOf(slice *discoveryv1.EndpointSlice) []string {
+	var managers []string
+	for _, entry := range slice.ManagedFields {
+		managers = append(managers, fmt.Sprintf("%s at %s", entry.Manager, entry.Time))
+	}
+	return managers
 }

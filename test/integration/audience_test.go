@@ -1,14 +1,14 @@
 package integration
 
 import (
+	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/external-workload/controller/pkg/plan/plantest/consumers"
 	"github.com/external-workload/controller/test/faults"
@@ -49,7 +49,11 @@ func (a *audience) lookup(_, name string) (consumers.Identity, bool) {
 // after each of them. It returns how many there were.
 func (a *audience) hear(t *testing.T, check func(write string)) int {
 	t.Helper()
-	a.within(t).eventually("the watch has seen every write", a.caughtUp)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := a.history.CatchUp(ctx, a.core.DiscoveryV1(), a.namespace); err != nil {
+		t.Fatal(err)
+	}
 	a.existing = a.identities()
 	writes := a.history.Since(a.told)
 	a.told += len(writes)
@@ -59,23 +63,6 @@ func (a *audience) hear(t *testing.T, check func(write string)) int {
 		check(fmt.Sprintf("write %d of %d (%s)", number+1, len(writes), describe(write)))
 	}
 	return len(writes)
-}
-
-// caughtUp tells whether the watch shows the slices as they are.
-func (a *audience) caughtUp() (bool, string) {
-	want := map[string]string{}
-	for _, slice := range a.slices() {
-		want[slice.Name] = slice.ResourceVersion
-	}
-	have := map[string]string{}
-	seen, err := a.history.Lister().EndpointSlices(a.namespace).List(labels.Everything())
-	if err != nil {
-		return false, err.Error()
-	}
-	for _, slice := range seen {
-		have[slice.Name] = slice.ResourceVersion
-	}
-	return maps.Equal(want, have), fmt.Sprintf("%v instead of %v", have, want)
 }
 
 // identities are what a client expects of each workload that there is.

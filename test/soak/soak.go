@@ -21,6 +21,8 @@ const (
 	// quietLimit is what convergence may take after the last fault: a client
 	// whose watches broke again and again waits up to a minute for the next.
 	quietLimit = 3 * time.Minute
+	// catchUpLimit is above the longest pause of a watch after failures.
+	catchUpLimit = 90 * time.Second
 )
 
 // soak is one run.
@@ -48,6 +50,9 @@ func (s *soak) run(ctx context.Context, duration time.Duration) error {
 		}
 		took, err := s.becomeQuiet(ctx)
 		if err != nil {
+			return err
+		}
+		if err := s.catchUp(ctx); err != nil {
 			return err
 		}
 		seen := s.history.Drain()
@@ -178,6 +183,15 @@ func (s *soak) becomeQuiet(ctx context.Context) (time.Duration, error) {
 			}
 		}
 	}
+}
+
+// catchUp waits for the recorded history, whose watch pauses after the API server
+// was away: what was changed meanwhile belongs to this round, whose history may
+// have gaps.
+func (s *soak) catchUp(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, catchUpLimit)
+	defer cancel()
+	return s.history.CatchUp(ctx, s.kube.DiscoveryV1(), namespaces...)
 }
 
 // judge names what must not have happened since the last quiet point.
