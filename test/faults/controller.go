@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -57,6 +58,8 @@ type ControllerOptions struct {
 	Target *rest.Config
 	// Flags and Environment are added to its command.
 	Flags, Environment []string
+	// Prefix is put in front of the command. It must replace itself by the command.
+	Prefix []string
 }
 
 // Controller is one instance of the controller behind its own proxy. It can be
@@ -129,7 +132,7 @@ func (c *Controller) Start(ctx context.Context) error {
 	}
 	started, err := process.Start(ctx, process.Spec{
 		Name:        c.Name,
-		Command:     append(append([]string{c.options.Binary}, flags...), c.options.Flags...),
+		Command:     slices.Concat(c.options.Prefix, []string{c.options.Binary}, flags, c.options.Flags),
 		Environment: c.options.Environment,
 		Log:         c.Log(),
 	})

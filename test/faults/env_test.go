@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -160,26 +161,26 @@ func worldOn(t *testing.T, plane *controlplane.ControlPlane) *world {
 // controller makes an instance that ends with the test, and does not start it.
 func (w *world) controller(name string, flags ...string) *faults.Controller {
 	w.Helper()
-	return w.controllerWith(name, nil, flags...)
+	return w.controllerWith(faults.ControllerOptions{Name: name, Flags: flags})
 }
 
-// controllerWith is controller with additions to the environment.
-func (w *world) controllerWith(name string, environment []string, flags ...string) *faults.Controller {
+// controllerWith is controller with options, of which the program, the folder
+// and the API server are filled in.
+func (w *world) controllerWith(options faults.ControllerOptions) *faults.Controller {
 	w.Helper()
 	if w.program == "" {
 		w.program = binary(w.T)
 	}
-	c, err := faults.NewController(w.Context(), faults.ControllerOptions{
-		Binary: w.program, Directory: w.directory(), Name: name, Target: w.config,
-		Flags: append(flags, w.flags...), Environment: environment,
-	})
+	options.Binary, options.Directory, options.Target = w.program, w.directory(), w.config
+	options.Flags = slices.Concat(options.Flags, w.flags)
+	c, err := faults.NewController(w.Context(), options)
 	if err != nil {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() {
 		c.Kill()
 		if w.Failed() {
-			w.Logf("the end of what %s said:\n%s", name, tail(c.Log()))
+			w.Logf("the end of what %s said:\n%s", options.Name, tail(c.Log()))
 		}
 	})
 	return c

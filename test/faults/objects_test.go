@@ -3,6 +3,8 @@ package faults_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -70,8 +72,13 @@ func (w *world) seed(namespace string, services, each int) {
 
 // createService makes a Service that selects app=app.
 func (w *world) createService(namespace, name, app string) error {
+	return w.createServiceLike(namespace, metav1.ObjectMeta{Name: name}, app)
+}
+
+// createServiceLike is createService with more metadata.
+func (w *world) createServiceLike(namespace string, metadata metav1.ObjectMeta, app string) error {
 	service := &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
+		ObjectMeta: metadata,
 		Spec: corev1.ServiceSpec{
 			ClusterIP: corev1.ClusterIPNone,
 			Selector:  map[string]string{"app": app},
@@ -84,10 +91,20 @@ func (w *world) createService(namespace, name, app string) error {
 
 // createWorkload makes a ready workload.
 func (w *world) createWorkload(namespace, name, app, ip string) error {
+	return w.createWorkloadLike(namespace, metav1.ObjectMeta{Name: name}, app, ip)
+}
+
+// createWorkloadLike is createWorkload with more metadata.
+func (w *world) createWorkloadLike(namespace string, metadata metav1.ObjectMeta, app, ip string) error {
+	metadata.Labels = maps.Clone(metadata.Labels)
+	if metadata.Labels == nil {
+		metadata.Labels = map[string]string{}
+	}
+	metadata.Labels["app"] = app
 	workload := &v1beta1.ExternalWorkload{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": app}},
+		ObjectMeta: metadata,
 		Spec: v1beta1.ExternalWorkloadSpec{
-			MeshTLS:     v1beta1.MeshTLS{Identity: "spiffe://example.org/" + name, ServerName: name + ".example.org"},
+			MeshTLS:     v1beta1.MeshTLS{Identity: "spiffe://example.org/" + metadata.Name, ServerName: metadata.Name + ".example.org"},
 			WorkloadIPs: []v1beta1.WorkloadIP{{IP: ip}},
 			Ports:       []v1beta1.PortSpec{{Name: "http", Port: 8080}},
 		},
@@ -131,6 +148,29 @@ func (w *world) turn(namespace, name string) (bool, error) {
 		return err
 	})
 	return ready, err
+}
+
+// turning turns a workload round again and again until the function that it
+// gives is called.
+func (w *world) turning(namespace, name string, every time.Duration) (stop func()) {
+	stopping, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for ticker := w.ticker(every); ; {
+			select {
+			case <-stopping:
+				return
+			case <-ticker:
+				if _, err := w.turn(namespace, name); err != nil {
+					w.Error(err)
+				}
+			}
+		}
+	}()
+	return func() {
+		close(stopping)
+		<-stopped
+	}
 }
 
 // published says whether the last known slices of the namespace have the

@@ -172,7 +172,8 @@ func (p *Proxy) Connections() int {
 // place, in the order in which the answers came.
 func (p *Proxy) Writes() []Write { return p.recorder.allWrites() }
 
-// Requests gives how many requests arrived, by "verb resource".
+// Requests gives how many requests arrived, by "verb resource". A watch that
+// begins with all objects counts as a list.
 func (p *Proxy) Requests() map[string]int { return p.recorder.allRequests() }
 
 // MostWritesInFlight is how many writes were under way at once, at most.

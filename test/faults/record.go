@@ -61,7 +61,11 @@ func newRecorder() *recorder {
 func (r *recorder) request(parsed request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.requests[parsed.Verb+" "+parsed.Resource]++
+	verb := parsed.Verb
+	if parsed.Lists {
+		verb = "list"
+	}
+	r.requests[verb+" "+parsed.Resource]++
 }
 
 func (r *recorder) hit(rule string) {

@@ -12,6 +12,8 @@ type request struct {
 	Subresource string
 	Namespace   string
 	Name        string
+	// Lists says that a watch begins with all objects: the newer form of a list.
+	Lists bool
 }
 
 const verbWatch = "watch"
@@ -40,6 +42,7 @@ func parseRequest(r *http.Request) request {
 		parsed.Subresource = parts[2]
 	}
 	parsed.Verb = verbOf(r, parsed.Name)
+	parsed.Lists = parsed.Verb == verbWatch && r.URL.Query().Get("sendInitialEvents") == "true"
 	return parsed
 }
 

@@ -50,10 +50,11 @@ type Fault struct {
 	LostReply LostReply
 	// SlowReply is how long the answer's body takes; it comes in small pieces.
 	SlowReply time.Duration
-	// Stall lets a watch stand open without a byte until the rules change.
+	// Stall lets a watch stand open without a byte until the rules change, or
+	// the API server ends it.
 	Stall bool
-	// Hold keeps a watch's events back, in order, until the rules change, and
-	// lets the bookmarks before them through.
+	// Hold keeps a watch's events back, in order, until the rules change or the
+	// API server ends it, and lets the bookmarks before them through.
 	Hold bool
 	// Duplicate sends each event of a watch twice.
 	Duplicate bool

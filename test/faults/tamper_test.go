@@ -1,16 +1,23 @@
 package faults_test
 
 import (
-	"fmt"
-	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/external-workload/controller/test/faults"
 )
+
+// tamperer is the field manager of somebody else.
+const tamperer = "tamperer"
 
 // tamperings are what somebody may do to a slice.
 var tamperings = map[string]func(*discoveryv1.EndpointSlice){
@@ -35,7 +42,7 @@ func TestTamperedOnce(t *testing.T) {
 			w := w.within(t)
 			slice := w.slices(w.namespace)[0].DeepCopy()
 			tamper(slice)
-			if _, err := w.kube.DiscoveryV1().EndpointSlices(w.namespace).Update(t.Context(), slice, metav1.UpdateOptions{FieldManager: "tamperer"}); err != nil {
+			if _, err := w.kube.DiscoveryV1().EndpointSlices(w.namespace).Update(t.Context(), slice, metav1.UpdateOptions{FieldManager: tamperer}); err != nil {
 				t.Fatal(err)
 			}
 			t.Logf("repaired after %s", w.converges(30*time.Second))
@@ -50,55 +57,116 @@ func TestTamperedOnce(t *testing.T) {
 	})
 }
 
-// Fault: somebody edits, relabels and deletes slices all the time.
-// Promise: repaired at a bounded rate while it lasts, and right when it ends.
+// Fault: somebody edits, relabels or deletes the slices of a Service all the time.
+// Promise: repaired at a bounded rate while it lasts, right when it ends, and
+// said once who it is.
 func TestTamperedAllTheTime(t *testing.T) {
-	w := newParallelWorld(t)
-	const services = 5
-	w.seed(w.namespace, services, 3)
-	c := w.alone()
-	w.converges(30 * time.Second)
-	before, tampered, began := len(c.Proxy.Writes()), 0, time.Now()
-	draw := rand.New(rand.NewPCG(1, 1))
-	slices := w.kube.DiscoveryV1().EndpointSlices(w.namespace)
-	w.always(10*time.Second, "tampering", func() error {
-		known := w.slices(w.namespace)
-		if len(known) == 0 {
-			return nil
+	edit := func(w *world, slice *discoveryv1.EndpointSlice) error {
+		slice.Labels["tampered"] = slice.ResourceVersion
+		slice.Endpoints = nil
+		return w.tamper(slice)
+	}
+	relabel := func(w *world, slice *discoveryv1.EndpointSlice) error {
+		delete(slice.Labels, discoveryv1.LabelManagedBy)
+		slice.Labels["tampered"] = slice.ResourceVersion
+		return w.tamper(slice)
+	}
+	remove := func(w *world, slice *discoveryv1.EndpointSlice) error {
+		return w.kube.DiscoveryV1().EndpointSlices(w.namespace).Delete(w.Context(), slice.Name, metav1.DeleteOptions{})
+	}
+	for name, tampers := range map[string][]func(*world, *discoveryv1.EndpointSlice) error{
+		"edits":                       {edit},
+		"relabels":                    {relabel},
+		"edits, relabels and deletes": {edit, edit, relabel, remove},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newParallelWorld(t)
+			w.seed(w.namespace, 1, 3)
+			c := w.alone()
+			w.converges(30 * time.Second)
+			before, tampered, began := len(sliceWrites(c)), 0, time.Now()
+			w.always(10*time.Second, "tampering", func() error {
+				known := w.slices(w.namespace)
+				if len(known) == 0 {
+					return nil
+				}
+				err := tampers[tampered%len(tampers)](w, known[0].DeepCopy())
+				switch {
+				case err == nil:
+					tampered++
+				case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+					err = nil
+				}
+				return err
+			})
+			lasted := time.Since(began)
+			writes := len(sliceWrites(c)) - before
+			healed := w.converges(2 * time.Minute)
+			t.Logf("%d tamperings and %d repairs in %s; right %s after the end", tampered, writes, lasted, healed)
+			if most := mostRepairs(lasted); writes == 0 || writes > most {
+				t.Errorf("%d repairs, want at least one and at most %d", writes, most)
+			}
+			w.told(c)
+		})
+	}
+}
+
+// tamper updates a slice as somebody else.
+func (w *world) tamper(slice *discoveryv1.EndpointSlice) error {
+	_, err := w.kube.DiscoveryV1().EndpointSlices(w.namespace).Update(w.Context(), slice, metav1.UpdateOptions{FieldManager: tamperer})
+	return err
+}
+
+// mostRepairs is how many writes of a Service's slices repair what somebody else
+// writes for a time: some at once, then one after each pause, which doubles.
+func mostRepairs(lasted time.Duration) int {
+	const (
+		atOnce        = 20
+		shortest      = time.Second
+		longest       = 10 * time.Second
+		stepsOfRepair = 2
+	)
+	repairs := atOnce
+	for at, pause := time.Duration(0), shortest; at <= lasted; at, pause = at+pause, min(2*pause, longest) {
+		repairs++
+	}
+	return stepsOfRepair * repairs
+}
+
+// told fails the test unless the metric counts the writes of somebody else, and
+// one line of the log and one Event name who it is.
+func (w *world) told(c *faults.Controller) {
+	w.Helper()
+	const metric = "external_workload_foreign_writes_total"
+	if counted, err := c.Metric(w.Context(), metric); err != nil || counted == 0 {
+		w.Errorf("%s is %g, %v", metric, counted, err)
+	}
+	log, err := os.ReadFile(c.Log())
+	if err != nil {
+		w.Fatal(err)
+	}
+	lines := 0
+	for line := range strings.Lines(string(log)) {
+		if strings.Contains(line, "Somebody else writes our EndpointSlices") {
+			lines++
+			if !strings.Contains(line, tamperer) {
+				w.Errorf("the log does not name the field manager: %s", line)
+			}
 		}
-		slice := known[draw.IntN(len(known))].DeepCopy()
-		var err error
-		if draw.IntN(4) == 0 {
-			err = slices.Delete(t.Context(), slice.Name, metav1.DeleteOptions{})
-		} else {
-			slice.Labels["tampered"] = fmt.Sprint(tampered)
-			slice.Endpoints = nil
-			_, err = slices.Update(t.Context(), slice, metav1.UpdateOptions{FieldManager: "tamperer"})
+	}
+	if lines != 1 {
+		w.Errorf("%d lines of the log tell of it, want 1", lines)
+	}
+	w.eventually(30*time.Second, "one Event on the Service", func() bool {
+		events, err := w.kube.EventsV1().Events(w.namespace).List(w.Context(), metav1.ListOptions{})
+		if err != nil {
+			w.Fatal(err)
 		}
-		switch {
-		case err == nil:
-			tampered++
-		case apierrors.IsConflict(err), apierrors.IsNotFound(err):
-			err = nil
-		}
-		return err
+		telling := slices.DeleteFunc(events.Items, func(event eventsv1.Event) bool {
+			return event.Reason != "ForeignWrites" || event.Regarding.Name != serviceName(0) || !strings.Contains(event.Note, tamperer)
+		})
+		return len(telling) == 1 && telling[0].Series == nil
 	})
-	lasted := time.Since(began)
-	writes := 0
-	for _, write := range c.Proxy.Writes()[before:] {
-		if write.Resource == "endpointslices" && write.Succeeded() {
-			writes++
-		}
-	}
-	healed := w.converges(2 * time.Minute)
-	t.Logf("%d tamperings and %d repairs in %s; right %s after the end", tampered, writes, lasted, healed)
-	if writes == 0 {
-		t.Error("nothing was repaired")
-	}
-	// A repair may take two safe steps; beyond that it would be a fight.
-	if writes > 2*tampered {
-		t.Errorf("%d writes for %d tamperings", writes, tampered)
-	}
 }
 
 // within is the same world for a subtest.

@@ -3,6 +3,7 @@ package faults
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -25,32 +26,17 @@ func (p *Proxy) streamWatch(w http.ResponseWriter, r *http.Request, response *ht
 		_, _ = io.Copy(w, response.Body)
 		return
 	}
-	if fault.Stall {
-		select {
-		case <-rules.over:
-		case <-r.Context().Done():
-			return
-		}
-	}
 	next := nextJSON
 	if strings.Contains(response.Header.Get("Content-Type"), "protobuf") {
 		next = nextProtobuf
 	}
-	events := bufio.NewReader(response.Body)
-	for {
-		event, err := next(events)
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				resetClient(r)
-			}
+	stream := readAhead(r.Context(), response.Body, next)
+	if fault.Stall && !stream.keepBack(r, rules) {
+		return
+	}
+	for event := range stream.events {
+		if fault.Hold && !isBookmark(event) && !stream.keepBack(r, rules) {
 			return
-		}
-		if fault.Hold && !isBookmark(event) {
-			select {
-			case <-rules.over:
-			case <-r.Context().Done():
-				return
-			}
 		}
 		if fault.Duplicate && !isBookmark(event) {
 			event = append(bytes.Clone(event), event...)
@@ -59,6 +45,59 @@ func (p *Proxy) streamWatch(w http.ResponseWriter, r *http.Request, response *ht
 			return
 		}
 		flush(w)
+	}
+	stream.end(r)
+}
+
+// watchStream is what the API server sends on a watch. It is read ahead, so that
+// its end is known, and told the client, while events are kept back.
+type watchStream struct {
+	events chan []byte
+	ended  chan struct{}
+	err    error // valid once ended is closed
+}
+
+// maxAhead is how many events are read ahead.
+const maxAhead = 1 << 12
+
+func readAhead(ctx context.Context, body io.Reader, next func(*bufio.Reader) ([]byte, error)) *watchStream {
+	s := &watchStream{events: make(chan []byte, maxAhead), ended: make(chan struct{})}
+	go func() {
+		defer close(s.ended)
+		defer close(s.events)
+		for from := bufio.NewReader(body); ; {
+			event, err := next(from)
+			if err != nil {
+				s.err = err
+				return
+			}
+			select {
+			case s.events <- event:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return s
+}
+
+// keepBack waits until the rules change; false says that the watch has ended.
+func (s *watchStream) keepBack(r *http.Request, rules *ruleSet) bool {
+	select {
+	case <-rules.over:
+		return true
+	case <-s.ended:
+		s.end(r)
+	case <-r.Context().Done():
+	}
+	return false
+}
+
+// end ends the client's watch as the API server's has ended.
+func (s *watchStream) end(r *http.Request) {
+	<-s.ended
+	if s.err != nil && !errors.Is(s.err, io.EOF) {
+		resetClient(r)
 	}
 }
 

@@ -14,7 +14,10 @@ import (
 func TestWatchConnectionHalfOpen(t *testing.T) {
 	w := newParallelWorld(t)
 	w.seed(w.namespace, 3, 3)
-	c := w.controllerWith("alone", []string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS=2", "HTTP2_PING_TIMEOUT_SECONDS=1"}, "--leader-elect=false")
+	c := w.controllerWith(faults.ControllerOptions{
+		Name: "alone", Flags: []string{"--leader-elect=false"},
+		Environment: []string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS=2", "HTTP2_PING_TIMEOUT_SECONDS=1"},
+	})
 	w.start(c)
 	w.converges(30 * time.Second)
 	c.Proxy.HalfOpen()
@@ -27,23 +30,34 @@ func TestWatchConnectionHalfOpen(t *testing.T) {
 }
 
 // Fault: every watch opens and then stands still, while its connection lives.
-// Promise: it catches up by itself, without a restart.
+// Promise: it catches up by itself when the API server ends the watches, after
+// 5 to 10 minutes, live and without a new list.
 func TestWatchesStalled(t *testing.T) {
 	if !*long {
-		t.Skip("waits until silent watches are given up, which takes minutes; run with -long")
+		t.Skip("waits until the API server ends silent watches, which takes 5 to 10 minutes; run with -long")
 	}
 	w := newParallelWorld(t)
 	w.seed(w.namespace, 3, 3)
 	c := w.alone()
 	w.converges(30 * time.Second)
+	listed := lists(c)
+	w.settle()
 	c.Proxy.Set(faults.Rule{Name: "stall", Match: faults.Watches(), Times: 3, Fault: faults.Fault{Stall: true}})
 	c.Proxy.Cut()
 	w.eventually(30*time.Second, "the watches are stalled", func() bool { return c.Proxy.Hits()["stall"] == 3 })
 	ready := w.flip(w.namespace, workloadName(0, 0))
-	took := w.eventually(15*time.Minute, "the flip is published", func() bool {
+	const most = 10*time.Minute + 30*time.Second
+	took := w.eventually(most, "the flip is published", func() bool {
+		if err := c.Health(t.Context(), "livez"); err != nil {
+			t.Fatalf("not live while watches stand still: %v", err)
+		}
 		return w.published(w.namespace, workloadName(0, 0), ready)
 	})
 	t.Logf("caught up after %s", took)
+	w.converges(most)
+	if more := lists(c) - listed; more > 0 {
+		t.Errorf("%d new lists, want none", more)
+	}
 }
 
 // Fault: every event comes twice.
