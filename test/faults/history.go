@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -82,34 +83,39 @@ func Record(ctx context.Context, config *rest.Config, namespace string) (*Histor
 // is. Until then it may still tell several changes, of a time when the API
 // server was away, as one.
 func (h *History) CatchUp(ctx context.Context, client discoveryclient.EndpointSlicesGetter, namespaces ...string) error {
-	behind := ""
+	var behind error
 	err := utilwait.PollUntilContextCancel(ctx, catchUpInterval, true, func(ctx context.Context) (bool, error) {
+		behind = nil
 		for _, namespace := range namespaces {
-			are, err := client.EndpointSlices(namespace).List(ctx, metav1.ListOptions{})
-			if err != nil {
-				behind = err.Error()
-				return false, nil
-			}
-			want, have := map[string]string{}, map[string]string{}
-			for i := range are.Items {
-				want[are.Items[i].Name] = are.Items[i].ResourceVersion
-			}
-			seen, err := h.lister.EndpointSlices(namespace).List(labels.Everything())
-			if err != nil {
-				return false, err
-			}
-			for _, slice := range seen {
-				have[slice.Name] = slice.ResourceVersion
-			}
-			if !maps.Equal(want, have) {
-				behind = fmt.Sprintf("in %s it shows %v instead of %v", namespace, have, want)
-				return false, nil
-			}
+			behind = errors.Join(behind, h.behind(ctx, client.EndpointSlices(namespace), namespace))
 		}
-		return true, nil
+		return behind == nil, nil
 	})
 	if err != nil {
-		return fmt.Errorf("waiting for the recorded EndpointSlices: %w: %s", err, behind)
+		return fmt.Errorf("waiting for the recorded EndpointSlices: %w", errors.Join(err, behind))
+	}
+	return nil
+}
+
+// behind says how what the history shows of a namespace differs from what is.
+func (h *History) behind(ctx context.Context, client discoveryclient.EndpointSliceInterface, namespace string) error {
+	are, err := client.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	seen, err := h.lister.EndpointSlices(namespace).List(labels.Everything())
+	if err != nil {
+		return err
+	}
+	want, have := map[string]string{}, map[string]string{}
+	for i := range are.Items {
+		want[are.Items[i].Name] = are.Items[i].ResourceVersion
+	}
+	for _, slice := range seen {
+		have[slice.Name] = slice.ResourceVersion
+	}
+	if !maps.Equal(want, have) {
+		return fmt.Errorf("namespace %s is shown with %v instead of %v", namespace, have, want)
 	}
 	return nil
 }
