@@ -70,6 +70,18 @@ func (h *history) became(ready bool, begin time.Time) time.Duration {
 	return 0
 }
 
+// last is when the slices were last seen to change before the time.
+func (h *history) last(before time.Time) (at time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, event := range h.events {
+		if event.at.Before(before) {
+			at = event.at
+		}
+	}
+	return at
+}
+
 func holdsReady(slice *discoveryv1.EndpointSlice, address string) bool {
 	for _, endpoint := range slice.Endpoints {
 		if endpoint.Addresses[0] == address && endpoint.Conditions.Ready != nil && *endpoint.Conditions.Ready {

@@ -44,10 +44,22 @@ func readinessMovesTraffic(ctx context.Context, c *cluster) error {
 	if err := errors.Join(waitAnswer(ctx, url, "vm-a"), waitAnswer(ctx, url, "vm-b")); err != nil {
 		return err
 	}
-	l := startLoad(ctx, url, clients)
-	times, err := c.moveTraffic(ctx, l, service)
-	if err := errors.Join(err, l.end()); err != nil {
+	seen, err := c.watchAddress(ctx, service, vms[1].address)
+	if err != nil {
 		return err
+	}
+	l := startLoad(ctx, url, clients)
+	times, err := c.moveTraffic(ctx, l, seen)
+	failed, all := l.end()
+	seen.end()
+	for _, f := range failed {
+		c.note("%s after the slice had changed: %v", f.at.Sub(seen.last(f.at)), f.err)
+	}
+	if err != nil {
+		return err
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("%d of %d requests failed", len(failed), all)
 	}
 	c.note("withdrawn: slice changed %s", spread(times.unpublished))
 	c.note("           last request  %s", spread(times.withdrawn))
@@ -63,13 +75,8 @@ func readinessMovesTraffic(ctx context.Context, c *cluster) error {
 // begin before the request that changes it is sent, so it is part of them.
 type moves struct{ unpublished, withdrawn, published, restored []time.Duration }
 
-func (c *cluster) moveTraffic(ctx context.Context, l *load, service string) (moves, error) {
+func (c *cluster) moveTraffic(ctx context.Context, l *load, seen *history) (moves, error) {
 	var times moves
-	seen, err := c.watchAddress(ctx, service, vms[1].address)
-	if err != nil {
-		return times, err
-	}
-	defer seen.end()
 	for range readinessRounds {
 		begin := time.Now()
 		if err := c.setReady(ctx, "moving-a", v1beta1.ConditionFalse); err != nil {

@@ -80,7 +80,13 @@ type load struct {
 
 	mu       sync.Mutex
 	answers  []answer
-	failures []error
+	failures []failure
+}
+
+// A failure is a request that was not answered, and when that was known.
+type failure struct {
+	at  time.Time
+	err error
 }
 
 func startLoad(ctx context.Context, url string, clients int) *load {
@@ -104,21 +110,17 @@ func (l *load) add(got answer, err error, ctx context.Context) {
 	case err == nil:
 		l.answers = append(l.answers, got)
 	case ctx.Err() == nil: // else it failed because the load ends
-		l.failures = append(l.failures, err)
+		l.failures = append(l.failures, failure{time.Now(), err})
 	}
 }
 
-// end ends the load and gives the first failure there was.
-func (l *load) end() error {
+// end ends the load and gives the requests that failed, and how many there were.
+func (l *load) end() (failed []failure, all int) {
 	l.cancel()
 	l.running.Wait()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.failures) > 0 {
-		return fmt.Errorf("%d of %d requests failed, the first with: %w",
-			len(l.failures), len(l.failures)+len(l.answers), l.failures[0])
-	}
-	return nil
+	return l.failures, len(l.failures) + len(l.answers)
 }
 
 // last is when the last request arrived at the peer, and how many arrived
