@@ -56,13 +56,7 @@ func TestWritesAnsweredWithFaults(t *testing.T) {
 			c.Proxy.Clear()
 			t.Logf("right %s after the creation, %s after the update, %d writes met the fault", created, updated, c.Proxy.Hits()[test.name])
 			w.nothingNeedless(began)
-			creations := 0
-			for _, change := range w.history.Since(began) {
-				if change.Before == nil {
-					creations++
-				}
-			}
-			if creations != 1 {
+			if creations := creations(w.history.Since(began)); creations != 1 {
 				t.Errorf("%d slices were created, want 1", creations)
 			}
 		})
@@ -214,4 +208,37 @@ func TestDeletionAnsweredNotFoundThoughTheSliceStands(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.converges(30 * time.Second)
+}
+
+// Fault: the answers to a creation are lost, and no watch shows the slice.
+// Promise: it is not created again under another name.
+func TestCreationNeitherAnsweredNorSeen(t *testing.T) {
+	w := newParallelWorld(t)
+	c := w.alone()
+	creation := faults.Match{Verbs: []string{"create"}, Resources: []string{"endpointslices"}}
+	c.Proxy.Set(
+		faults.Rule{Name: "hold", Match: faults.Watches("endpointslices"), Fault: faults.Fault{Hold: true}},
+		faults.Rule{Name: "lost", Match: creation, Times: 2, Fault: faults.Fault{LostReply: faults.ReplyTimeout}},
+		faults.Rule{Name: "answered", Match: creation},
+	)
+	c.Proxy.Cut()
+	w.eventually(30*time.Second, "the watches are held", func() bool { return c.Proxy.Hits()["hold"] >= 2 })
+	began := w.history.Len()
+	w.seed(w.namespace, 1, 1)
+	w.eventually(time.Minute, "a third try", func() bool { return c.Proxy.Hits()["answered"] > 0 })
+	c.Proxy.Clear()
+	w.converges(time.Minute)
+	if creations := creations(w.history.Since(began)); creations != 1 {
+		t.Errorf("%d slices were created, want 1", creations)
+	}
+}
+
+// creations is how many slices are new.
+func creations(changes []faults.SliceChange) (count int) {
+	for _, change := range changes {
+		if change.Before == nil {
+			count++
+		}
+	}
+	return count
 }
