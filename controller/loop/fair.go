@@ -1,6 +1,8 @@
 package loop
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,9 +11,13 @@ import (
 )
 
 const (
-	// busyAfter is how long keys of a namespace may wait without a pause before
-	// the namespace counts as busy.
-	busyAfter = 5 * time.Second
+	// busyAfter is how long keys of a namespace may wait until the namespace
+	// counts as busy. A moment without takes busyRelief moments with off, so that
+	// the namespace must have waiting keys more than four fifths of the time.
+	busyAfter  = 5 * time.Second
+	busyRelief = 4
+	// busyMost is the most time that is remembered.
+	busyMost = 7 * time.Second
 	// neighbourFor is how long a namespace counts as a neighbour of others after
 	// one of its keys was taken.
 	neighbourFor = time.Minute
@@ -28,8 +34,7 @@ const (
 type fairQueue struct {
 	clock clock.PassiveClock
 	mu    sync.Mutex
-	// waiting holds the keys of each namespace that has any, and since when it
-	// has had some without a pause.
+	// waiting holds the keys of each namespace that has any or lately had.
 	waiting map[string]*backlog
 	// turns are the namespaces that have keys, in the order of their turns.
 	turns []string
@@ -41,10 +46,21 @@ type fairQueue struct {
 	last, other visit
 }
 
-// backlog is what waits of one namespace.
+// backlog is what waits of one namespace, and for how long something has, as of
+// a time.
 type backlog struct {
-	keys  []cache.ObjectName
-	since time.Time
+	keys   []cache.ObjectName
+	waited time.Duration
+	asOf   time.Time
+}
+
+// pass brings waited to a time.
+func (b *backlog) pass(now time.Time) {
+	passed := now.Sub(b.asOf)
+	if len(b.keys) == 0 {
+		passed *= -busyRelief
+	}
+	b.waited, b.asOf = min(max(b.waited+passed, 0), busyMost), now
 }
 
 // visit is when a key of a namespace was taken.
@@ -64,10 +80,14 @@ func (q *fairQueue) Touch(cache.ObjectName) {}
 func (q *fairQueue) Push(key cache.ObjectName) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	now := q.clock.Now()
 	b := q.waiting[key.Namespace]
 	if b == nil {
-		b = &backlog{since: q.clock.Now()}
+		b = &backlog{asOf: now}
 		q.waiting[key.Namespace] = b
+	}
+	b.pass(now)
+	if len(b.keys) == 0 {
 		q.turns = append(q.turns, key.Namespace)
 	}
 	b.keys = append(b.keys, key)
@@ -94,18 +114,18 @@ func (q *fairQueue) Pop() cache.ObjectName {
 	if !found {
 		turn = 0 // a namespace has become busy since Len was asked
 	}
-	namespace := q.turns[turn]
-	q.turns = append(q.turns[:turn], q.turns[turn+1:]...)
+	namespace, now := q.turns[turn], q.clock.Now()
+	q.turns = slices.Delete(q.turns, turn, turn+1)
 	b := q.waiting[namespace]
+	b.pass(now)
 	key := b.keys[0]
-	if b.keys = b.keys[1:]; len(b.keys) == 0 {
-		delete(q.waiting, namespace)
-	} else {
+	if b.keys = b.keys[1:]; len(b.keys) > 0 {
 		q.turns = append(q.turns, namespace)
 	}
-	q.size--
+	if q.size--; q.size == 0 {
+		q.forget(now)
+	}
 	q.working[namespace]++
-	now := q.clock.Now()
 	if q.last.namespace != namespace {
 		q.other = q.last
 	}
@@ -140,13 +160,22 @@ func (q *fairQueue) next() (turn int, found bool) {
 	return 0, false
 }
 
-// busy tells whether a namespace has had keys waiting for long while others
-// had work to do too.
+// busy tells whether keys of a namespace have been waiting for long while
+// others had work to do too.
 func (q *fairQueue) busy(namespace string, now time.Time) bool {
 	neighbour := q.last
 	if neighbour.namespace == namespace {
 		neighbour = q.other
 	}
-	return now.Sub(q.waiting[namespace].since) > busyAfter &&
-		neighbour.namespace != "" && now.Sub(neighbour.at) < neighbourFor
+	b := q.waiting[namespace]
+	b.pass(now)
+	return b.waited >= busyAfter && neighbour.namespace != "" && now.Sub(neighbour.at) < neighbourFor
+}
+
+// forget frees what is known of namespaces where nothing waits and little did.
+func (q *fairQueue) forget(now time.Time) {
+	maps.DeleteFunc(q.waiting, func(_ string, b *backlog) bool {
+		b.pass(now)
+		return len(b.keys) == 0 && b.waited < time.Second/10
+	})
 }

@@ -107,6 +107,37 @@ func TestBusyNamespaceLeavesTheAPIServerToItsNeighbours(t *testing.T) {
 	})
 }
 
+func TestMomentsWithoutBacklogAreTakenOff(t *testing.T) {
+	for name, test := range map[string]struct {
+		with, without time.Duration
+		busy          bool
+	}{
+		"nine tenths of the time":   {with: 900 * time.Millisecond, without: 100 * time.Millisecond, busy: true},
+		"half of the time":          {with: 500 * time.Millisecond, without: 500 * time.Millisecond},
+		"one key in fifty at times": {with: 20 * time.Millisecond, without: 980 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := newFairQueue(clock.RealClock{})
+				q.Push(cache.NewObjectName("neighbour", "a"))
+				q.finish(q.Pop())
+				for range 30 {
+					q.Push(cache.NewObjectName("crowd", "a"))
+					elapse(test.with)
+					q.finish(q.Pop())
+					elapse(test.without)
+				}
+				q.Push(cache.NewObjectName("crowd", "a"))
+				q.Push(cache.NewObjectName("crowd", "b"))
+				q.Pop()
+				if busy := q.Len() == 0; busy != test.busy {
+					t.Errorf("busy is %t, want %t", busy, test.busy)
+				}
+			})
+		})
+	}
+}
+
 func TestNamespaceIsBusyOnlyAfterAWhile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newFairQueue(clock.RealClock{})

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"net/http"
@@ -42,6 +43,27 @@ type Write struct {
 // Succeeded says whether the write took effect.
 func (w Write) Succeeded() bool {
 	return w.Code >= http.StatusOK && w.Code < http.StatusMultipleChoices
+}
+
+// MostAtOnce is how many of the chosen writes were under way at once, at most.
+func MostAtOnce(writes []Write, chosen func(Write) bool) int {
+	type edge struct {
+		at     time.Time
+		change int
+	}
+	var edges []edge
+	for _, w := range writes {
+		if chosen(w) && !w.Ended.IsZero() {
+			edges = append(edges, edge{w.Started, 1}, edge{w.Ended, -1})
+		}
+	}
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.change, b.change)) })
+	most, now := 0, 0
+	for _, e := range edges {
+		now += e.change
+		most = max(most, now)
+	}
+	return most
 }
 
 // recorder counts what a proxy sees.
