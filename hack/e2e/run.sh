@@ -7,6 +7,8 @@
 # mounts and network. When the first process there ends, however it ends, the
 # kernel ends all others and takes back the mounts and the links.
 #
+# Flags are those of the program in test/e2e, such as --picture FILE and --hold.
+#
 # Environment:
 #   E2E=auto   leave it out, and say so, where the machine does not allow it
 #   E2E_TIMEOUT  seconds for all of it, builds included (default 2400)
