@@ -65,7 +65,7 @@ func (c *cluster) noAlert(ctx context.Context) error {
 		}
 	}
 	if !slices.Equal(names, c.alerts) {
-		return fmt.Errorf("Prometheus has the rules %v, want %v", names, c.alerts)
+		return fmt.Errorf("the rules of Prometheus are %v, want %v", names, c.alerts)
 	}
 	return nil
 }

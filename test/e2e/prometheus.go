@@ -153,7 +153,7 @@ func askPrometheus(ctx context.Context, path string, values url.Values, into any
 		return fmt.Errorf("reading what Prometheus answered to %s: %w", path, err)
 	}
 	if answer.Error != "" {
-		return fmt.Errorf("Prometheus answered to %s %v: %s", path, values["query"], answer.Error)
+		return fmt.Errorf("asking Prometheus for %s %v: %s", path, values["query"], answer.Error)
 	}
 	return json.Unmarshal(answer.Data, into)
 }
