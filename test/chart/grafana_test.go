@@ -14,7 +14,7 @@ import (
 var misspelled = []struct{ where, right, wrong string }{
 	{"the dashboard", `"graphTooltip":`, `"graphTooltp":`},
 	{"a row", `"collapsed":`, `"colapsed":`},
-	{"a panel", `"description": "Replicas`, `"descripton": "Replicas`},
+	{"a panel", `"description": "Replicas`, `"details": "Replicas`},
 	{"the type of a panel", `"type": "timeseries"`, `"type": "timeserie"`},
 	{"the place of a panel", `"w": 4`, `"width": 4`},
 	{"a field", `"unit":`, `"units":`},
@@ -26,7 +26,7 @@ var misspelled = []struct{ where, right, wrong string }{
 	{"an option within another", `"showLegend":`, `"showLegends":`},
 	{"a query", `"legendFormat":`, `"legendFormt":`},
 	{"a number in the place of a name", `"refId": "A"`, `"refId": 1`},
-	{"a variable", `"definition":`, `"definiton":`},
+	{"a variable", `"definition":`, `"defined":`},
 	{"an annotation", `"iconColor":`, `"iconColour":`},
 }
 
