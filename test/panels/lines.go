@@ -10,6 +10,7 @@ import (
 const (
 	titleHeight  = 34
 	timeHeight   = 18
+	timeWidth    = 44 // of the longest time
 	legendLine   = 15
 	legendLines  = 2
 	valueWidth   = 66
@@ -27,7 +28,7 @@ func (p Picture) drawLines(c *canvas, panel Panel, at box, write func(float64) s
 	all := p.Series[panel.Title]
 	plot := box{
 		left: at.left + valueWidth, top: at.top + titleHeight,
-		width:  at.width - valueWidth - 12,
+		width:  at.width - valueWidth - timeWidth/2,
 		height: at.height - titleHeight - timeHeight - legendLines*legendLine - 8,
 	}
 	values := axisFor(all, panel.Logarithmic)
