@@ -2,6 +2,7 @@ package leadership
 
 import (
 	"context"
+	"errors"
 	"net"
 	"time"
 )
@@ -25,8 +26,7 @@ func (f *Fence) Dial(ctx context.Context, network, address string) (net.Conn, er
 	}
 	if tcp, ok := connection.(*net.TCPConn); ok {
 		if err := tcp.SetLinger(0); err != nil {
-			connection.Close()
-			return nil, err
+			return nil, errors.Join(err, connection.Close())
 		}
 	}
 	return &fencedConnection{Conn: connection, fence: f}, nil
@@ -41,8 +41,7 @@ type fencedConnection struct {
 // Write implements net.Conn.
 func (c *fencedConnection) Write(content []byte) (int, error) {
 	if until, limited := c.fence.deadline(); limited && !time.Now().Before(until) {
-		c.Close()
-		return 0, ErrFenced
+		return 0, errors.Join(ErrFenced, c.Close())
 	}
 	return c.Conn.Write(content)
 }

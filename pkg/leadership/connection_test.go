@@ -116,7 +116,7 @@ func TestConnectionBreaksWithTheFirstBytesThatAreLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer connection.Close()
+	defer func() { _ = connection.Close() }()
 	fence.close()
 	if _, err := connection.Write([]byte("late")); !errors.Is(err, ErrFenced) {
 		t.Errorf("the late write says %v, want ErrFenced", err)

@@ -2,6 +2,7 @@ package leadership
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -39,13 +40,16 @@ func (p *player) pass(d time.Duration) {
 	p.check()
 }
 
+// times makes a duration of a script's byte.
+func times(much byte, unit time.Duration) time.Duration { return time.Duration(much) * unit }
+
 // surroundings does what others do, and says whether the step was of that kind.
-func (p *player) surroundings(what byte, much time.Duration) bool {
+func (p *player) surroundings(what, much byte) bool {
 	switch what {
 	case 0:
-		p.pass(much * 10 * time.Millisecond)
+		p.pass(times(much, 10*time.Millisecond))
 	case 1:
-		p.pass(much * 100 * time.Millisecond)
+		p.pass(times(much, 100*time.Millisecond))
 	case 2: // to the first moment at which they may lead
 		p.pass(time.Until(p.lease.free()))
 	case 3:
@@ -57,9 +61,9 @@ func (p *player) surroundings(what byte, much time.Duration) bool {
 	case 6:
 		p.line.meet(int(much%4)+1, fate{unanswered: true})
 	case 7:
-		p.line.meet(1, fate{delay: much * 50 * time.Millisecond})
+		p.line.meet(1, fate{delay: times(much, 50*time.Millisecond)})
 	case 8:
-		p.line.freeze(much * 100 * time.Millisecond)
+		p.line.freeze(times(much, 100*time.Millisecond))
 	default:
 		return false
 	}
@@ -80,14 +84,11 @@ func (p *player) check() {
 		return (&answer{}).RoundTrip(request)
 	})
 	_ = send(p.T, p.fence.Guard(server), http.MethodPut)
-	ours, theirs := net.Pipe()
-	defer theirs.Close()
-	wire := &wire{Conn: ours}
+	wire := &wire{}
 	_, _ = (&fencedConnection{Conn: wire, fence: p.fence}).Write([]byte("write"))
 	if err := p.lease.mayWriteUntil(time.Now().Add(1)); wire.wrote && err != nil {
 		p.Errorf("bytes pass: %v", err)
 	}
-	ours.Close()
 }
 
 // wire takes every byte.
@@ -102,11 +103,14 @@ func (w *wire) Write(content []byte) (int, error) {
 	return len(content), nil
 }
 
+// Close implements net.Conn.
+func (w *wire) Close() error { return nil }
+
 // steps are pairs of what is done and how much.
-func steps(script []byte, do func(what byte, much time.Duration)) {
+func steps(script []byte, do func(what, much byte)) {
 	for step := range slices.Chunk(script[:min(len(script), 2*maxSteps)], 2) {
 		if len(step) == 2 {
-			do(step[0], time.Duration(step[1]))
+			do(step[0], step[1])
 		}
 	}
 }
@@ -133,25 +137,30 @@ func FuzzRun(f *testing.F) {
 			defer pass(time.Minute) // requests may be on their way when their sender has ended
 			p := newPlayer(t, length)
 			running := p.run(0)
-			defer func() {
-				running.end()
-				<-running.result
-			}()
-			steps(script, func(what byte, much time.Duration) {
+			defer func() { p.end(running) }()
+			steps(script, func(what, much byte) {
 				switch {
 				case p.surroundings(what, much):
 				case what == 9:
 					running.end()
 				case what == 10:
-					running.end()
-					<-running.result
-					running = p.run(much * 50 * time.Millisecond)
+					p.end(running)
+					running = p.run(times(much, 50*time.Millisecond))
 				}
 				synctest.Wait()
 				p.check()
 			})
 		})
 	})
+}
+
+// end asks a process to end, and waits until it has.
+func (p *player) end(running *process) {
+	p.Helper()
+	running.end()
+	if err := <-running.result; err != nil && !errors.Is(err, ErrLost) {
+		p.Error(err)
+	}
 }
 
 // run starts a process whose work takes a time to stop.
@@ -191,7 +200,7 @@ func FuzzLock(f *testing.F) {
 			p.line.patience = p.lasts / 3
 			working := false
 			lock := &fencedLock{Interface: p.line, fence: p.fence, duration: p.lasts, mayGiveBack: func() bool { return !working }}
-			steps(script, func(what byte, much time.Duration) {
+			steps(script, func(what, much byte) {
 				switch {
 				case p.surroundings(what, much):
 				case what == 13:

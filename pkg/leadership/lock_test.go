@@ -15,7 +15,7 @@ func TestOthersWaitForTheWholeLeaseDuration(t *testing.T) {
 		p := newPlayer(t, 9)
 		running := p.run(0)
 		synctest.Wait()
-		if lasts := 2 * time.Second; p.lease.free().Sub(time.Now()) != lasts {
+		if lasts := 2 * time.Second; time.Until(p.lease.free()) != lasts {
 			t.Errorf("others may lead after %s, want %s for a duration of %s", time.Until(p.lease.free()), lasts, p.lasts)
 		}
 		p.line.freeze(time.Minute)
@@ -24,8 +24,7 @@ func TestOthersWaitForTheWholeLeaseDuration(t *testing.T) {
 		p.pass(time.Nanosecond)
 		p.lease.taken()
 		p.check()
-		running.end()
-		<-running.result
+		p.end(running)
 	})
 }
 
