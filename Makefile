@@ -21,7 +21,7 @@ RUN_FLAGS := $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(abs
 WITH_KUBERNETES = export KUBEBUILDER_ASSETS=$$(go -C hack/kubernetes run .);
 
 # The packages of the test module that are tests of their own.
-INTEGRATION := ./process ./controlplane ./run ./oracle/... ./bench ./integration
+INTEGRATION := ./process ./controlplane ./run ./oracle/... ./bench ./panels ./e2e ./integration
 
 .PHONY: help
 help: ## show this list
@@ -64,7 +64,7 @@ test-faults: ## break everything around the controller
 
 .PHONY: e2e
 e2e: ## prove the chart in a whole cluster on this machine, as root; E2E=auto leaves it out where that cannot be
-	hack/e2e/run.sh
+	hack/e2e/run.sh $(ARGS)
 
 .PHONY: soak
 soak: ## random operations and faults against three instances: make soak DURATION=1h SEED=7
