@@ -174,5 +174,5 @@ func (w *world) listAnew(c *faults.Controller) {
 	c.Proxy.Cut()
 	name := workloadName(0, 0)
 	ready := w.flip(w.namespace, name)
-	w.eventually(2*time.Minute, "a flip after the new list is published", func() bool { return w.published(w.namespace, name, ready) })
+	w.eventually(5*time.Minute, "a flip after the new list is published", func() bool { return w.published(w.namespace, name, ready) })
 }
