@@ -96,7 +96,7 @@ func (c *Controller) request(ctx context.Context, key cache.ObjectName, w plan.W
 	if err != nil {
 		return fmt.Errorf("%s EndpointSlice %s: %w", w.Operation, klog.KObj(w.Slice), err)
 	}
-	c.records.wrote(key, stands.ResourceVersion)
+	c.records.wrote(key, stands)
 	return nil
 }
 
@@ -114,7 +114,7 @@ func (c *Controller) exists(ctx context.Context, key cache.ObjectName, wanted *d
 	owned := metav1.IsControlledBy(stands, &metav1.ObjectMeta{UID: wanted.OwnerReferences[0].UID})
 	switch {
 	case owned && manager == c.config.ManagedBy:
-		c.records.wrote(key, stands.ResourceVersion)
+		c.records.wrote(key, stands)
 	case owned && !managed:
 	default:
 		c.records.with(key, func(rec *record) { rec.namesTaken++ })

@@ -69,23 +69,29 @@ func (c *Controller) yields(key cache.ObjectName, now time.Time) (left time.Dura
 	return left
 }
 
-// meetOthers counts the writes of others to the slices that a sync found and
-// says once who it is, if they go on: to the Service's owner by an Event, to the
-// operator by one line for all Services.
+// meetOthers counts the writes of others to the slices that a sync found, and
+// the slices that others deleted, and says once who it is, if they go on: to the
+// Service's owner by an Event, to the operator by one line for all Services.
 func (c *Controller) meetOthers(ctx context.Context, key cache.ObjectName, in input, now time.Time) (found bool) {
-	count := c.records.foreignWrites(key, in.slices)
-	for range count {
+	written, taken := c.records.foreignWrites(key, in.slices)
+	if in.service == nil {
+		return written > 0 // without their Service, slices are collected as garbage
+	}
+	if written+taken == 0 {
+		return false
+	}
+	for range written + taken {
 		c.config.Observer.ForeignWrite()
 	}
-	if count == 0 || in.service == nil {
-		return count > 0
+	manager, tell := unknownWriter, false
+	if written > 0 {
+		manager = otherWriter(in.slices, c.config.FieldManager)
 	}
-	manager, tell := otherWriter(in.slices, c.config.FieldManager), false
 	c.records.with(key, func(rec *record) {
 		d := &rec.dispute
-		d.see(count, now)
-		named := manager != unknownWriter && manager != c.config.FieldManager
-		tell = !d.told && (named && d.writes >= telling || d.writes >= tellingUnnamed)
+		d.see(written+taken, now)
+		sure := taken > 0 || manager != unknownWriter && manager != c.config.FieldManager
+		tell = !d.told && (sure && d.writes >= telling || d.writes >= tellingUnnamed)
 		d.told = d.told || tell
 	})
 	if tell {
@@ -98,14 +104,14 @@ func (c *Controller) meetOthers(ctx context.Context, key cache.ObjectName, in in
 func (c *Controller) tellOthers(ctx context.Context, key cache.ObjectName, service *corev1.Service, manager string) {
 	on := &corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: service.Namespace, Name: service.Name, UID: service.UID}
 	c.config.Events.Eventf(on, nil, corev1.EventTypeWarning, eventForeignWrites, "Publish",
-		"field manager %q writes EndpointSlices of this Service that are managed by %q; what differs is repaired", manager, c.config.ManagedBy)
+		"field manager %q writes or deletes EndpointSlices of this Service that are managed by %q; what differs is repaired", manager, c.config.ManagedBy)
 	if _, known := c.others.LoadOrStore(manager, true); !known {
-		klog.FromContext(ctx).Error(nil, "Somebody else writes our EndpointSlices. If it is Linkerd's controller, give --take-over-lease; otherwise stop it, or give --managed-by another value",
+		klog.FromContext(ctx).Error(nil, "Somebody else writes or deletes our EndpointSlices. If it is Linkerd's controller, give --take-over-lease; otherwise stop it, or give --managed-by another value",
 			"fieldManager", manager, "service", key)
 	}
 }
 
-// unknownWriter is the name of a writer that is not known.
+// unknownWriter is the name of a writer that is not known. A deletion leaves none.
 const unknownWriter = "unknown"
 
 // otherWriter is a field manager, if possible not our own, that wrote the latest

@@ -32,7 +32,7 @@ func TestOthersWhoWriteOurSlicesAreNamedOnce(t *testing.T) {
 			w.spoil()
 			w.pass(lastYield)
 		}
-		w.mustTell(`Service web: ForeignWrites: field manager "unknown" writes EndpointSlices of this Service that are managed by "linkerd-external-workloads-controller"; what differs is repaired`)
+		w.mustTell(`Service web: ForeignWrites: field manager "unknown" writes or deletes EndpointSlices of this Service that are managed by "linkerd-external-workloads-controller"; what differs is repaired`)
 		w.pass(time.Hour)
 		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
 	})
@@ -56,6 +56,45 @@ func TestOthersAreNotFought(t *testing.T) {
 		w.spoil()
 		w.pass(time.Millisecond)
 		w.mustWrite("update")
+	})
+}
+
+func TestOthersWhoDeleteOurSlicesAreNeitherFoughtNorPassedOver(t *testing.T) {
+	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
+		w.writes()
+		const minutes = 5
+		for range minutes * 60 * 2 {
+			if slices := w.slices(); len(slices) > 0 {
+				w.remove("slice " + slices[0].Name)
+			}
+			w.pass(500 * time.Millisecond)
+		}
+		if repairs, most := len(w.writes()), patience+minutes*60/int(lastYield/time.Second)+10; repairs > most {
+			t.Errorf("%d repairs in %d minutes, want at most %d", repairs, minutes, most)
+		}
+		w.mustTell(`Service web: ForeignWrites: field manager "unknown" writes or deletes EndpointSlices of this Service that are managed by "linkerd-external-workloads-controller"; what differs is repaired`)
+		w.pass(lastYield)
+		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
+	})
+}
+
+func TestOwnDeletionsAreNobodyElses(t *testing.T) {
+	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
+		for range 3 * telling {
+			w.put(build.Service("shop/web", build.NoSelector()))
+			w.pass(time.Second)
+			w.mustPublish()
+			w.put(build.Service("shop/web"))
+			w.pass(time.Second)
+			w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
+		}
+		w.remove("service web")
+		w.pass(time.Second)
+		w.do(func() {
+			if w.foreign != 0 {
+				t.Errorf("%d writes by others were counted, and there were none", w.foreign)
+			}
+		})
 	})
 }
 

@@ -1,6 +1,7 @@
 package endpointslice
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -27,6 +28,11 @@ type record struct {
 	// foreign is the latest resourceVersion that somebody else gave one of the
 	// slices after our last write.
 	foreign string
+	// stood are the slices that were there when the Service was last found as
+	// desired, with what we wrote and without what we deleted since.
+	stood []types.UID
+	// lost are those of them that somebody else took away.
+	lost map[types.UID]struct{}
 	// dispute is about the writes of others.
 	dispute dispute
 	// deleted are the slices that we deleted and that the cache may still hold.
@@ -104,11 +110,14 @@ func (r *records) settled(key cache.ObjectName, trigger, since time.Time, gone b
 	}
 }
 
-// wrote remembers a write's resourceVersion.
-func (r *records) wrote(key cache.ObjectName, version string) {
+// wrote remembers a slice as a write of ours left it.
+func (r *records) wrote(key cache.ObjectName, slice *discoveryv1.EndpointSlice) {
 	r.with(key, func(rec *record) {
-		if newer(version, rec.written) {
-			rec.written = version
+		if newer(slice.ResourceVersion, rec.written) {
+			rec.written = slice.ResourceVersion
+		}
+		if !slices.Contains(rec.stood, slice.UID) {
+			rec.stood = append(rec.stood, slice.UID)
 		}
 	})
 }
@@ -120,17 +129,28 @@ func (r *records) deletes(key cache.ObjectName, uid types.UID) {
 			rec.deleted = map[types.UID]struct{}{}
 		}
 		rec.deleted[uid] = struct{}{}
+		rec.stood = slices.DeleteFunc(rec.stood, func(stood types.UID) bool { return stood == uid })
+	})
+}
+
+// stands remembers which slices a Service has that was found as desired.
+func (r *records) stands(key cache.ObjectName, found []*discoveryv1.EndpointSlice) {
+	r.with(key, func(rec *record) {
+		rec.stood, rec.lost = rec.stood[:0], nil
+		for _, slice := range found {
+			rec.stood = append(rec.stood, slice.UID)
+		}
 	})
 }
 
 // fresh tells whether a cache that has seen a resourceVersion, and holds these
 // slices, has seen all our writes.
-func (r *records) fresh(key cache.ObjectName, seen string, slices []*discoveryv1.EndpointSlice) (fresh bool) {
+func (r *records) fresh(key cache.ObjectName, seen string, found []*discoveryv1.EndpointSlice) (fresh bool) {
 	r.with(key, func(rec *record) {
 		if seen != "" && newer(rec.written, seen) {
 			return
 		}
-		for _, slice := range slices {
+		for _, slice := range found {
 			if _, gone := rec.deleted[slice.UID]; gone && slice.DeletionTimestamp == nil {
 				return
 			}
@@ -141,27 +161,51 @@ func (r *records) fresh(key cache.ObjectName, seen string, slices []*discoveryv1
 	return fresh
 }
 
-// foreignWrites counts the slices that were written since we wrote last and
-// this was asked, by somebody else. Of a Service to which we have not written
-// yet nothing is known.
-func (r *records) foreignWrites(key cache.ObjectName, slices []*discoveryv1.EndpointSlice) (count int) {
+// foreignWrites counts the slices that somebody else wrote since we wrote last
+// and this was asked, and those that somebody else took away since all was as
+// desired. Of a Service to which we have not written yet, and which was not found
+// as desired, nothing is known.
+func (r *records) foreignWrites(key cache.ObjectName, found []*discoveryv1.EndpointSlice) (written, taken int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rec := r.byKey[key]
-	if rec == nil || rec.written == "" {
-		return 0
+	if rec == nil {
+		return 0, 0
+	}
+	taken = rec.lose(found)
+	if rec.written == "" {
+		return 0, taken
 	}
 	latest := rec.foreign
-	for _, slice := range slices {
+	for _, slice := range found {
 		if newer(slice.ResourceVersion, rec.written) && newer(slice.ResourceVersion, rec.foreign) {
-			count++
+			// A slice that was relabelled may seem gone at first.
+			if _, seemed := rec.lost[slice.UID]; !seemed {
+				written++
+			}
 			if newer(slice.ResourceVersion, latest) {
 				latest = slice.ResourceVersion
 			}
 		}
 	}
 	rec.foreign = latest
-	return count
+	return written, taken
+}
+
+// lose counts the slices that stood and are not found.
+func (rec *record) lose(found []*discoveryv1.EndpointSlice) int {
+	before := len(rec.stood)
+	rec.stood = slices.DeleteFunc(rec.stood, func(uid types.UID) bool {
+		if slices.ContainsFunc(found, func(s *discoveryv1.EndpointSlice) bool { return s.UID == uid }) {
+			return false
+		}
+		if rec.lost == nil {
+			rec.lost = map[types.UID]struct{}{}
+		}
+		rec.lost[uid] = struct{}{}
+		return true
+	})
+	return before - len(rec.stood)
 }
 
 // newer tells whether resourceVersion a is later than b. One that cannot be

@@ -70,13 +70,22 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		return c.failed(key, err)
 	}
 	if !next.More {
-		since := begin
-		if !s.state.RetryAt.IsZero() {
-			since = options.Since // what is held is still to be published
-		}
-		c.records.settled(key, options.Trigger, since, in.gone())
+		c.remember(key, in, &s.state, next, options, begin)
 	}
 	return outcomeOf(next, s.state.RetryAt.Sub(begin)), nil
+}
+
+// remember takes note of a Service that is as desired, or will be when the cache
+// has seen what a sync that began at a time has written.
+func (c *Controller) remember(key cache.ObjectName, in input, state *desired.State, done plan.Plan, options plan.Options, begin time.Time) {
+	if done.Empty() {
+		c.records.stands(key, in.slices)
+	}
+	since := begin
+	if !state.RetryAt.IsZero() {
+		since = options.Since // what is held is still to be published
+	}
+	c.records.settled(key, options.Trigger, since, in.gone())
 }
 
 // outcomeOf says what a sync did that carried out a plan.

@@ -103,7 +103,7 @@ external_workload_endpoint_slice_writes_total{operation="update",outcome="timeou
 # HELP external_workload_errors_total Syncs that failed and will be tried again, by controller and reason.
 # TYPE external_workload_errors_total counter
 external_workload_errors_total{controller="endpointslice",reason="conflict"} 1
-# HELP external_workload_foreign_writes_total Writes by others to EndpointSlices that this controller manages; each is put right.
+# HELP external_workload_foreign_writes_total Writes and deletions by others of EndpointSlices that this controller manages; each is put right.
 # TYPE external_workload_foreign_writes_total counter
 external_workload_foreign_writes_total 1
 # HELP external_workload_leading 1 while this process holds the Lease and may write, 0 while it stands by.
@@ -182,7 +182,7 @@ func TestRegistriesDoNotShareAnything(t *testing.T) {
 	_, registry := newMetrics()
 	one.ForeignWrite()
 	want := `
-# HELP external_workload_foreign_writes_total Writes by others to EndpointSlices that this controller manages; each is put right.
+# HELP external_workload_foreign_writes_total Writes and deletions by others of EndpointSlices that this controller manages; each is put right.
 # TYPE external_workload_foreign_writes_total counter
 external_workload_foreign_writes_total 0
 `

@@ -62,7 +62,7 @@ func newPublishing(f *factory) publishing {
 		}),
 		foreignWrites: f.counter(family{
 			name:   "external_workload_foreign_writes_total",
-			help:   "Writes by others to EndpointSlices that this controller manages; each is put right.",
+			help:   "Writes and deletions by others of EndpointSlices that this controller manages; each is put right.",
 			advice: "Two controllers with one managed-by name undo each other's work: find the other one in managedFields of the slice.",
 		}).WithLabelValues(),
 	}
