@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes every target of the main module for a time each. What it finds is kept
-# in the testdata folder of the package, and becomes a test.
+# Fuzzes every target of the main module for a time each. What fails is kept
+# in the testdata folder of the package, and becomes a test; some of what covers
+# something new, from runs of ten minutes, is kept there too.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 time=${1:-1m}

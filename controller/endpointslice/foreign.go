@@ -1,6 +1,7 @@
 package endpointslice
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -41,6 +42,8 @@ type dispute struct {
 	// at last.
 	writes, repairs int
 	last            time.Time
+	// manager is the field manager of the last write, if one was seen.
+	manager string
 	// until is when the next write may follow.
 	until time.Time
 	// told is true once an Event told of it.
@@ -73,24 +76,22 @@ func (c *Controller) yields(key cache.ObjectName, now time.Time) (left time.Dura
 // the slices that others deleted, and says once who it is, if they go on: to the
 // Service's owner by an Event, to the operator by one line for all Services.
 func (c *Controller) meetOthers(ctx context.Context, key cache.ObjectName, in input, now time.Time) (found bool) {
-	written, taken := c.records.foreignWrites(key, in.slices)
-	if in.service == nil {
-		return written > 0 // without their Service, slices are collected as garbage
+	did := c.records.foreignWrites(key, in.slices)
+	if in.service == nil || did == (others{}) {
+		return did.written > 0 // without their Service, slices are collected as garbage
 	}
-	if written+taken == 0 {
-		return false
-	}
-	for range written + taken {
+	for range did.written + did.taken {
 		c.config.Observer.ForeignWrite()
 	}
-	manager, tell := unknownWriter, false
-	if written > 0 {
-		manager = otherWriter(in.slices, c.config.FieldManager)
-	}
+	manager, tell := "", false
 	c.records.with(key, func(rec *record) {
 		d := &rec.dispute
-		d.see(written+taken, now)
-		sure := taken > 0 || manager != unknownWriter && manager != c.config.FieldManager
+		if did.written > 0 || did.returned {
+			d.manager = otherWriter(in.slices, c.config.FieldManager)
+		}
+		manager = cmp.Or(d.manager, unknownWriter)
+		d.see(did.written+did.taken, now)
+		sure := did.taken > 0 || manager != unknownWriter && manager != c.config.FieldManager
 		tell = !d.told && (sure && d.writes >= telling || d.writes >= tellingUnnamed)
 		d.told = d.told || tell
 	})

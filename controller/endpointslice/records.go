@@ -161,27 +161,36 @@ func (r *records) fresh(key cache.ObjectName, seen string, found []*discoveryv1.
 	return fresh
 }
 
-// foreignWrites counts the slices that somebody else wrote since we wrote last
-// and this was asked, and those that somebody else took away since all was as
-// desired. Of a Service to which we have not written yet, and which was not found
-// as desired, nothing is known.
-func (r *records) foreignWrites(key cache.ObjectName, found []*discoveryv1.EndpointSlice) (written, taken int) {
+// others is what others did to a Service's slices.
+type others struct {
+	// written counts the slices that they wrote, taken those that they deleted
+	// or made look so by taking a label away.
+	written, taken int
+	// returned is true if one that looked deleted is there again.
+	returned bool
+}
+
+// foreignWrites tells what others did since we wrote last and this was asked, as
+// far as the slices show that are found now. Of a Service to which we have not
+// written yet, and which was not found as desired, nothing is known.
+func (r *records) foreignWrites(key cache.ObjectName, found []*discoveryv1.EndpointSlice) (did others) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	rec := r.byKey[key]
 	if rec == nil {
-		return 0, 0
+		return did
 	}
-	taken = rec.lose(found)
+	did.taken = rec.lose(found)
 	if rec.written == "" {
-		return 0, taken
+		return did
 	}
 	latest := rec.foreign
 	for _, slice := range found {
 		if newer(slice.ResourceVersion, rec.written) && newer(slice.ResourceVersion, rec.foreign) {
-			// A slice that was relabelled may seem gone at first.
-			if _, seemed := rec.lost[slice.UID]; !seemed {
-				written++
+			if _, counted := rec.lost[slice.UID]; counted {
+				did.returned = true
+			} else {
+				did.written++
 			}
 			if newer(slice.ResourceVersion, latest) {
 				latest = slice.ResourceVersion
@@ -189,7 +198,7 @@ func (r *records) foreignWrites(key cache.ObjectName, found []*discoveryv1.Endpo
 		}
 	}
 	rec.foreign = latest
-	return written, taken
+	return did
 }
 
 // lose counts the slices that stood and are not found.

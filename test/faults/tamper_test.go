@@ -77,9 +77,14 @@ func TestTamperedAllTheTime(t *testing.T) {
 	for name, tampers := range map[string][]func(*world, *discoveryv1.EndpointSlice) error{
 		"edits":                       {edit},
 		"relabels":                    {relabel},
+		"deletes":                     {remove},
 		"edits, relabels and deletes": {edit, edit, relabel, remove},
 	} {
 		t.Run(name, func(t *testing.T) {
+			manager := tamperer
+			if name == "deletes" {
+				manager = "unknown" // a deletion shows nobody
+			}
 			w := newParallelWorld(t)
 			w.seed(w.namespace, 1, 3)
 			c := w.alone()
@@ -106,7 +111,7 @@ func TestTamperedAllTheTime(t *testing.T) {
 			if most := mostRepairs(lasted); writes == 0 || writes > most {
 				t.Errorf("%d repairs, want at least one and at most %d", writes, most)
 			}
-			w.told(c)
+			w.told(c, manager)
 		})
 	}
 }
@@ -135,7 +140,7 @@ func mostRepairs(lasted time.Duration) int {
 
 // told fails the test unless the metric counts the writes of somebody else, and
 // one line of the log and one Event name who it is.
-func (w *world) told(c *faults.Controller) {
+func (w *world) told(c *faults.Controller, manager string) {
 	w.Helper()
 	const metric = "external_workload_foreign_writes_total"
 	if counted, err := c.Metric(w.Context(), metric); err != nil || counted == 0 {
@@ -147,9 +152,9 @@ func (w *world) told(c *faults.Controller) {
 	}
 	lines := 0
 	for line := range strings.Lines(string(log)) {
-		if strings.Contains(line, "Somebody else writes our EndpointSlices") {
+		if strings.Contains(line, "Somebody else writes or deletes our EndpointSlices") {
 			lines++
-			if !strings.Contains(line, tamperer) {
+			if !strings.Contains(line, manager) {
 				w.Errorf("the log does not name the field manager: %s", line)
 			}
 		}
@@ -163,7 +168,7 @@ func (w *world) told(c *faults.Controller) {
 			w.Fatal(err)
 		}
 		telling := slices.DeleteFunc(events.Items, func(event eventsv1.Event) bool {
-			return event.Reason != "ForeignWrites" || event.Regarding.Name != serviceName(0) || !strings.Contains(event.Note, tamperer)
+			return event.Reason != "ForeignWrites" || event.Regarding.Name != serviceName(0) || !strings.Contains(event.Note, manager)
 		})
 		return len(telling) == 1 && telling[0].Series == nil
 	})
