@@ -29,7 +29,7 @@ type record struct {
 	// slices after our last write.
 	foreign string
 	// stood are the slices that were there when the Service was last found as
-	// desired, with what we wrote and without what we deleted since.
+	// desired, with what we wrote and without what we deleted since, sorted.
 	stood []types.UID
 	// lost are those of them that somebody else took away.
 	lost map[types.UID]struct{}
@@ -116,8 +116,8 @@ func (r *records) wrote(key cache.ObjectName, slice *discoveryv1.EndpointSlice) 
 		if newer(slice.ResourceVersion, rec.written) {
 			rec.written = slice.ResourceVersion
 		}
-		if !slices.Contains(rec.stood, slice.UID) {
-			rec.stood = append(rec.stood, slice.UID)
+		if at, known := slices.BinarySearch(rec.stood, slice.UID); !known {
+			rec.stood = slices.Insert(rec.stood, at, slice.UID)
 		}
 	})
 }
@@ -129,7 +129,9 @@ func (r *records) deletes(key cache.ObjectName, uid types.UID) {
 			rec.deleted = map[types.UID]struct{}{}
 		}
 		rec.deleted[uid] = struct{}{}
-		rec.stood = slices.DeleteFunc(rec.stood, func(stood types.UID) bool { return stood == uid })
+		if at, known := slices.BinarySearch(rec.stood, uid); known {
+			rec.stood = slices.Delete(rec.stood, at, at+1)
+		}
 	})
 }
 
@@ -140,6 +142,7 @@ func (r *records) stands(key cache.ObjectName, found []*discoveryv1.EndpointSlic
 		for _, slice := range found {
 			rec.stood = append(rec.stood, slice.UID)
 		}
+		slices.Sort(rec.stood)
 	})
 }
 
@@ -201,20 +204,30 @@ func (r *records) foreignWrites(key cache.ObjectName, found []*discoveryv1.Endpo
 	return did
 }
 
-// lose counts the slices that stood and are not found.
+// lose counts the slices that stood and are not found. Usually all are, which
+// costs one look for each of them.
 func (rec *record) lose(found []*discoveryv1.EndpointSlice) int {
-	before := len(rec.stood)
+	left := 0
+	for _, slice := range found {
+		if _, stood := slices.BinarySearch(rec.stood, slice.UID); stood {
+			left++
+		}
+	}
+	missing := len(rec.stood) - left
+	if missing <= 0 {
+		return 0
+	}
+	if rec.lost == nil {
+		rec.lost = map[types.UID]struct{}{}
+	}
 	rec.stood = slices.DeleteFunc(rec.stood, func(uid types.UID) bool {
 		if slices.ContainsFunc(found, func(s *discoveryv1.EndpointSlice) bool { return s.UID == uid }) {
 			return false
 		}
-		if rec.lost == nil {
-			rec.lost = map[types.UID]struct{}{}
-		}
 		rec.lost[uid] = struct{}{}
 		return true
 	})
-	return before - len(rec.stood)
+	return missing
 }
 
 // newer tells whether resourceVersion a is later than b. One that cannot be
