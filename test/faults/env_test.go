@@ -223,7 +223,14 @@ func (w *world) converges(limit time.Duration, namespaces ...string) time.Durati
 	if err := w.oracle.Wait(ctx, oracle.Rules{}, namespaces...); err != nil {
 		w.Fatalf("after %s what is published is still not what must be: %v", limit, err)
 	}
-	return time.Since(started)
+	took := time.Since(started)
+	// The recorded history has a watch of its own, which may be later.
+	ctx, cancel = context.WithTimeout(w.Context(), time.Minute)
+	defer cancel()
+	if err := w.history.CatchUp(ctx, w.kube.DiscoveryV1(), w.namespace); err != nil {
+		w.Fatal(err)
+	}
+	return took
 }
 
 // eventually waits until the condition holds.

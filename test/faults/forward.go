@@ -38,6 +38,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.refuseAndRecord(w, parsed, fault)
 		return
 	}
+	p.forward(w, r, parsed, fault, rules)
+}
+
+// forward hands one request to the API server, and its answer back.
+func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, parsed request, fault Fault, rules *ruleSet) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		panic(http.ErrAbortHandler)
@@ -51,6 +56,11 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// The request must take effect even when the client gives up on it.
 		ctx = context.WithoutCancel(ctx)
 	}
+	answered := func() {}
+	if parsed.isWrite() {
+		answered = p.recorder.sending()
+	}
+	defer answered()
 	started := time.Now()
 	response, err := p.send(ctx, r, body, contentType)
 	if err != nil {
@@ -61,7 +71,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.streamWatch(w, r, response, fault, rules)
 		return
 	}
-	p.reply(w, r, response, exchange{parsed: parsed, body: body, fault: fault, started: started})
+	p.reply(w, r, response, exchange{parsed: parsed, body: body, fault: fault, started: started, answered: answered})
 }
 
 // exchange is what is known of a request once its answer has come.
@@ -70,6 +80,8 @@ type exchange struct {
 	body    []byte
 	fault   Fault
 	started time.Time
+	// answered is called once the answer is recorded.
+	answered func()
 }
 
 func (p *Proxy) send(ctx context.Context, r *http.Request, body []byte, contentType string) (*http.Response, error) {
@@ -95,6 +107,7 @@ func (p *Proxy) reply(w http.ResponseWriter, r *http.Request, response *http.Res
 	if e.parsed.isWrite() {
 		p.recorder.write(writeOf(r, response.StatusCode, answer, e))
 	}
+	e.answered()
 	if err != nil {
 		resetClient(r)
 	}

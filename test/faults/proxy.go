@@ -19,6 +19,9 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
+// answerTimeout is how long the list of writes waits for the API server's answers.
+const answerTimeout = 10 * time.Second
+
 // Proxy stands between one controller process and the API server. All of its
 // methods may be called at any time, from any goroutine.
 type Proxy struct {
@@ -169,8 +172,9 @@ func (p *Proxy) Connections() int {
 }
 
 // Writes gives every write that reached the API server or was refused in its
-// place, in the order in which the answers came.
-func (p *Proxy) Writes() []Write { return p.recorder.allWrites() }
+// place, in the order in which the answers came. It waits for those that the API
+// server has not answered yet, but not for ever.
+func (p *Proxy) Writes() []Write { return p.recorder.allWrites(answerTimeout) }
 
 // Requests gives how many requests arrived, by "verb resource". A watch that
 // begins with all objects counts as a list.

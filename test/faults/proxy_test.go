@@ -53,7 +53,14 @@ func startProxy(t *testing.T) (*Proxy, *upstream, *http.Client) {
 	up.watches, up.end = context.WithCancel(t.Context())
 	server := httptest.NewServer(up)
 	t.Cleanup(server.Close)
-	proxy, err := NewProxy(t.Context(), &rest.Config{Host: server.URL})
+	proxy, client := proxyTo(t, server.URL)
+	return proxy, up, client
+}
+
+// proxyTo starts a proxy before the server of that address, and a client of it.
+func proxyTo(t *testing.T, address string) (*Proxy, *http.Client) {
+	t.Helper()
+	proxy, err := NewProxy(t.Context(), &rest.Config{Host: address})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +69,7 @@ func startProxy(t *testing.T) (*Proxy, *upstream, *http.Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return proxy, up, &http.Client{Transport: transport}
+	return proxy, &http.Client{Transport: transport}
 }
 
 const (
@@ -157,6 +164,27 @@ func TestTheReplyToAWriteThatTookEffectIsLost(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAWriteThatIsNotYetAnsweredIsWaitedFor(t *testing.T) {
+	arrived := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		_ = wait(r.Context(), 50*time.Millisecond)
+		fmt.Fprint(w, configMap)
+	}))
+	t.Cleanup(server.Close)
+	proxy, client := proxyTo(t, server.URL)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _, _ = do(t.Context(), t, proxy, client, http.MethodPut, configMaps+"/a", configMap)
+	}()
+	<-arrived
+	if writes := proxy.Writes(); len(writes) != 1 {
+		t.Errorf("%d writes recorded, want the one that the server has", len(writes))
+	}
+	<-ended
 }
 
 func TestResetEndsTheRequestBeforeTheServer(t *testing.T) {

@@ -74,10 +74,12 @@ type recorder struct {
 	hits     map[string]int
 	// inFlight is how many writes are under way now, and at most so far.
 	inFlight, mostInFlight int
+	// owed has the writes that the API server has been given and not yet answered.
+	owed map[chan struct{}]bool
 }
 
 func newRecorder() *recorder {
-	return &recorder{requests: map[string]int{}, hits: map[string]int{}}
+	return &recorder{requests: map[string]int{}, hits: map[string]int{}, owed: map[chan struct{}]bool{}}
 }
 
 func (r *recorder) request(parsed request) {
@@ -115,7 +117,39 @@ func (r *recorder) writing() func() {
 	}
 }
 
-func (r *recorder) allWrites() []Write {
+// sending counts a write as owed an answer until the function it gives is
+// called, which may be more than once.
+func (r *recorder) sending() func() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	answered := make(chan struct{})
+	r.owed[answered] = true
+	return sync.OnceFunc(func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.owed, answered)
+		close(answered)
+	})
+}
+
+// allWrites waits for the answers that are owed now: what such a write did may
+// be seen in a watch already, and it would be missing.
+func (r *recorder) allWrites(atMost time.Duration) []Write {
+	r.mu.Lock()
+	owed := slices.Collect(maps.Keys(r.owed))
+	r.mu.Unlock()
+	timeout := time.After(atMost)
+	for _, answered := range owed {
+		select {
+		case <-answered:
+		case <-timeout:
+			return r.recorded()
+		}
+	}
+	return r.recorded()
+}
+
+func (r *recorder) recorded() []Write {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.writes)

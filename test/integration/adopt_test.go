@@ -53,9 +53,7 @@ Would write: create 0, update 2, delete 0, for Services 1
 	s.start()
 	defer s.stop()
 	s.waitFor("web", "IPv4 http:8080/TCP | a 192.0.2.1 | b 192.0.2.2")
-	if writes := s.sliceWrites(before); writes != 2 {
-		t.Errorf("the controller wrote %d times, and 2 were announced", writes)
-	}
+	s.mustHaveWritten(before, 2, "what was announced")
 	if said := s.dryRun(t, binary); !strings.HasSuffix(said, "Would write: nothing\n") {
 		t.Errorf("after the controller was at work:\n%s", said)
 	}

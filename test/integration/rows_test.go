@@ -247,9 +247,7 @@ func TestManyWorkloads(t *testing.T) {
 		}
 		return ready == 250, fmt.Sprint(ready, " are")
 	})
-	if got := s.sliceWrites(before); got != 3 {
-		t.Errorf("250 endpoints were published in %d writes, want 3 slices", got)
-	}
+	s.mustHaveWritten(before, 3, "250 endpoints")
 
 	before = s.requests()
 	s.patchStatus("vm-007", `[{"type":"Ready","status":"True","lastProbeTime":"2026-01-01T00:00:00Z"}]`)
@@ -264,7 +262,5 @@ func TestManyWorkloads(t *testing.T) {
 		}
 		return false, "it is nowhere"
 	})
-	if got := s.sliceWrites(before); got != 1 {
-		t.Errorf("a heartbeat and one flip of 250 were %d writes, want 1", got)
-	}
+	s.mustHaveWritten(before, 1, "a heartbeat and one flip of 250")
 }

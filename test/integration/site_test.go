@@ -199,6 +199,21 @@ func (s *site) sliceWrites(since controlplane.Requests) int {
 	return s.requests().Since(since).Writes("discovery.k8s.io", "endpointslices")
 }
 
+// mustHaveWritten fails the test unless the slices were written exactly so many
+// times since earlier. The API server counts a write only after it answered,
+// which may be after its effect was seen.
+func (s *site) mustHaveWritten(since controlplane.Requests, want int, what string) {
+	s.t.Helper()
+	got := 0
+	s.eventually("the API server counts the writes for "+what, func() (bool, string) {
+		got = s.sliceWrites(since)
+		return got >= want, fmt.Sprintf("%d so far, want %d", got, want)
+	})
+	if got > want {
+		s.t.Errorf("%s took %d writes, want %d", what, got, want)
+	}
+}
+
 func (s *site) requests() controlplane.Requests {
 	s.t.Helper()
 	requests, err := s.plane.Requests(s.t.Context())
