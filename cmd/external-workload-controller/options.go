@@ -18,7 +18,7 @@ import (
 
 // Bounds and defaults of the flags.
 const (
-	defaultWorkers = 16
+	defaultWorkers = 32
 	minWorkers     = 1
 	maxWorkers     = 256
 

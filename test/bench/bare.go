@@ -12,7 +12,7 @@ import (
 
 // bareWriters is how many requests of the bare loop are in flight, as many as
 // the controller has workers.
-const bareWriters = 16
+const bareWriters = 32
 
 // bareCreate creates copies of the slices and gives the time until all their
 // endpoints have been seen.

@@ -44,7 +44,10 @@ func (b *bench) churn(ctx context.Context, s *stage) ([]row, error) {
 }
 
 // bareRuns are what the bare API does.
-type bareRuns struct{ slow, fast courseRun }
+type bareRuns struct {
+	slow courseRun
+	fast map[float64]courseRun // by their rates
+}
 
 // bareCourses makes each change of readiness, and at once the update of the
 // slice that follows from it. At the end every workload is ready again.
@@ -53,34 +56,38 @@ func (b *bench) bareCourses(ctx context.Context, s *stage) (bareRuns, error) {
 	if err != nil {
 		return bareRuns{}, err
 	}
-	var runs bareRuns
-	slow, fast := b.slow(), b.fast()
-	slow.after, fast.after = p.publish, p.publish
+	runs := bareRuns{fast: map[float64]courseRun{}}
 	if b.options.wants(partChurn) {
-		b.console.say("bare API: %d changes at %d a second", len(slow.steps), slowRate)
-		if runs.slow, err = s.fly(ctx, slow); err != nil {
-			return runs, err
-		}
-		if err := s.restore(ctx, slow); err != nil {
+		if runs.slow, err = b.bareCourse(ctx, s, p, b.slow()); err != nil {
 			return runs, err
 		}
 	}
 	if b.options.wants(partBurst) {
-		b.console.say("bare API: %d changes at %d a second", len(fast.steps), fastRate)
-		if runs.fast, err = s.fly(ctx, fast); err != nil {
-			return runs, err
+		for _, rate := range fastRates {
+			if runs.fast[rate], err = b.bareCourse(ctx, s, p, b.fast(rate)); err != nil {
+				return runs, err
+			}
 		}
-		return runs, s.restore(ctx, fast)
 	}
 	return runs, nil
+}
+
+func (b *bench) bareCourse(ctx context.Context, s *stage, p *publisher, course course) (courseRun, error) {
+	b.console.say("bare API: %d changes at %.0f a second", len(course.steps), course.rate)
+	course.after = p.publish
+	run, err := s.fly(ctx, course)
+	if err != nil {
+		return run, err
+	}
+	return run, s.restore(ctx, course)
 }
 
 func (b *bench) slow() course {
 	return course{steps: round(b.options.size.churn, b.options.size.flips), ready: becomes(false), rate: slowRate}
 }
 
-func (b *bench) fast() course {
-	return course{steps: shuffled(b.options.size.churn, b.options.size.burst), ready: becomes(false), rate: fastRate}
+func (b *bench) fast(rate float64) course {
+	return course{steps: shuffled(b.options.size.churn, b.options.size.burst), ready: becomes(false), rate: rate}
 }
 
 // restore makes the workloads of a course ready, as fast as it goes.
@@ -102,7 +109,7 @@ func (b *bench) courses(ctx context.Context, s *stage, c *controller, bare bareR
 		do   func() ([]row, error)
 	}{
 		{partChurn, func() ([]row, error) { return b.slowCourse(ctx, s, c, bare.slow) }},
-		{partBurst, func() ([]row, error) { return b.fastCourse(ctx, s, c, bare.fast) }},
+		{partBurst, func() ([]row, error) { return b.fastCourses(ctx, s, c, bare.fast) }},
 		{partMemory, func() ([]row, error) { return b.memory(ctx, c) }},
 		{partWrites, func() ([]row, error) { return b.heartbeats(ctx, s, c) }},
 	} {
@@ -185,27 +192,37 @@ func (s *stage) restoreAndSettle(ctx context.Context, c *controller, course cour
 	return c.settle(ctx)
 }
 
+func (b *bench) fastCourses(ctx context.Context, s *stage, c *controller, bare map[float64]courseRun) ([]row, error) {
+	var rows []row
+	for _, rate := range fastRates {
+		fast, err := b.fastCourse(ctx, s, c, b.fast(rate), bare[rate])
+		if err != nil {
+			return rows, err
+		}
+		rows = append(rows, fast)
+	}
+	return rows, nil
+}
+
 // fastCourse looks at the queue meanwhile.
-func (b *bench) fastCourse(ctx context.Context, s *stage, c *controller, bare courseRun) ([]row, error) {
-	course := b.fast()
+func (b *bench) fastCourse(ctx context.Context, s *stage, c *controller, course course, bare courseRun) (row, error) {
 	looking, stop := context.WithCancel(ctx)
 	defer stop()
 	var deepest float64
 	var beside sync.WaitGroup
 	beside.Go(func() { deepest = c.deepest(looking) })
-	run, err := b.watched(ctx, s, c, course, "burst-cpu")
+	run, err := b.watched(ctx, s, c, course, fmt.Sprintf("burst-%.0f-cpu", course.rate))
 	stop()
 	beside.Wait()
 	if err != nil {
-		return nil, err
+		return row{}, err
 	}
-	name := fmt.Sprintf("change of readiness, %d a second", fastRate)
-	return []row{{
-		Part: partBurst, Name: name + ", p99", Unit: milliseconds,
+	return row{
+		Part: partBurst, Name: fmt.Sprintf("change of readiness, %.0f a second, p99", course.rate), Unit: milliseconds,
 		Measured: ms(percentile(run.took, 99)), Bare: ms(percentile(bare.took, 99)), Goal: atMost(250),
 		Note: fmt.Sprintf("p50 %.1f ms, bare %.1f ms; %.0f a second were acknowledged, bare %.0f; %d writes for %d changes; up to %.0f Services queued; all published %.0f ms after the last; processor time of a change %.2f ms",
 			ms(percentile(run.took, 50)), ms(percentile(bare.took, 50)), run.rate, bare.rate, run.writes, len(run.took), deepest, ms(run.tail), ms(run.processor)),
-	}}, s.restoreAndSettle(ctx, c, course)
+	}, s.restoreAndSettle(ctx, c, course)
 }
 
 // deepest is the greatest depth that the queue was seen to have until ctx ended.

@@ -66,11 +66,12 @@ func (e extent) String() string {
 	return fmt.Sprintf("%d workloads, %d Services", e.workloads, e.services)
 }
 
-// Flips a second.
-const (
-	slowRate = 50
-	fastRate = 500
-)
+// slowRate is in changes a second.
+const slowRate = 50
+
+// fastRates too: one that an API server can follow on two processors, and one
+// that it cannot.
+var fastRates = []float64{200, 500}
 
 var sizes = map[string]size{
 	"small": {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,6 +25,10 @@ type stage struct {
 	plane     *controlplane.ControlPlane
 	core      kubernetes.Interface
 	workloads versioned.Interface
+	// watching has a connection of its own. On that of the writers the API server
+	// would put events behind the answers to some sixty requests, fall back by
+	// seconds and close the watch: the measurement would measure itself.
+	watching kubernetes.Interface
 	// versions are the resourceVersions of the workloads, by their index.
 	versions []string
 	services int
@@ -53,6 +58,11 @@ func (s *stage) prepare(ctx context.Context) error {
 	}
 	config.ContentType = runtime.ContentTypeProtobuf
 	if s.core, err = kubernetes.NewForConfig(config); err != nil {
+		return err
+	}
+	// client-go shares connections between clients unless they dial themselves.
+	config.Dial = (&net.Dialer{}).DialContext
+	if s.watching, err = kubernetes.NewForConfig(config); err != nil {
 		return err
 	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: benchNamespace}}

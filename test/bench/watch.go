@@ -49,7 +49,7 @@ type flip struct {
 
 // newWatcher watches from now on; what stands already counts.
 func (s *stage) newWatcher(ctx context.Context) (*watcher, error) {
-	client := s.core.DiscoveryV1().EndpointSlices(benchNamespace)
+	client := s.watching.DiscoveryV1().EndpointSlices(benchNamespace)
 	list, err := client.List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("listing the EndpointSlices: %w", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,7 +41,7 @@ func (c *cluster) watchAddress(ctx context.Context, service, address string) (*h
 		defer close(h.done)
 		for event := range watched.ResultChan() {
 			if slice, ok := event.Object.(*discoveryv1.EndpointSlice); ok {
-				h.add(readyEvent{at: time.Now(), ready: holdsReady(slice, address)})
+				h.add(readyEvent{at: time.Now(), ready: event.Type != watch.Deleted && holdsReady(slice, address)})
 			}
 		}
 	}()
@@ -68,6 +69,13 @@ func (h *history) became(ready bool, begin time.Time) time.Duration {
 		}
 	}
 	return 0
+}
+
+// always says whether the address was ready in everything that was seen.
+func (h *history) always() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.events) > 0 && !slices.ContainsFunc(h.events, func(event readyEvent) bool { return !event.ready })
 }
 
 // last is when the slices were last seen to change before the time.
