@@ -3,10 +3,12 @@ package endpointslice
 import (
 	"hash/maphash"
 	"maps"
+	"slices"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
@@ -21,12 +23,18 @@ const maxShares = 4096
 type shares struct {
 	mu     sync.Mutex
 	seed   maphash.Seed
-	texts  map[string]string
+	texts  map[string]*string
 	labels map[uint64]map[string]string
+	// addresses are by the first of them, targets by their UID.
+	addresses map[string][]string
+	targets   map[types.UID]*corev1.ObjectReference
 }
 
 func newShares() *shares {
-	return &shares{seed: maphash.MakeSeed(), texts: map[string]string{}, labels: map[uint64]map[string]string{}}
+	return &shares{
+		seed: maphash.MakeSeed(), texts: map[string]*string{}, labels: map[uint64]map[string]string{},
+		addresses: map[string][]string{}, targets: map[types.UID]*corev1.ObjectReference{},
+	}
 }
 
 // text gives a text that equal ones share. It is for texts that recur.
@@ -37,13 +45,33 @@ func (s *shares) text(text string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known, found := s.texts[text]; found {
+		return *known
+	}
+	recurring := text // so that only a new text is put on the heap
+	s.remember(&recurring)
+	return text
+}
+
+// pointer gives a pointer that those to equal texts share. Nobody may change
+// what it points to.
+func (s *shares) pointer(text *string) *string {
+	if text == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known, found := s.texts[*text]; found {
 		return known
 	}
+	s.remember(text)
+	return text
+}
+
+func (s *shares) remember(text *string) {
 	if len(s.texts) >= maxShares {
 		clear(s.texts)
 	}
-	s.texts[text] = text
-	return text
+	s.texts[*text] = text
 }
 
 // labelsOf gives labels that equal ones share. Nobody may change them.
@@ -68,6 +96,38 @@ func (s *shares) labelsOf(labels map[string]string) map[string]string {
 	return labels
 }
 
+// addressesOf gives addresses that equal ones share: a machine is in a slice of
+// every Service that selects it. Nobody may change them.
+func (s *shares) addressesOf(addresses []string) []string {
+	if len(addresses) == 0 {
+		return addresses
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.addresses[addresses[0]]; slices.Equal(known, addresses) {
+		return known
+	}
+	if len(s.addresses) >= maxShares {
+		clear(s.addresses)
+	}
+	s.addresses[addresses[0]] = addresses
+	return addresses
+}
+
+// targetOf gives a reference that equal ones share. Nobody may change it.
+func (s *shares) targetOf(target *corev1.ObjectReference) *corev1.ObjectReference {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.targets[target.UID]; known != nil && *known == *target {
+		return known
+	}
+	if len(s.targets) >= maxShares {
+		clear(s.targets)
+	}
+	s.targets[target.UID] = target
+	return target
+}
+
 // trimService drops what is not read of a Service.
 func trimService(object any) (any, error) {
 	if service, ok := object.(*corev1.Service); ok {
@@ -84,13 +144,45 @@ func (s *shares) trimSlice(object any) (any, error) {
 		return object, nil
 	}
 	keepLastWriters(slice)
-	slice.Namespace = s.text(slice.Namespace)
+	slice.Namespace, slice.Labels = s.text(slice.Namespace), s.labelsOf(slice.Labels)
+	slice.Endpoints = exactly(slice.Endpoints)
 	for i := range slice.Endpoints {
-		if target := slice.Endpoints[i].TargetRef; target != nil {
+		endpoint := &slice.Endpoints[i]
+		endpoint.Addresses = s.addressesOf(endpoint.Addresses)
+		if target := endpoint.TargetRef; target != nil {
 			target.Kind, target.Namespace = s.text(target.Kind), s.text(target.Namespace)
+			endpoint.TargetRef = s.targetOf(target)
 		}
+		endpoint.Hostname, endpoint.NodeName, endpoint.Zone = s.pointer(endpoint.Hostname), s.pointer(endpoint.NodeName), s.pointer(endpoint.Zone)
+		conditions := &endpoint.Conditions
+		conditions.Ready, conditions.Serving, conditions.Terminating = known(conditions.Ready), known(conditions.Serving), known(conditions.Terminating)
 	}
 	return slice, nil
+}
+
+// exactly gives endpoints without the room that a decoder leaves behind them,
+// where it is more than an eighth.
+func exactly(endpoints []discoveryv1.Endpoint) []discoveryv1.Endpoint {
+	if cap(endpoints)-len(endpoints) <= len(endpoints)/8 {
+		return endpoints
+	}
+	exact := make([]discoveryv1.Endpoint, len(endpoints))
+	copy(exact, endpoints)
+	return exact
+}
+
+var knownTrue, knownFalse = true, false
+
+// known gives a truth value that equal ones share. Nobody may change it.
+func known(value *bool) *bool {
+	switch {
+	case value == nil:
+		return nil
+	case *value:
+		return &knownTrue
+	default:
+		return &knownFalse
+	}
 }
 
 // trimWorkload drops what is not read of an ExternalWorkload: all annotations

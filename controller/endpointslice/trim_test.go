@@ -3,11 +3,15 @@ package endpointslice
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/external-workload/controller/internal/build"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
@@ -52,6 +56,82 @@ func TestEqualPartsOfWorkloadsAreShared(t *testing.T) {
 	}
 }
 
+// trimmedSlice is a slice whose parts were all its own before.
+func trimmedSlice(t *testing.T, s *shares, slice *discoveryv1.EndpointSlice) *discoveryv1.EndpointSlice {
+	t.Helper()
+	object, err := s.trimSlice(slice.DeepCopy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object.(*discoveryv1.EndpointSlice)
+}
+
+func TestEqualPartsOfSlicesAreShared(t *testing.T) {
+	s := newShares()
+	slice := build.Slice("shop/web-1", build.Endpoint("a", "192.0.2.1", func(e *discoveryv1.Endpoint) { e.Zone = new("east") }))
+	first, second := trimmedSlice(t, s, slice), trimmedSlice(t, s, slice)
+	if reflect.ValueOf(first.Labels).Pointer() != reflect.ValueOf(second.Labels).Pointer() {
+		t.Error("equal labels are kept twice")
+	}
+	a, b := first.Endpoints[0], second.Endpoints[0]
+	for what, shared := range map[string]bool{
+		"addresses":  &a.Addresses[0] == &b.Addresses[0],
+		"the target": a.TargetRef == b.TargetRef,
+		"the zone":   a.Zone == b.Zone,
+		"readiness":  a.Conditions.Ready == b.Conditions.Ready && a.Conditions.Serving == b.Conditions.Serving,
+	} {
+		if !shared {
+			t.Errorf("equal parts are kept twice: %s", what)
+		}
+	}
+}
+
+func TestACachedSliceHasNoRoomForMoreEndpoints(t *testing.T) {
+	slice := build.Slice("shop/web-1", build.Endpoint("a", "192.0.2.1"))
+	slice.Endpoints = slices.Grow(slice.Endpoints, 100)
+	object, err := newShares().trimSlice(slice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if room := cap(object.(*discoveryv1.EndpointSlice).Endpoints); room != 1 {
+		t.Errorf("there is room for %d endpoints beside the one there is", room-1)
+	}
+}
+
+func TestWhatIsKnownTakesNoMemory(t *testing.T) {
+	s := newShares()
+	target, addresses, labels := &corev1.ObjectReference{UID: "a"}, []string{"192.0.2.1"}, map[string]string{"app": "web"}
+	look := func() {
+		s.text("east")
+		s.targetOf(target)
+		s.addressesOf(addresses)
+		s.labelsOf(labels)
+	}
+	look()
+	if allocations := testing.AllocsPerRun(100, look); allocations > 0 {
+		t.Errorf("%v allocations, want none", allocations)
+	}
+}
+
+func TestSharingChangesNoSlice(t *testing.T) {
+	s := newShares()
+	for _, option := range []build.EndpointOption{
+		func(*discoveryv1.Endpoint) {},
+		func(e *discoveryv1.Endpoint) { e.TargetRef.ResourceVersion = "2" },
+		func(e *discoveryv1.Endpoint) { e.TargetRef.Name = "b" },
+		func(e *discoveryv1.Endpoint) { e.Addresses = append(e.Addresses, "192.0.2.2") },
+		func(e *discoveryv1.Endpoint) { e.Conditions = discoveryv1.EndpointConditions{} },
+		func(e *discoveryv1.Endpoint) { e.Conditions.Ready = new(false) },
+		func(e *discoveryv1.Endpoint) { e.Hostname, e.NodeName, e.Zone = new("a"), new("b"), new("") },
+		func(e *discoveryv1.Endpoint) { *e = discoveryv1.Endpoint{} },
+	} {
+		want := build.Slice("shop/web-1", build.Endpoint("a", "192.0.2.1", option))
+		if diff := cmp.Diff(want, trimmedSlice(t, s, want)); diff != "" {
+			t.Errorf("a slice is not kept as it is (-is +kept):\n%s", diff)
+		}
+	}
+}
+
 func TestSharingChangesNothing(t *testing.T) {
 	s := newShares()
 	for _, want := range []*v1beta1.ExternalWorkload{
@@ -76,8 +156,14 @@ func TestSharesAreBounded(t *testing.T) {
 		if diff := cmp.Diff(map[string]string{"only": value}, s.labelsOf(map[string]string{"only": value})); diff != "" {
 			t.Fatal(diff)
 		}
+		s.addressesOf([]string{value})
+		s.targetOf(&corev1.ObjectReference{UID: types.UID(value)})
 	}
-	if len(s.texts) > maxShares || len(s.labels) > maxShares {
-		t.Errorf("%d texts and %d labels are remembered, want at most %d of each", len(s.texts), len(s.labels), maxShares)
+	for what, have := range map[string]int{
+		"texts": len(s.texts), "labels": len(s.labels), "addresses": len(s.addresses), "targets": len(s.targets),
+	} {
+		if have > maxShares {
+			t.Errorf("%d %s are remembered, want at most %d", have, what, maxShares)
+		}
 	}
 }

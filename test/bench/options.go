@@ -71,7 +71,7 @@ const slowRate = 50
 
 // fastRates too: one that an API server can follow on two processors, and one
 // that it cannot.
-var fastRates = []float64{200, 500}
+var fastRates = []float64{150, 500}
 
 var sizes = map[string]size{
 	"small": {

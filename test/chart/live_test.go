@@ -178,6 +178,39 @@ func TestThePolicyRefusesWhatALaxCRDLetsThrough(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("with Warn they are stored and told", c.testWarnings)
+}
+
+// warned collects what the API server warns of.
+type warned struct{ texts []string }
+
+// HandleWarningHeader implements rest.WarningHandler.
+func (w *warned) HandleWarningHeader(_ int, _ string, text string) { w.texts = append(w.texts, text) }
+
+// With Warn, as the chart has it unless told otherwise, the workload is stored,
+// and who wrote it is told what is wrong.
+func (c cluster) testWarnings(t *testing.T) {
+	c.helm(t, "upgrade", chartDir, "--set", "crds.install=false")
+	config, said := c.plane.AdminConfig(), &warned{}
+	config.WarningHandler = said
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	workloads := client.Resource(workloadResource).Namespace("default")
+	stored := func(ctx context.Context) (bool, error) {
+		_, err := workloads.Create(ctx, workload("bad", ips("127.0.0.1")), metav1.CreateOptions{})
+		if apierrors.IsInvalid(err) { // the API server has not seen the change yet
+			return false, nil
+		}
+		return err == nil, err
+	}
+	if err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, settled, true, stored); err != nil {
+		t.Fatalf("a bad workload is not stored: %v", err)
+	}
+	if all := strings.Join(said.texts, "\n"); !strings.Contains(all, "no machine can be reached") {
+		t.Errorf("the warnings are %q", all)
+	}
 }
 
 // waitForPolicy tries a bad workload until it is refused.

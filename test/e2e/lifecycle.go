@@ -7,13 +7,9 @@ import (
 	"fmt"
 	"slices"
 
-	authenticationv1 "k8s.io/api/authentication/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-
-	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
 )
 
 const (
@@ -85,69 +81,6 @@ func (c *cluster) expectSlices(ctx context.Context, want []string) error {
 		err = fmt.Errorf("the slices are %v, want %v", have, want)
 	}
 	return err
-}
-
-// accountRights makes some calls with a token of the controller's own account:
-// what it needs is answered, what it does not need is forbidden. The tests of the
-// chart ask for every call there is.
-func accountRights(ctx context.Context, c *cluster) error {
-	token, err := c.core.CoreV1().ServiceAccounts(releaseNamespace).CreateToken(ctx, release,
-		&authenticationv1.TokenRequest{}, metav1.CreateOptions{})
-	if err != nil {
-		return err
-	}
-	config := c.plane.AdminConfig()
-	config.CertData, config.KeyData, config.BearerToken = nil, nil, token.Status.Token
-	core, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		return err
-	}
-	workloads, err := versioned.NewForConfig(config)
-	if err != nil {
-		return err
-	}
-	for _, call := range accountCalls(ctx, core, workloads) {
-		err := call.do()
-		switch {
-		case call.allowed && err != nil:
-			return fmt.Errorf("to %s: %w", call.name, err)
-		case !call.allowed && !apierrors.IsForbidden(err):
-			return fmt.Errorf("to %s: want Forbidden: %w", call.name, cmp.Or(err, errors.New("it was allowed")))
-		}
-	}
-	return nil
-}
-
-type accountCall struct {
-	name    string
-	allowed bool
-	do      func() error
-}
-
-func accountCalls(ctx context.Context, core kubernetes.Interface, workloads versioned.Interface) []accountCall {
-	list, get, remove := metav1.ListOptions{}, metav1.GetOptions{}, metav1.DeleteOptions{}
-	return []accountCall{
-		{"list workloads", true, func() error {
-			_, err := workloads.WorkloadV1beta1().ExternalWorkloads("").List(ctx, list)
-			return err
-		}},
-		{"list Services", true, func() error { _, err := core.CoreV1().Services("").List(ctx, list); return err }},
-		{"list slices", true, func() error { _, err := core.DiscoveryV1().EndpointSlices("").List(ctx, list); return err }},
-		{"get its Lease", true, func() error {
-			_, err := core.CoordinationV1().Leases(releaseNamespace).Get(ctx, release, get)
-			return err
-		}},
-		{"delete a workload", false, func() error {
-			return workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Delete(ctx, "nobody", remove)
-		}},
-		{"delete a Service", false, func() error { return core.CoreV1().Services(namespace).Delete(ctx, "nobody", remove) }},
-		{"list Secrets", false, func() error { _, err := core.CoreV1().Secrets(releaseNamespace).List(ctx, list); return err }},
-		{"list Pods", false, func() error { _, err := core.CoreV1().Pods(releaseNamespace).List(ctx, list); return err }},
-		{"get another Lease", false, func() error {
-			_, err := core.CoordinationV1().Leases(metav1.NamespaceSystem).Get(ctx, release, get)
-			return err
-		}},
-	}
 }
 
 // uninstallChart leaves the CRD, the workloads and the slices, and so the traffic.

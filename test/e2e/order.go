@@ -25,6 +25,7 @@ var stages = []stage{
 	{name: "the alerts are evaluated, and none has fired", run: alertsAreQuiet},
 	{name: "the dashboard is drawn", run: drawDashboard},
 	{name: "the service account may do what it needs, and no more", run: accountRights},
+	{name: "view and edit of every cluster reach to workloads", run: userRights},
 	{name: "helm upgrade and rollback leave the slices alone", run: upgradeAndRollBack},
 	{name: "helm uninstall leaves the CRD, the objects and traffic", run: uninstallChart},
 }
