@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -93,6 +94,17 @@ func newClients(o *options, fence *leadership.Fence) (*clients, error) {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
 	return c, nil
+}
+
+// connectTimeout bounds the wait for the connection of writes.
+const connectTimeout = time.Second
+
+// connect opens the connection for writes, for those that come all at once:
+// as long as there is none that can be shared, each would open one of its own,
+// and two TLS handshakes take longer than a write. What is wrong with it is for
+// the first write to tell.
+func (c *clients) connect(ctx context.Context) {
+	_ = c.fencedCore.Discovery().RESTClient().Get().AbsPath("/version").Timeout(connectTimeout).Do(ctx).Error()
 }
 
 // clientsets make the typed clients of one connection.

@@ -32,7 +32,9 @@ type controllers struct {
 	readiness *readiness.Controller // nil if switched off
 	events    events.EventBroadcaster
 	preflight *preflight
-	workers   int
+	// connect opens the connection for writes.
+	connect func(context.Context)
+	workers int
 }
 
 // newControllers makes the controllers. They start nothing.
@@ -44,6 +46,7 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 	c := &controllers{
 		events:    events.NewBroadcaster(&events.EventSinkImpl{Interface: clients.fencedCore.EventsV1()}),
 		preflight: newPreflight(clients, namespaces),
+		connect:   clients.connect,
 		workers:   o.workers,
 	}
 	recorder := c.events.NewRecorder(scheme.Scheme, defaultName)
@@ -140,6 +143,7 @@ func (c *controllers) run(ctx context.Context) error {
 		return fmt.Errorf("starting to record Events: %w", err)
 	}
 	klog.FromContext(ctx).Info("Publishing")
+	c.connect(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.publisher.Run(ctx, c.workers) })
 	if c.readiness != nil {

@@ -11,6 +11,8 @@ type gate struct {
 	open   chan struct{} // closed while bytes may pass
 	frozen bool
 	conns  map[*conn]struct{}
+	// accepted is how many connections there ever were.
+	accepted int
 }
 
 func newGate() *gate {
@@ -69,6 +71,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	c := &conn{Conn: accepted, gate: l.gate, closed: make(chan struct{}), dead: make(chan struct{})}
 	l.gate.mu.Lock()
 	l.gate.conns[c] = struct{}{}
+	l.gate.accepted++
 	l.gate.mu.Unlock()
 	return c, nil
 }

@@ -94,3 +94,17 @@ func (w *world) cutAndFlip(c *faults.Controller, service int) {
 	ready := w.flip(w.namespace, name)
 	w.eventually(30*time.Second, "a flip after a cut is published", func() bool { return w.published(w.namespace, name, ready) })
 }
+
+// Fault: all workers have something to write at once, and there is no connection yet.
+// Promise: they share one, and do not open one each.
+func TestTheFirstWritesShareAConnection(t *testing.T) {
+	w := newParallelWorld(t)
+	w.seed(w.namespace, 50, 1)
+	c := w.alone()
+	w.converges(30 * time.Second)
+	// One to read and one to write.
+	const most = 2
+	if opened := c.Proxy.Accepted(); opened > most {
+		t.Errorf("%d connections were opened, want at most %d", opened, most)
+	}
+}

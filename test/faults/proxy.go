@@ -191,6 +191,13 @@ func (p *Proxy) MostWritesInFlight() int {
 // that were ever set.
 func (p *Proxy) Hits() map[string]int { return p.recorder.allHits() }
 
+// Accepted gives the number of connections that there ever were.
+func (p *Proxy) Accepted() int {
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	return p.gate.accepted
+}
+
 func (p *Proxy) choose(r request) (Rule, *ruleSet, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
