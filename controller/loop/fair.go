@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	// busyAfter is how long keys of a namespace may wait until the namespace
-	// counts as busy. A moment without takes busyRelief moments with off, so that
-	// the namespace must have waiting keys more than four fifths of the time.
+	// busyAfter is how long a namespace may want more than its share until it
+	// counts as busy: keys of it wait, or more than the share are worked on, as
+	// many workers leave nothing to wait. A moment without takes busyRelief moments
+	// with off, so that it must want more for over four fifths of the time.
 	busyAfter  = 5 * time.Second
 	busyRelief = 4
 	// busyMost is the most time that is remembered.
@@ -46,21 +47,21 @@ type fairQueue struct {
 	last, other visit
 }
 
-// backlog is what waits of one namespace, and for how long something has, as of
-// a time.
+// backlog is what waits of one namespace, and for how long the namespace has
+// wanted more than its share, as of a time.
 type backlog struct {
 	keys   []cache.ObjectName
-	waited time.Duration
+	wanted time.Duration
 	asOf   time.Time
 }
 
-// pass brings waited to a time.
-func (b *backlog) pass(now time.Time) {
+// pass brings wanted to a time, until which so many keys were worked on.
+func (b *backlog) pass(now time.Time, working int) {
 	passed := now.Sub(b.asOf)
-	if len(b.keys) == 0 {
+	if len(b.keys) == 0 && working <= busyShare {
 		passed *= -busyRelief
 	}
-	b.waited, b.asOf = min(max(b.waited+passed, 0), busyMost), now
+	b.wanted, b.asOf = min(max(b.wanted+passed, 0), busyMost), now
 }
 
 // visit is when a key of a namespace was taken.
@@ -86,7 +87,7 @@ func (q *fairQueue) Push(key cache.ObjectName) {
 		b = &backlog{asOf: now}
 		q.waiting[key.Namespace] = b
 	}
-	b.pass(now)
+	b.pass(now, q.working[key.Namespace])
 	if len(b.keys) == 0 {
 		q.turns = append(q.turns, key.Namespace)
 	}
@@ -117,14 +118,12 @@ func (q *fairQueue) Pop() cache.ObjectName {
 	namespace, now := q.turns[turn], q.clock.Now()
 	q.turns = slices.Delete(q.turns, turn, turn+1)
 	b := q.waiting[namespace]
-	b.pass(now)
+	b.pass(now, q.working[namespace])
 	key := b.keys[0]
 	if b.keys = b.keys[1:]; len(b.keys) > 0 {
 		q.turns = append(q.turns, namespace)
 	}
-	if q.size--; q.size == 0 {
-		q.forget(now)
-	}
+	q.size--
 	q.working[namespace]++
 	if q.last.namespace != namespace {
 		q.other = q.last
@@ -137,8 +136,15 @@ func (q *fairQueue) Pop() cache.ObjectName {
 func (q *fairQueue) finish(key cache.ObjectName) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	now := q.clock.Now()
+	if b := q.waiting[key.Namespace]; b != nil {
+		b.pass(now, q.working[key.Namespace])
+	}
 	if q.working[key.Namespace]--; q.working[key.Namespace] == 0 {
 		delete(q.working, key.Namespace)
+	}
+	if q.size == 0 {
+		q.forget(now)
 	}
 }
 
@@ -160,7 +166,7 @@ func (q *fairQueue) next() (turn int, found bool) {
 	return 0, false
 }
 
-// busy tells whether keys of a namespace have been waiting for long while
+// busy tells whether a namespace has wanted more than its share for long while
 // others had work to do too.
 func (q *fairQueue) busy(namespace string, now time.Time) bool {
 	neighbour := q.last
@@ -168,14 +174,15 @@ func (q *fairQueue) busy(namespace string, now time.Time) bool {
 		neighbour = q.other
 	}
 	b := q.waiting[namespace]
-	b.pass(now)
-	return b.waited >= busyAfter && neighbour.namespace != "" && now.Sub(neighbour.at) < neighbourFor
+	b.pass(now, q.working[namespace])
+	return b.wanted >= busyAfter && neighbour.namespace != "" && now.Sub(neighbour.at) < neighbourFor
 }
 
-// forget frees what is known of namespaces where nothing waits and little did.
+// forget frees what is known of namespaces that want nothing and lately wanted
+// little.
 func (q *fairQueue) forget(now time.Time) {
-	maps.DeleteFunc(q.waiting, func(_ string, b *backlog) bool {
-		b.pass(now)
-		return len(b.keys) == 0 && b.waited < time.Second/10
+	maps.DeleteFunc(q.waiting, func(namespace string, b *backlog) bool {
+		b.pass(now, q.working[namespace])
+		return len(b.keys) == 0 && q.working[namespace] == 0 && b.wanted < time.Second/10
 	})
 }

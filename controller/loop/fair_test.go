@@ -23,8 +23,10 @@ func TestNamespacesTakeTurns(t *testing.T) {
 	q.Push(cache.NewObjectName("pair", "b"))
 
 	var order []string
+	var taken []cache.ObjectName
 	for q.Len() > 0 {
-		order = append(order, q.Pop().String())
+		key := q.Pop()
+		order, taken = append(order, key.String()), append(taken, key)
 		if len(order) == 3 {
 			q.Push(cache.NewObjectName("late", "a"))
 		}
@@ -33,8 +35,11 @@ func TestNamespacesTakeTurns(t *testing.T) {
 	if diff := cmp.Diff(want, order); diff != "" {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
-	if len(q.waiting) > 0 || len(q.turns) > 0 {
-		t.Errorf("an empty queue remembers %v, %v", q.waiting, q.turns)
+	for _, key := range taken {
+		q.finish(key)
+	}
+	if len(q.waiting) > 0 || len(q.turns) > 0 || len(q.working) > 0 {
+		t.Errorf("an empty queue remembers %v, %v, %v", q.waiting, q.turns, q.working)
 	}
 }
 
@@ -136,6 +141,34 @@ func TestMomentsWithoutBacklogAreTakenOff(t *testing.T) {
 			})
 		})
 	}
+}
+
+// With many workers nothing waits, however much a namespace has to do.
+func TestWhatIsWorkedOnCountsAsWanted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newFairQueue(clock.RealClock{})
+		q.Push(cache.NewObjectName("neighbour", "a"))
+		q.finish(q.Pop())
+		for range 30 {
+			var taken []cache.ObjectName
+			for i := range busyShare + 1 {
+				q.Push(cache.NewObjectName("crowd", fmt.Sprint(i)))
+				if q.Len() > 0 { // else it is busy already
+					taken = append(taken, q.Pop())
+				}
+			}
+			elapse(time.Second)
+			for _, key := range taken {
+				q.finish(key)
+			}
+		}
+		q.Push(cache.NewObjectName("crowd", "last"))
+		q.Pop()
+		q.Push(cache.NewObjectName("crowd", "another"))
+		if q.Len() != 0 {
+			t.Errorf("%d keys may be taken of a namespace that is worked on all the time, want none", q.Len())
+		}
+	})
 }
 
 func TestNamespaceIsBusyOnlyAfterAWhile(t *testing.T) {
