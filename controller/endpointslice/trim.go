@@ -37,19 +37,34 @@ func newShares() *shares {
 	}
 }
 
+// shared gives the value that is known by the key if it equals this one, else
+// this one, which is known from now on.
+func shared[K comparable, V any](s *shares, known map[K]V, key K, value V, equal func(a, b V) bool) V {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before, found := known[key]; found && equal(before, value) {
+		return before
+	}
+	if len(known) >= maxShares {
+		clear(known)
+	}
+	known[key] = value
+	return value
+}
+
 // text gives a text that equal ones share. It is for texts that recur.
 func (s *shares) text(text string) string {
 	if text == "" {
 		return ""
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if known, found := s.texts[text]; found {
+	known, found := s.texts[text]
+	s.mu.Unlock()
+	if found {
 		return *known
 	}
 	recurring := text // so that only a new text is put on the heap
-	s.remember(&recurring)
-	return text
+	return *s.pointer(&recurring)
 }
 
 // pointer gives a pointer that those to equal texts share. Nobody may change
@@ -58,42 +73,22 @@ func (s *shares) pointer(text *string) *string {
 	if text == nil {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if known, found := s.texts[*text]; found {
-		return known
-	}
-	s.remember(text)
-	return text
+	return shared(s, s.texts, *text, text, equalTexts)
 }
 
-func (s *shares) remember(text *string) {
-	if len(s.texts) >= maxShares {
-		clear(s.texts)
-	}
-	s.texts[*text] = text
-}
+func equalTexts(a, b *string) bool { return *a == *b }
 
 // labelsOf gives labels that equal ones share. Nobody may change them.
 func (s *shares) labelsOf(labels map[string]string) map[string]string {
 	if len(labels) == 0 {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	// The order in which a map is gone through must not matter.
 	var sum uint64
 	for key, value := range labels {
 		sum += maphash.Comparable(s.seed, label{key, value})
 	}
-	if known := s.labels[sum]; maps.Equal(known, labels) {
-		return known
-	}
-	if len(s.labels) >= maxShares {
-		clear(s.labels)
-	}
-	s.labels[sum] = labels
-	return labels
+	return shared(s, s.labels, sum, labels, maps.Equal)
 }
 
 // addressesOf gives addresses that equal ones share: a machine is in a slice of
@@ -102,31 +97,15 @@ func (s *shares) addressesOf(addresses []string) []string {
 	if len(addresses) == 0 {
 		return addresses
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if known := s.addresses[addresses[0]]; slices.Equal(known, addresses) {
-		return known
-	}
-	if len(s.addresses) >= maxShares {
-		clear(s.addresses)
-	}
-	s.addresses[addresses[0]] = addresses
-	return addresses
+	return shared(s, s.addresses, addresses[0], addresses, slices.Equal)
 }
 
 // targetOf gives a reference that equal ones share. Nobody may change it.
 func (s *shares) targetOf(target *corev1.ObjectReference) *corev1.ObjectReference {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if known := s.targets[target.UID]; known != nil && *known == *target {
-		return known
-	}
-	if len(s.targets) >= maxShares {
-		clear(s.targets)
-	}
-	s.targets[target.UID] = target
-	return target
+	return shared(s, s.targets, target.UID, target, equalTargets)
 }
+
+func equalTargets(a, b *corev1.ObjectReference) bool { return *a == *b }
 
 // trimService drops what is not read of a Service.
 func trimService(object any) (any, error) {

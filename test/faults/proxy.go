@@ -164,13 +164,6 @@ func (p *Proxy) HalfOpen() { p.gate.each((*conn).die) }
 // Cut resets the connections that are open now.
 func (p *Proxy) Cut() { p.gate.each((*conn).reset) }
 
-// Connections gives the number of connections that are open.
-func (p *Proxy) Connections() int {
-	p.gate.mu.Lock()
-	defer p.gate.mu.Unlock()
-	return len(p.gate.conns)
-}
-
 // Writes gives every write that reached the API server or was refused in its
 // place, in the order in which the answers came. It waits for those that the API
 // server has not answered yet, but not for ever.
