@@ -35,18 +35,20 @@ func TestEverythingListedAnewWhileChangesGoOn(t *testing.T) {
 	w.seed(w.namespace, services, each)
 	w.start(c)
 	w.converges(5 * time.Minute)
+	// Nobody but relist flips this one, so that its last flip is the one waited for.
+	witness := workloadName(services-1, 0)
 	// A first list when all is published is part of the steady state.
-	w.listAnew(c)
+	w.relist(c, witness)
 	steady := w.usage(c)
 	for round := range rounds {
 		var changes errgroup.Group
 		for s := range 20 {
 			changes.Go(func() error {
-				_, err := w.turn(w.namespace, workloadName(s*7%services, round%each))
+				_, err := w.turn(w.namespace, workloadName(s*7%(services-1), round%each))
 				return err
 			})
 		}
-		w.listAnew(c)
+		w.relist(c, witness)
 		if err := changes.Wait(); err != nil {
 			t.Fatal(err)
 		}
@@ -165,14 +167,14 @@ func (w *world) usage(c *faults.Controller) faults.Usage {
 	return usage
 }
 
-// listAnew makes all three watches expire and waits until a flip has come
-// through again. The client waits longer before each list that follows soon on
-// another, half a minute and its jitter in the end.
-func (w *world) listAnew(c *faults.Controller) {
+// relist makes all three watches expire and waits until a flip of the witness
+// is published. No other goroutine may flip the witness meanwhile: the last flip
+// wins, and relist would wait for the other one. The client waits longer before
+// each list that follows soon on another, up to half a minute and its jitter.
+func (w *world) relist(c *faults.Controller, witness string) {
 	w.Helper()
 	c.Proxy.Set(faults.Rule{Name: "gone", Match: faults.Watches(), Times: 3, Fault: faults.Fault{Status: http.StatusGone}})
 	c.Proxy.Cut()
-	name := workloadName(0, 0)
-	ready := w.flip(w.namespace, name)
-	w.eventually(5*time.Minute, "a flip after the new list is published", func() bool { return w.published(w.namespace, name, ready) })
+	ready := w.flip(w.namespace, witness)
+	w.eventually(5*time.Minute, "a flip after the new list is published", func() bool { return w.published(w.namespace, witness, ready) })
 }

@@ -49,7 +49,7 @@ func TestObjectsAtTheirSizeLimits(t *testing.T) {
 	changing := w.turning(hostile, serviceName(0), time.Millisecond)
 	meanwhile := w.latency(20, 5)
 	changing()
-	w.listAnew(c)
+	w.relist(c, workloadName(0, 0))
 	w.converges(2*time.Minute, hostile, w.namespace)
 	peak := w.usage(c)
 	t.Logf("%d objects with %d labels each; median of a flip in another namespace: usual %s, beside them %s", 2*count, fits, usual, meanwhile)
