@@ -54,7 +54,7 @@ type Workload struct {
 	unreadable string
 
 	created   time.Time
-	addresses [families]address
+	addresses [families]familyAddress
 	hashes    [families]uint32
 	ports     unique.Handle[string]
 	hostname  bool
