@@ -87,6 +87,8 @@ type Config struct {
 	ProbeAllow []netip.Prefix
 	// ProbeDeny refuses probes of addresses in these ranges, also those in ProbeAllow.
 	ProbeDeny []netip.Prefix
+	// ProbeAllowHost permits probes that name a host.
+	ProbeAllowHost bool
 	// ProbeLoopback permits probes of loopback addresses. It is for tests alone.
 	ProbeLoopback bool
 

@@ -25,8 +25,8 @@ type Controller struct {
 	config   Config
 	sources  []informers.TypedExternalWorkloadInformer
 	listers  []listers.ExternalWorkloadLister
-	fence    probe.Fence
-	ask      func(context.Context, *probe.Spec) probe.Result
+	options  probe.Options
+	ask      func(context.Context, *probe.Spec, probe.Target) probe.Result
 	schedule *schedule.Schedule
 	policy   hold.Policy
 	loop     *loop.Loop
@@ -55,7 +55,7 @@ func New(config Config) (*Controller, error) {
 	c := &Controller{
 		config:  config,
 		sources: append([]informers.TypedExternalWorkloadInformer{config.Workloads}, config.MoreWorkloads...),
-		fence:   fence,
+		options: probe.Options{Addresses: fence, AllowHost: config.ProbeAllowHost},
 		ask:     probe.NewProber(fence).Probe,
 		policy: hold.Policy{
 			Fraction: config.HoldFraction,

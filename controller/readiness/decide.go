@@ -21,6 +21,9 @@ const (
 	// ReasonProbeAddressRefused: Accepted is False since the probe would reach
 	// an address that must not be reached.
 	ReasonProbeAddressRefused = "ProbeAddressRefused"
+	// ReasonHostNotAllowed: Accepted is False since the probe names a host, and
+	// the operator does not permit that.
+	ReasonHostNotAllowed = "HostNotAllowed"
 	// ReasonInvalidReady: Accepted is False since the declaration is none.
 	ReasonInvalidReady = "InvalidReady"
 )
@@ -171,7 +174,7 @@ func notAccepted(problems []Problem) *condition {
 // a restart it is not known before it has been looked at again.
 func repaired(reason string, known knowledge) bool {
 	switch reason {
-	case ReasonInvalidProbe, ReasonInvalidReady:
+	case ReasonInvalidProbe, ReasonHostNotAllowed, ReasonInvalidReady:
 		return true
 	case ReasonProbeAddressRefused:
 		return known.probe == nil || !known.probe.health.probed.IsZero()

@@ -34,7 +34,7 @@ func (c *Controller) tellChanges(before *v1beta1.ExternalWorkload, decided decis
 		return
 	}
 	switch accepted.reason {
-	case ReasonInvalidProbe, ReasonInvalidReady, ReasonProbeAddressRefused:
+	case ReasonInvalidProbe, ReasonInvalidReady, ReasonProbeAddressRefused, ReasonHostNotAllowed:
 	default:
 		// What was reported has its Event from the one who reported it.
 		return

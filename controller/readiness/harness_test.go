@@ -121,7 +121,7 @@ func inWorld(t *testing.T, workloads []*v1beta1.ExternalWorkload, config Config,
 }
 
 // answer is what a machine says; probe.Spec.Service is its name.
-func (w *world) answer(ctx context.Context, spec *probe.Spec) probe.Result {
+func (w *world) answer(ctx context.Context, spec *probe.Spec, _ probe.Target) probe.Result {
 	w.answers.Lock()
 	w.asked[spec.Service]++
 	silent := w.cutOff || w.down[spec.Service]

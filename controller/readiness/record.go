@@ -33,7 +33,7 @@ func (c *Controller) follow(workload *v1beta1.ExternalWorkload, initial bool) {
 	}
 	next := &record{uid: workload.UID}
 	var err error
-	if next.spec, err = probe.Decode(annotation, workload, c.fence); err != nil {
+	if next.spec, err = probe.Decode(annotation, workload, c.options); err != nil {
 		next.problem = problemOf(err)
 	}
 

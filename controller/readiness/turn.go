@@ -24,7 +24,7 @@ func (c *Controller) turn(ctx context.Context, key cache.ObjectName, late time.D
 		return false
 	}
 	begin := c.config.Clock.Now()
-	result := c.ask(ctx, current.spec)
+	result := c.ask(ctx, current.spec, current.spec.Targets[0])
 	end := c.config.Clock.Now()
 	if ctx.Err() != nil {
 		return false
@@ -82,6 +82,9 @@ func problemOf(err error) *Problem {
 	problem := &Problem{Reason: ReasonInvalidProbe, Message: clip(strings.ReplaceAll(err.Error(), "\n", "; "))}
 	if _, refused := errors.AsType[*probe.RefusedError](err); refused {
 		problem.Reason = ReasonProbeAddressRefused
+	}
+	if _, is := errors.AsType[*probe.HostNotAllowedError](err); is {
+		problem.Reason = ReasonHostNotAllowed
 	}
 	return problem
 }

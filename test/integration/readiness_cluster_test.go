@@ -70,7 +70,7 @@ func (c *readinessCluster) runController(t testing.TB, observer readiness.Observ
 		Workloads:     factory.Workload().V1beta1().ExternalWorkloads(),
 		Events:        &events.FakeRecorder{},
 		Observer:      observer,
-		ProbeLoopback: true,
+		ProbeLoopback: true, ProbeAllowHost: true,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -33,11 +33,30 @@ const (
 	MaxThreshold = 1000
 )
 
+// Options are what the operator lets probes do.
+type Options struct {
+	// Addresses says which addresses may be probed.
+	Addresses Fence
+	// AllowHost permits probes that name a host instead of asking the workload's
+	// own addresses. Who may write a workload could scan the network by it.
+	AllowHost bool
+}
+
+// HostNotAllowedError says that a probe names a host and the operator does not
+// permit that.
+type HostNotAllowedError struct{}
+
+// Error says what the author has to repair.
+func (*HostNotAllowedError) Error() string {
+	return "host is not allowed in probes here; remove it, and the workload's own addresses are probed"
+}
+
 // Decode makes a Spec of a probe annotation's value and the workload that
 // carries it. The error says in one sentence what the author has to repair;
-// it is, or wraps, a *RefusedError if the probe names an address that fence
-// refuses. Names are not resolved here.
-func Decode(annotation string, workload *v1beta1.ExternalWorkload, fence Fence) (*Spec, error) {
+// it is, or wraps, a *RefusedError if the probe would ask an address that the
+// options refuse, and a *HostNotAllowedError if it names a host and must not.
+// Names are not resolved here.
+func Decode(annotation string, workload *v1beta1.ExternalWorkload, options Options) (*Spec, error) {
 	decoded, err := unmarshal(annotation)
 	if err != nil {
 		return nil, err
@@ -46,7 +65,7 @@ func Decode(annotation string, workload *v1beta1.ExternalWorkload, fence Fence) 
 	if err != nil {
 		return nil, err
 	}
-	if err := resolve(spec, &decoded.ProbeHandler, workload, fence); err != nil {
+	if err := resolve(spec, &decoded.ProbeHandler, workload, options); err != nil {
 		return nil, err
 	}
 	return spec, nil

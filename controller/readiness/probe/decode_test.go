@@ -1,7 +1,9 @@
 package probe
 
 import (
+	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -32,7 +34,7 @@ func machine(addresses ...string) *v1beta1.ExternalWorkload {
 // spec is a probe with all defaults.
 func spec(changes ...func(*Spec)) *Spec {
 	made := &Spec{
-		Kind: TCP, Host: "192.0.2.10", Port: 8080,
+		Kind: TCP, Targets: []Target{{Family: corev1.IPv4Protocol, Host: "192.0.2.10", Port: 8080}},
 		Period: 10 * time.Second, Timeout: time.Second, SuccessThreshold: 1, FailureThreshold: 3,
 	}
 	for _, change := range changes {
@@ -42,14 +44,15 @@ func spec(changes ...func(*Spec)) *Spec {
 }
 
 func TestDecode(t *testing.T) {
-	get := func(kind, address string, change func(*Request)) func(*Spec) {
+	ipv6 := Target{Family: corev1.IPv6Protocol, Host: "2001:db8::1", Port: 8080}
+	get := func(path string, change func(*Request)) func(*Spec) {
 		return func(s *Spec) {
-			parsed, err := url.Parse(kind + "://" + address)
+			parsed, err := url.Parse(path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			s.Kind = HTTP
-			s.Request = &Request{URL: parsed, Header: http.Header{"Accept": {"*/*"}, "User-Agent": {UserAgent}}, ServerName: "vm.example.org"}
+			s.Request = &Request{Path: parsed, Header: http.Header{"Accept": {"*/*"}, "User-Agent": {UserAgent}}, ServerName: "vm.example.org"}
 			if change != nil {
 				change(s.Request)
 			}
@@ -62,21 +65,25 @@ func TestDecode(t *testing.T) {
 	}{
 		"JSON, port by name":             {annotation: `{"tcpSocket":{"port":"http"}}`, want: spec()},
 		"YAML, port by number":           {annotation: "tcpSocket:\n  port: 8080\n", want: spec()},
-		"a name finds a TCP port only":   {annotation: `{"tcpSocket":{"port":"health"}}`, want: spec(func(s *Spec) { s.Port = 9000 })},
-		"the probe names a host":         {annotation: `{"tcpSocket":{"port":80,"host":"vm.example.org"}}`, want: spec(func(s *Spec) { s.Host, s.Port = "vm.example.org", 80 })},
-		"a bad first address is skipped": {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("127.0.0.1", "2001:DB8::1"), want: spec(func(s *Spec) { s.Host = "2001:db8::1" })},
-		"gRPC":                           {annotation: `{"grpc":{"port":9000}}`, want: spec(func(s *Spec) { s.Kind, s.Port = GRPC, 9000 })},
-		"gRPC with a service":            {annotation: `{"grpc":{"port":9000,"service":"shop"}}`, want: spec(func(s *Spec) { s.Kind, s.Port, s.Service = GRPC, 9000, "shop" })},
-		"HTTP":                           {annotation: `{"httpGet":{"port":"http","path":"/ready?full=1"}}`, want: spec(get("http", "192.0.2.10:8080/ready?full=1", nil))},
-		"HTTP without path":              {annotation: `{"httpGet":{"port":"http"}}`, want: spec(get("http", "192.0.2.10:8080/", nil))},
+		"a name finds a TCP port only":   {annotation: `{"tcpSocket":{"port":"health"}}`, want: spec(func(s *Spec) { s.Targets[0].Port = 9000 })},
+		"the probe names a host":         {annotation: `{"tcpSocket":{"port":80,"host":"vm.example.org"}}`, want: spec(func(s *Spec) { s.Targets = []Target{{Host: "vm.example.org", Port: 80}} })},
+		"a bad first address is skipped": {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("vm", "2001:DB8::1"), want: spec(func(s *Spec) { s.Targets = []Target{ipv6} })},
+		"both families are asked":        {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("2001:db8::1", "192.0.2.10", "192.0.2.11"), want: spec(func(s *Spec) { s.Targets = []Target{ipv6, s.Targets[0]} })},
+		"a family that is refused is told": {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("fe80::1", "192.0.2.10"), want: spec(func(s *Spec) {
+			s.Refused = []*RefusedError{{Address: netip.MustParseAddr("fe80::1"), Why: "it is a link-local address"}}
+		})},
+		"gRPC":                {annotation: `{"grpc":{"port":9000}}`, want: spec(func(s *Spec) { s.Kind, s.Targets[0].Port = GRPC, 9000 })},
+		"gRPC with a service": {annotation: `{"grpc":{"port":9000,"service":"shop"}}`, want: spec(func(s *Spec) { s.Kind, s.Targets[0].Port, s.Service = GRPC, 9000, "shop" })},
+		"HTTP":                {annotation: `{"httpGet":{"port":"http","path":"/ready?full=1"}}`, want: spec(get("/ready?full=1", nil))},
+		"HTTP without path":   {annotation: `{"httpGet":{"port":"http"}}`, want: spec(get("/", nil))},
 		"a path cannot name another host": {
 			annotation: `{"httpGet":{"port":"http","path":"//metadata/x"}}`,
-			want:       spec(get("http", "192.0.2.10:8080//metadata/x", func(r *Request) { r.URL.Path = "//metadata/x" })),
+			want:       spec(get("/", func(r *Request) { r.Path.Path = "//metadata/x" })),
 		},
 		"HTTPS with header fields": {
 			annotation: `{"httpGet":{"port":"http","scheme":"HTTPS","httpHeaders":[{"name":"host","value":"shop"},{"name":"accept","value":""},{"name":"X-One","value":"1"}]}}`,
-			want: spec(get("https", "192.0.2.10:8080/", func(r *Request) {
-				r.Host, r.Header = "shop", http.Header{"User-Agent": {UserAgent}, "X-One": {"1"}}
+			want: spec(get("/", func(r *Request) {
+				r.Secure, r.Host, r.Header = true, "shop", http.Header{"User-Agent": {UserAgent}, "X-One": {"1"}}
 			})),
 		},
 		"all numbers": {
@@ -92,11 +99,11 @@ func TestDecode(t *testing.T) {
 			if workload == nil {
 				workload = machine("192.0.2.10")
 			}
-			got, err := Decode(test.annotation, workload, Fence{})
+			got, err := Decode(test.annotation, workload, Options{AllowHost: true})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
+			if diff := cmp.Diff(test.want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
@@ -145,7 +152,7 @@ func TestDecodeRefuses(t *testing.T) {
 			if workload == nil {
 				workload = machine("192.0.2.10")
 			}
-			got, err := Decode(test.annotation, workload, Fence{})
+			got, err := Decode(test.annotation, workload, Options{AllowHost: true})
 			if err == nil {
 				t.Fatalf("decoded %+v", got)
 			}
@@ -156,6 +163,20 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// TestHostIsRefusedByDefault: a probe with a host scans the network for whoever
+// may write a workload.
+func TestHostIsRefusedByDefault(t *testing.T) {
+	for _, annotation := range []string{
+		`{"tcpSocket":{"port":80,"host":"198.51.100.1"}}`,
+		`{"httpGet":{"port":80,"host":"vm.example.org"}}`,
+	} {
+		got, err := Decode(annotation, machine("192.0.2.10"), Options{})
+		if _, is := errors.AsType[*HostNotAllowedError](err); !is {
+			t.Errorf("%s gives %+v, %v; want a HostNotAllowedError", annotation, got, err)
+		}
+	}
+}
+
 // FuzzDecode holds that no annotation makes Decode panic, or gives a probe
 // that could run for ever or reach a refused address.
 func FuzzDecode(f *testing.F) {
@@ -163,14 +184,14 @@ func FuzzDecode(f *testing.F) {
 	f.Add("grpc:\n  port: 1\n  service: a\n")
 	f.Add("tcpSocket: {port: 80, host: '::ffff:127.0.0.1'}")
 	f.Fuzz(func(t *testing.T, annotation string) {
-		got, err := Decode(annotation, machine("192.0.2.10"), Fence{})
+		got, err := Decode(annotation, machine("192.0.2.10"), Options{AllowHost: true})
 		if err != nil {
 			return
 		}
 		if got.Period < time.Second || got.Timeout < time.Second || got.Timeout > MaxTimeoutSeconds*time.Second {
 			t.Errorf("%q gives period %s and timeout %s", annotation, got.Period, got.Timeout)
 		}
-		if got.Port == 0 || got.SuccessThreshold < 1 || got.FailureThreshold < 1 {
+		if len(got.Targets) == 0 || got.Targets[0].Port == 0 || got.SuccessThreshold < 1 || got.FailureThreshold < 1 {
 			t.Errorf("%q gives %+v", annotation, got)
 		}
 	})

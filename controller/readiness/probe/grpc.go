@@ -22,7 +22,7 @@ const (
 )
 
 // grpc succeeds if the service says that it is serving.
-func (p *Prober) grpc(ctx context.Context, spec *Spec) Result {
+func (p *Prober) grpc(ctx context.Context, spec *Spec, target Target) Result {
 	// What the dialer found is kept: gRPC turns errors into text.
 	var dialError error
 	dialed := make(chan struct{})
@@ -42,7 +42,7 @@ func (p *Prober) grpc(ctx context.Context, spec *Spec) Result {
 		}
 		return connection, err
 	}
-	client, err := grpc.NewClient("passthrough:///"+spec.Address(), dialOptions(dial)...)
+	client, err := grpc.NewClient("passthrough:///"+target.String(), dialOptions(dial)...)
 	if err != nil {
 		return Result{Outcome: Error, Message: fmt.Sprintf("set up gRPC: %v", err)}
 	}

@@ -23,14 +23,14 @@ const (
 var errTooManyRedirects = fmt.Errorf("stopped after %d redirects", maxRedirects)
 
 // http succeeds if the status is 2xx or 3xx.
-func (p *Prober) http(ctx context.Context, spec *Spec) Result {
+func (p *Prober) http(ctx context.Context, spec *Spec, target Target) Result {
 	transport := p.transport(spec.Request.ServerName)
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport, CheckRedirect: checkRedirect}
 
 	request := (&http.Request{
 		Method:     http.MethodGet,
-		URL:        spec.Request.URL,
+		URL:        spec.Request.url(target),
 		Header:     spec.Request.Header.Clone(),
 		Host:       spec.Request.Host,
 		Proto:      "HTTP/1.1",

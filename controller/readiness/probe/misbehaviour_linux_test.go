@@ -95,7 +95,7 @@ func TestMisbehaviour(t *testing.T) {
 			prober := NewProber(Fence{AllowLoopback: true})
 			for _, spec := range []*Spec{at(HTTP, address, within(brief)), at(HTTP, address, within(brief), overTLS), at(GRPC, address, within(brief))} {
 				begin := time.Now()
-				got := prober.Probe(t.Context(), spec)
+				got := prober.Probe(t.Context(), spec, spec.Targets[0])
 				if took := time.Since(begin); took > spec.Timeout+2*time.Second {
 					t.Errorf("%s took %s, its timeout is %s", spec.Kind, took, spec.Timeout)
 				}
@@ -119,7 +119,8 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	prober := NewProber(Fence{AllowLoopback: true})
 	// Whatever is made once, such as the network poller, is made before.
-	prober.Probe(t.Context(), at(TCP, addresses[1]))
+	first := at(TCP, addresses[1])
+	prober.Probe(t.Context(), first, first.Targets[0])
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)
 
 	var running sync.WaitGroup
@@ -128,7 +129,7 @@ func TestNothingLeaks(t *testing.T) {
 		for _, spec := range []*Spec{at(TCP, address), at(HTTP, address), at(HTTP, address, overTLS), at(GRPC, address)} {
 			spec.Timeout = time.Second
 			for range 20 {
-				running.Go(func() { prober.Probe(t.Context(), spec) })
+				running.Go(func() { prober.Probe(t.Context(), spec, spec.Targets[0]) })
 			}
 		}
 	}
@@ -144,7 +145,8 @@ func TestDroppedPacketsTimeOut(t *testing.T) {
 	address := fullListener(t)
 	for _, kind := range []Kind{TCP, HTTP, GRPC} {
 		t.Run(fmt.Sprint(kind), func(t *testing.T) {
-			got := NewProber(Fence{AllowLoopback: true}).Probe(t.Context(), at(kind, address, within(brief)))
+			spec := at(kind, address, within(brief))
+			got := NewProber(Fence{AllowLoopback: true}).Probe(t.Context(), spec, spec.Targets[0])
 			if got.Outcome != Timeout {
 				t.Errorf("got %+v, want a timeout", got)
 			}

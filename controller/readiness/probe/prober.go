@@ -49,24 +49,24 @@ func NewProber(fence Fence) *Prober {
 	}}
 }
 
-// Probe performs one probe within the spec's timeout. It returns with every
-// connection closed.
-func (p *Prober) Probe(ctx context.Context, spec *Spec) Result {
+// Probe asks one of the spec's targets once, within the spec's timeout. It
+// returns with every connection closed.
+func (p *Prober) Probe(ctx context.Context, spec *Spec, target Target) Result {
 	ctx, cancel := context.WithTimeout(ctx, spec.Timeout)
 	defer cancel()
 	switch spec.Kind {
 	case HTTP:
-		return p.http(ctx, spec)
+		return p.http(ctx, spec, target)
 	case GRPC:
-		return p.grpc(ctx, spec)
+		return p.grpc(ctx, spec, target)
 	default:
-		return p.tcp(ctx, spec)
+		return p.tcp(ctx, spec, target)
 	}
 }
 
 // tcp succeeds if a connection can be opened.
-func (p *Prober) tcp(ctx context.Context, spec *Spec) Result {
-	connection, err := p.dialer.DialContext(ctx, "tcp", spec.Address())
+func (p *Prober) tcp(ctx context.Context, spec *Spec, target Target) Result {
+	connection, err := p.dialer.DialContext(ctx, "tcp", target.String())
 	if err != nil {
 		return failed(spec, err)
 	}

@@ -25,9 +25,9 @@ const brief = 200 * time.Millisecond
 func at(kind Kind, address net.Addr, changes ...func(*Spec)) *Spec {
 	host, portText, _ := net.SplitHostPort(address.String())
 	port, _ := strconv.ParseUint(portText, 10, 16)
-	made := &Spec{Kind: kind, Host: host, Port: uint16(port), Timeout: 10 * time.Second}
+	made := &Spec{Kind: kind, Targets: []Target{{Host: host, Port: uint16(port)}}, Timeout: 10 * time.Second}
 	if kind == HTTP {
-		made.Request = &Request{URL: &url.URL{Scheme: "http", Host: made.Address(), Path: "/"}, Header: http.Header{}}
+		made.Request = &Request{Path: &url.URL{Path: "/"}, Header: http.Header{}}
 	}
 	for _, change := range changes {
 		change(made)
@@ -36,8 +36,9 @@ func at(kind Kind, address net.Addr, changes ...func(*Spec)) *Spec {
 }
 
 func within(timeout time.Duration) func(*Spec) { return func(s *Spec) { s.Timeout = timeout } }
-func path(path string) func(*Spec)             { return func(s *Spec) { s.Request.URL.Path = path } }
-func overTLS(s *Spec)                          { s.Request.URL.Scheme, s.Request.ServerName = "https", "vm.example.org" }
+func path(path string) func(*Spec)             { return func(s *Spec) { s.Request.Path.Path = path } }
+func byName(host string) func(*Spec)           { return func(s *Spec) { s.Targets[0].Host = host } }
+func overTLS(s *Spec)                          { s.Request.Secure, s.Request.ServerName = true, "vm.example.org" }
 
 // closedPort is an address at which nobody listens.
 func closedPort(t testing.TB) net.Addr {
@@ -115,18 +116,16 @@ func TestHTTP(t *testing.T) {
 			spec: at(HTTP, plainAt, path("/echo"), func(s *Spec) { s.Request.Host, s.Request.Header = "shop", http.Header{"X-One": {"1"}} }),
 			want: Result{Outcome: Success},
 		},
-		"a server that does not answer":     {spec: at(HTTP, plainAt, path("/slow"), within(brief)), want: Result{Outcome: Timeout, Message: "no answer within 200ms"}},
-		"HTTPS is not verified and has SNI": {spec: at(HTTP, secureAt, overTLS), want: Result{Outcome: Success}},
-		"HTTPS to a plain server":           {spec: at(HTTP, plainAt, overTLS), want: Result{Outcome: Failure, Message: "TLS: the answer is not TLS"}},
-		"HTTP to a TLS server":              {spec: at(HTTP, secureAt), want: Result{Outcome: Failure, Message: "HTTP status 400"}},
-		"nobody listens":                    {spec: at(HTTP, closedPort(t)), want: Result{Outcome: Failure, Message: "connection refused"}},
-		"a host that does not resolve":      {spec: at(HTTP, plainAt, func(s *Spec) { s.Request.URL.Host = "vm.invalid:80" }), want: Result{Outcome: Failure, Message: "host vm.invalid cannot be resolved"}},
-		"a name for a loopback address is permitted": {spec: at(HTTP, plainAt, func(s *Spec) {
-			s.Request.URL.Path, s.Request.URL.Host = "/status/200", fmt.Sprintf("localhost:%d", s.Port)
-		}), want: Result{Outcome: Success}},
+		"a server that does not answer":              {spec: at(HTTP, plainAt, path("/slow"), within(brief)), want: Result{Outcome: Timeout, Message: "no answer within 200ms"}},
+		"HTTPS is not verified and has SNI":          {spec: at(HTTP, secureAt, overTLS), want: Result{Outcome: Success}},
+		"HTTPS to a plain server":                    {spec: at(HTTP, plainAt, overTLS), want: Result{Outcome: Failure, Message: "TLS: the answer is not TLS"}},
+		"HTTP to a TLS server":                       {spec: at(HTTP, secureAt), want: Result{Outcome: Failure, Message: "HTTP status 400"}},
+		"nobody listens":                             {spec: at(HTTP, closedPort(t)), want: Result{Outcome: Failure, Message: "connection refused"}},
+		"a host that does not resolve":               {spec: at(HTTP, plainAt, byName("vm.invalid")), want: Result{Outcome: Failure, Message: "host vm.invalid cannot be resolved"}},
+		"a name for a loopback address is permitted": {spec: at(HTTP, plainAt, path("/status/200"), byName("localhost")), want: Result{Outcome: Success}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := NewProber(Fence{AllowLoopback: true}).Probe(t.Context(), test.spec)
+			got := NewProber(Fence{AllowLoopback: true}).Probe(t.Context(), test.spec, test.spec.Targets[0])
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
@@ -159,7 +158,7 @@ func TestGRPC(t *testing.T) {
 		"a server that says garbage":    {spec: at(GRPC, serve(t, garbage), within(brief)), want: Result{Outcome: Failure, Message: "gRPC status Unavailable"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := NewProber(Fence{AllowLoopback: true}).Probe(t.Context(), test.spec)
+			got := NewProber(Fence{AllowLoopback: true}).Probe(t.Context(), test.spec, test.spec.Targets[0])
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
@@ -175,11 +174,11 @@ func TestFenceStandsAtTheDialer(t *testing.T) {
 		"TCP":            at(TCP, address),
 		"HTTP":           at(HTTP, address),
 		"gRPC":           at(GRPC, address),
-		"TCP by a name":  at(TCP, address, func(s *Spec) { s.Host = "localhost" }),
-		"HTTP by a name": at(HTTP, address, func(s *Spec) { s.Request.URL.Host = "localhost:80" }),
+		"TCP by a name":  at(TCP, address, byName("localhost")),
+		"HTTP by a name": at(HTTP, address, byName("localhost")),
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := NewProber(Fence{}).Probe(t.Context(), spec)
+			got := NewProber(Fence{}).Probe(t.Context(), spec, spec.Targets[0])
 			if got.Outcome != Refused || !strings.Contains(got.Message, "must not be probed: it is a loopback address") {
 				t.Errorf("got %+v, want it refused", got)
 			}
@@ -190,7 +189,8 @@ func TestFenceStandsAtTheDialer(t *testing.T) {
 func TestProbeEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := NewProber(Fence{AllowLoopback: true}).Probe(ctx, at(TCP, serve(t, hang))); got.Outcome == Success {
+	spec := at(TCP, serve(t, hang))
+	if got := NewProber(Fence{AllowLoopback: true}).Probe(ctx, spec, spec.Targets[0]); got.Outcome == Success {
 		t.Errorf("got %+v although the context was cancelled", got)
 	}
 }

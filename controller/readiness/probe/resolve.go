@@ -20,7 +20,7 @@ import (
 const UserAgent = "external-workload-probe"
 
 // resolve fills in whom the probe asks and what.
-func resolve(spec *Spec, handler *corev1.ProbeHandler, workload *v1beta1.ExternalWorkload, fence Fence) error {
+func resolve(spec *Spec, handler *corev1.ProbeHandler, workload *v1beta1.ExternalWorkload, options Options) error {
 	if err := onlyOne(handler); err != nil {
 		return err
 	}
@@ -37,15 +37,17 @@ func resolve(spec *Spec, handler *corev1.ProbeHandler, workload *v1beta1.Externa
 			spec.Service = *handler.GRPC.Service
 		}
 	}
-	var err error
-	if spec.Host, err = hostOf(host, workload, fence); err != nil {
+	number, err := portOf(port, workload)
+	if err != nil {
 		return err
 	}
-	if spec.Port, err = portOf(port, workload); err != nil {
-		return err
+	if host != "" {
+		spec.Targets, err = targetOf(host, number, options)
+	} else {
+		spec.Targets, spec.Refused, err = targetsOf(workload, number, options.Addresses)
 	}
-	if spec.Kind == HTTP {
-		spec.Request, err = requestOf(handler.HTTPGet, spec, workload)
+	if err == nil && spec.Kind == HTTP {
+		spec.Request, err = requestOf(handler.HTTPGet, workload)
 	}
 	return err
 }
@@ -66,24 +68,54 @@ func onlyOne(handler *corev1.ProbeHandler) error {
 	return nil
 }
 
-// hostOf is the host that the probe names, or the workload's first address
-// that may be probed.
-func hostOf(host string, workload *v1beta1.ExternalWorkload, fence Fence) (string, error) {
-	if host != "" {
-		return checkHost(host, fence)
+// targetOf is the one target of a probe that names a host.
+func targetOf(host string, port uint16, options Options) ([]Target, error) {
+	if !options.AllowHost {
+		return nil, &HostNotAllowedError{}
 	}
-	err := errors.New("the workload has no address to probe")
+	host, err := checkHost(host, options.Addresses)
+	if err != nil {
+		return nil, err
+	}
+	return []Target{{Host: host, Port: port}}, nil
+}
+
+// targetsOf are the workload's first address of each family that may be
+// probed, and what is refused of the families of which none may.
+func targetsOf(workload *v1beta1.ExternalWorkload, port uint16, fence Fence) (targets []Target, refused []*RefusedError, err error) {
+	found, refusals := map[corev1.IPFamily]bool{}, map[corev1.IPFamily]*RefusedError{}
+	err = errors.New("the workload has no address to probe")
 	for _, workloadIP := range workload.Spec.WorkloadIPs {
 		address, parseErr := netip.ParseAddr(workloadIP.IP)
 		if parseErr != nil {
 			err = fmt.Errorf("the workload's address %q is no IP address", workloadIP.IP)
 			continue
 		}
-		if err = fence.Check(address); err == nil {
-			return address.String(), nil
+		family := familyOf(address)
+		checked := fence.Check(address)
+		if refusal, is := errors.AsType[*RefusedError](checked); is {
+			err, refusals[family] = checked, refusal
+		} else if !found[family] {
+			found[family] = true
+			targets = append(targets, Target{Family: family, Host: address.String(), Port: port})
 		}
 	}
-	return "", err
+	if len(targets) == 0 {
+		return nil, nil, err
+	}
+	for _, family := range []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol} {
+		if refusal := refusals[family]; refusal != nil && !found[family] {
+			refused = append(refused, refusal)
+		}
+	}
+	return targets, refused, nil
+}
+
+func familyOf(address netip.Addr) corev1.IPFamily {
+	if address.Is4() {
+		return corev1.IPv4Protocol
+	}
+	return corev1.IPv6Protocol
 }
 
 func checkHost(host string, fence Fence) (string, error) {
@@ -121,25 +153,28 @@ func isTCP(protocol corev1.Protocol) bool {
 	return protocol == "" || strings.EqualFold(string(protocol), string(corev1.ProtocolTCP))
 }
 
-func requestOf(get *corev1.HTTPGetAction, spec *Spec, workload *v1beta1.ExternalWorkload) (*Request, error) {
+func requestOf(get *corev1.HTTPGetAction, workload *v1beta1.ExternalWorkload) (*Request, error) {
 	// A host in front keeps the path from being taken for one.
-	target, err := url.Parse("http://host/" + strings.TrimPrefix(get.Path, "/"))
+	path, err := url.Parse("http://host/" + strings.TrimPrefix(get.Path, "/"))
 	if err != nil {
 		return nil, fmt.Errorf("path %q is not the path of a URL", get.Path)
 	}
-	target = &url.URL{Scheme: "http", Host: spec.Address(), Path: target.Path, RawPath: target.RawPath, RawQuery: target.RawQuery}
+	request := &Request{
+		Path:       &url.URL{Path: path.Path, RawPath: path.RawPath, RawQuery: path.RawQuery},
+		ServerName: workload.Spec.MeshTLS.ServerName,
+	}
 	switch get.Scheme {
 	case "", corev1.URISchemeHTTP:
 	case corev1.URISchemeHTTPS:
-		target.Scheme = "https"
+		request.Secure = true
 	default:
 		return nil, fmt.Errorf("scheme is %q; it must be HTTP or HTTPS", get.Scheme)
 	}
-	header, host, err := headerOf(get.HTTPHeaders)
+	request.Header, request.Host, err = headerOf(get.HTTPHeaders)
 	if err != nil {
 		return nil, err
 	}
-	return &Request{URL: target, Header: header, Host: host, ServerName: workload.Spec.MeshTLS.ServerName}, nil
+	return request, nil
 }
 
 // headerOf follows kubelet: Host is set apart, User-Agent and Accept have

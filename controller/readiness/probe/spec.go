@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // Kind is the protocol of a probe. It is a metric label.
@@ -19,14 +21,17 @@ const (
 )
 
 // Spec is a probe with everything filled in: all defaults, the workload's
-// address and the number of its port. Specs are never changed once made.
+// addresses and the number of its port. Specs are never changed once made.
 type Spec struct {
 	// Kind says how the machine is asked.
 	Kind Kind
-	// Host is an IP address or, for TCP and HTTP, a DNS name.
-	Host string
-	// Port is the port's number.
-	Port uint16
+	// Targets are whom the probe asks: the workload's first address of each
+	// family that may be probed, in the order of the workload's addresses, or
+	// only the host that the probe names. There is at least one.
+	Targets []Target
+	// Refused are the addresses of the workload's other families, none of which
+	// may be probed; an endpoint of such a family can never be proven.
+	Refused []*RefusedError
 
 	// Request is what an HTTP probe asks for; nil for others.
 	Request *Request
@@ -47,17 +52,41 @@ type Spec struct {
 
 // Request is the HTTP half of a Spec.
 type Request struct {
-	// URL is the complete URL.
-	URL *url.URL
+	// Path is the URL without scheme and host.
+	Path *url.URL
+	// Secure is whether the request is sent by HTTPS.
+	Secure bool
 	// Header are the header fields to send.
 	Header http.Header
-	// Host is the Host field to send; empty for the URL's.
+	// Host is the Host field to send; empty for the target's.
 	Host string
-	// ServerName is sent as SNI where the URL's scheme is https.
+	// ServerName is sent as SNI where the request is sent by HTTPS.
 	ServerName string
 }
 
-// Address is the host and port in the form that dialers take.
-func (s *Spec) Address() string {
-	return net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port)))
+// url is the request's URL at a target.
+func (r *Request) url(target Target) *url.URL {
+	complete := *r.Path
+	complete.Scheme, complete.Host = "http", target.String()
+	if r.Secure {
+		complete.Scheme = "https"
+	}
+	return &complete
+}
+
+// Target is one place at which a probe asks. Targets can be compared, and be
+// the key of a map.
+type Target struct {
+	// Family is the family of the workload's address. It is empty where the
+	// probe names a host, which stands for all of the workload's families.
+	Family corev1.IPFamily
+	// Host is an IP address or, for TCP and HTTP, a DNS name.
+	Host string
+	// Port is the port's number.
+	Port uint16
+}
+
+// String is the host and port in the form that dialers take.
+func (t Target) String() string {
+	return net.JoinHostPort(t.Host, strconv.Itoa(int(t.Port)))
 }
