@@ -2,18 +2,16 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/klog/v2"
 
 	"github.com/external-workload/controller/controller/endpointslice"
 	"github.com/external-workload/controller/controller/readiness"
+	"github.com/external-workload/controller/pkg/events"
 	workloadinformers "github.com/external-workload/controller/pkg/generated/informers/externalversions/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/metrics"
 	"github.com/external-workload/controller/pkg/server"
@@ -30,7 +28,7 @@ type controllers struct {
 	informers []*endpointslice.Informers
 	publisher *endpointslice.Controller
 	readiness *readiness.Controller // nil if switched off
-	events    events.EventBroadcaster
+	events    *events.Broadcaster
 	preflight *preflight
 	// connect opens the connection for writes.
 	connect func(context.Context)
@@ -44,12 +42,11 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 		namespaces = []string{metav1.NamespaceAll}
 	}
 	c := &controllers{
-		events:    events.NewBroadcaster(&events.EventSinkImpl{Interface: clients.fencedCore.EventsV1()}),
+		events:    events.NewBroadcaster(clients.fencedCore.EventsV1(), defaultName),
 		preflight: newPreflight(clients, namespaces),
 		connect:   clients.connect,
 		workers:   o.workers,
 	}
-	recorder := c.events.NewRecorder(scheme.Scheme, defaultName)
 	for _, namespace := range namespaces {
 		informers, err := endpointslice.NewInformers(clients.core, clients.workloads, namespace, o.managedBy)
 		if err != nil {
@@ -59,14 +56,14 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 	}
 	var err error
 	if o.readiness.enabled {
-		if c.readiness, err = newReadiness(o, clients, c.informers, recorder, observer); err != nil {
+		if c.readiness, err = newReadiness(o, clients, c.informers, c.events, observer); err != nil {
 			return nil, err
 		}
 	}
 	c.publisher, err = endpointslice.New(endpointslice.Config{
 		Client:               clients.fencedCore.DiscoveryV1(),
 		Informers:            c.informers,
-		Events:               recorder,
+		Events:               c.events,
 		Observer:             observer,
 		ReportAddresses:      c.reportAddresses,
 		QueueMetrics:         observer.WorkqueueProvider(),
@@ -79,7 +76,7 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 }
 
 // newReadiness makes the readiness controller of all informers.
-func newReadiness(o *options, clients *clients, informers []*endpointslice.Informers, recorder events.EventRecorder, observer *metrics.Metrics) (*readiness.Controller, error) {
+func newReadiness(o *options, clients *clients, informers []*endpointslice.Informers, recorder events.Recorder, observer *metrics.Metrics) (*readiness.Controller, error) {
 	allow, err := prefixes("probe-allow-cidr", o.readiness.allow)
 	if err != nil {
 		return nil, err
@@ -139,8 +136,8 @@ func (c *controllers) watch(ctx context.Context) (stop func()) {
 func (c *controllers) run(ctx context.Context) error {
 	recording, stopRecording := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRecording()
-	if err := c.events.StartRecordingToSinkWithContext(recording); err != nil {
-		return fmt.Errorf("starting to record Events: %w", err)
+	if err := c.events.Start(recording); err != nil {
+		return err
 	}
 	klog.FromContext(ctx).Info("Publishing")
 	c.connect(ctx)

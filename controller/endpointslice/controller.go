@@ -13,12 +13,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 
 	"github.com/external-workload/controller/controller/loop"
 	"github.com/external-workload/controller/pkg/desired"
+	"github.com/external-workload/controller/pkg/events"
 	"github.com/external-workload/controller/pkg/metrics"
 	"github.com/external-workload/controller/pkg/plan"
 )
@@ -44,8 +44,8 @@ type Config struct {
 	// Informers watch the namespaces that the controller serves. They must not
 	// have been started before New.
 	Informers []*Informers
-	// Events records Events; its broadcaster decides where they go.
-	Events events.EventRecorder
+	// Events records Events.
+	Events events.Recorder
 	// Observer is told what the controller does.
 	Observer Observer
 	// ReportAddresses, if given, is told what is wrong with the addresses of a

@@ -15,9 +15,6 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// eventForeignWrites on a Service: somebody else writes its slices.
-const eventForeignWrites = "ForeignWrites"
-
 const (
 	// telling is how many writes of others are no accident any more, such as
 	// somebody's edit or a write of another instance of this controller.
@@ -103,8 +100,7 @@ func (c *Controller) meetOthers(ctx context.Context, key cache.ObjectName, in in
 
 // tellOthers says who else writes the slices of a Service.
 func (c *Controller) tellOthers(ctx context.Context, key cache.ObjectName, service *corev1.Service, manager string) {
-	on := &corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: service.Namespace, Name: service.Name, UID: service.UID}
-	c.config.Events.Eventf(on, nil, corev1.EventTypeWarning, eventForeignWrites, "Publish",
+	c.config.Events.Record(eventForeignWrites, serviceReference(service), nil,
 		"field manager %q writes or deletes EndpointSlices of this Service that are managed by %q; what differs is repaired", manager, c.config.ManagedBy)
 	if _, known := c.others.LoadOrStore(manager, true); !known {
 		klog.FromContext(ctx).Error(nil, "Somebody else writes or deletes our EndpointSlices. If it is Linkerd's controller, give --take-over-lease; otherwise stop it, or give --managed-by another value",

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/external-workload/controller/pkg/events"
 	"github.com/external-workload/controller/pkg/metrics"
 )
 
@@ -59,11 +60,11 @@ func (n *notes) ServiceForgotten(key types.NamespacedName) {
 	n.do(func() { delete(n.services, key) })
 }
 
-// Eventf notes an Event as "Kind name: Reason: note".
-func (n *notes) Eventf(regarding, _ runtime.Object, _, reason, _, note string, args ...any) {
+// Record notes an Event as "Kind name: Reason: note".
+func (n *notes) Record(kind events.Kind, regarding, _ runtime.Object, note string, args ...any) {
 	on := regarding.(*corev1.ObjectReference)
 	n.do(func() {
-		n.events = append(n.events, fmt.Sprintf("%s %s: %s: %s", on.Kind, on.Name, reason, fmt.Sprintf(note, args...)))
+		n.events = append(n.events, fmt.Sprintf("%s %s: %s: %s", on.Kind, on.Name, kind.Reason(), fmt.Sprintf(note, args...)))
 	})
 }
 

@@ -12,20 +12,9 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
-	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/desired"
 	"github.com/external-workload/controller/pkg/metrics"
 	"github.com/external-workload/controller/pkg/plan"
-)
-
-// The reasons of Events. Those on workloads are the reasons of pkg/desired.
-const (
-	// eventFailed on a Service: its slices cannot be written.
-	eventFailed = "PublishingFailed"
-	// eventRecovered on a Service: they can be written again.
-	eventRecovered = "PublishingRecovered"
-	// eventPublished on a workload: nothing keeps it from being published any more.
-	eventPublished = "Published"
 )
 
 // observe tells metrics and Events what a sync found and did.
@@ -87,7 +76,7 @@ func (c *Controller) tellSkipped(key cache.ObjectName, state *desired.State) {
 	for i := range state.Skipped {
 		skip := &state.Skipped[i]
 		if _, known := before[toldOf(skip)]; !known {
-			c.config.Events.Eventf(reference(skip.Workload), nil, corev1.EventTypeWarning, string(skip.Reason), "Publish", "%s", skip.Message())
+			c.config.Events.Record(skippedKind(skip.Reason).For(string(skip.Family)), reference(skip.Workload), serviceReference(state.Service), "%s", skip.Message())
 		}
 	}
 	for _, t := range slices.SortedFunc(maps.Keys(before), compareTold) {
@@ -95,7 +84,7 @@ func (c *Controller) tellSkipped(key cache.ObjectName, state *desired.State) {
 			continue
 		}
 		if w := publishedAs(state, t, before[t]); w != nil {
-			c.config.Events.Eventf(reference(w), nil, corev1.EventTypeNormal, eventPublished, "Publish", "published for Service %s", key.Name)
+			c.config.Events.Record(eventPublished.For(string(t.family)), reference(w), serviceReference(state.Service), "published for Service %s", key.Name)
 		}
 	}
 }
@@ -126,14 +115,6 @@ func toldOf(skip *desired.Skip) told {
 	return told{uid: skip.Workload.UID, reason: skip.Reason, family: skip.Family}
 }
 
-// reference is what an Event on a workload points to.
-func reference(w *desired.Workload) *corev1.ObjectReference {
-	return &corev1.ObjectReference{
-		APIVersion: v1beta1.GroupVersion.String(), Kind: "ExternalWorkload",
-		Namespace: w.Namespace, Name: w.Name, UID: w.UID,
-	}
-}
-
 // tellFailure records an Event on the Service when writing begins to fail for
 // a reason, and when it succeeds again. Conflicts are normal life.
 func (c *Controller) tellFailure(ctx context.Context, key cache.ObjectName, service *corev1.Service, err error) {
@@ -149,11 +130,11 @@ func (c *Controller) tellFailure(ctx context.Context, key cache.ObjectName, serv
 	if before == reason {
 		return
 	}
-	on := &corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: service.Namespace, Name: service.Name, UID: service.UID}
+	on := serviceReference(service)
 	if reason == "" {
-		c.config.Events.Eventf(on, nil, corev1.EventTypeNormal, eventRecovered, "Publish", "EndpointSlices can be written again")
+		c.config.Events.Record(eventRecovered, on, nil, "EndpointSlices can be written again")
 		return
 	}
 	klog.FromContext(ctx).Error(err, "EndpointSlices cannot be written"+advice(reason), "reason", reason)
-	c.config.Events.Eventf(on, nil, corev1.EventTypeWarning, eventFailed, "Publish", "EndpointSlices cannot be written: %v%s", err, advice(reason))
+	c.config.Events.Record(eventFailed, on, nil, "EndpointSlices cannot be written: %v%s", err, advice(reason))
 }

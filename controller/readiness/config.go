@@ -7,12 +7,12 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 
 	"github.com/external-workload/controller/controller/loop"
 	"github.com/external-workload/controller/controller/readiness/hold"
+	"github.com/external-workload/controller/pkg/events"
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
 	informers "github.com/external-workload/controller/pkg/generated/informers/externalversions/workload/v1beta1"
 )
@@ -72,7 +72,7 @@ type Config struct {
 	// common.
 	MoreWorkloads []informers.TypedExternalWorkloadInformer
 	// Events records Events about workloads.
-	Events events.EventRecorder
+	Events events.Recorder
 	// HoldRegarding is the object that Events about a hold regard, such as the
 	// controller's Lease or Pod; nil for the workload that tipped the scales.
 	HoldRegarding runtime.Object

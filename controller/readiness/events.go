@@ -1,50 +1,65 @@
 package readiness
 
 import (
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/external-workload/controller/controller/readiness/probe"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/events"
 )
 
-// Reasons of Events beside those of conditions.
-const (
-	// EventProbeWarning: a probe succeeded in a way that its author should look at.
-	EventProbeWarning = "ProbeWarning"
-	// EventHoldBegan and EventHoldEnded: the last state is held, or no longer.
-	EventHoldBegan = "ReadinessHoldBegan"
-	EventHoldEnded = "ReadinessHoldEnded"
-)
-
-// What the controller was doing when there was an Event.
+// What the controller was doing when it recorded an Event.
 const (
 	actionProbe  = "Probe"
 	actionDecode = "DecodeAnnotation"
 	actionHold   = "HoldReadiness"
 )
 
+// kinds are all Events that this package records.
+var kinds events.Kinds
+
+var (
+	// eventProbeFailed on a workload: it was ready, and its probes failed.
+	eventProbeFailed = kinds.Warning(ReasonProbeFailed, actionProbe)
+	// eventProbeWarning on a workload: a probe succeeded in a way that its author
+	// should look at.
+	eventProbeWarning = kinds.Warning("ProbeWarning", actionProbe)
+	// eventsRejected on a workload: an annotation cannot be followed, for this reason.
+	eventsRejected = map[string]events.Kind{
+		ReasonInvalidProbe:        kinds.Warning(ReasonInvalidProbe, actionDecode),
+		ReasonInvalidReady:        kinds.Warning(ReasonInvalidReady, actionDecode),
+		ReasonProbeAddressRefused: kinds.Warning(ReasonProbeAddressRefused, actionProbe),
+		ReasonHostNotAllowed:      kinds.Warning(ReasonHostNotAllowed, actionDecode),
+	}
+	// eventHoldBegan: readiness is held, since the prober is the suspect.
+	eventHoldBegan = kinds.Warning("ReadinessHoldBegan", actionHold)
+	// eventHoldEnded and eventHoldExpired: it is not held any more.
+	eventHoldEnded   = kinds.Normal("ReadinessHoldEnded", actionHold)
+	eventHoldExpired = kinds.Warning("ReadinessHoldEnded", actionHold)
+)
+
+// EventKinds are all kinds of Events that this package records.
+func EventKinds() []events.Kind { return kinds.All() }
+
 // tellChanges records what went wrong with a workload, once it is written.
 func (c *Controller) tellChanges(before *v1beta1.ExternalWorkload, decided decision) {
 	if ready := decided.ready; ready != nil && ready.reason == ReasonProbeFailed && isReady(before) {
-		c.config.Events.Eventf(before, nil, corev1.EventTypeWarning, ReasonProbeFailed, actionProbe, "Not ready any more: %s", ready.message)
+		c.config.Events.Record(eventProbeFailed, before, nil, "Not ready any more: %s", ready.message)
 	}
 	accepted := decided.accepted
 	if accepted == nil {
 		return
 	}
-	switch accepted.reason {
-	case ReasonInvalidProbe, ReasonInvalidReady, ReasonProbeAddressRefused, ReasonHostNotAllowed:
-	default:
-		// What was reported has its Event from the one who reported it.
-		return
+	kind, rejected := eventsRejected[accepted.reason]
+	if !rejected {
+		return // publishing records what it leaves out
 	}
 	have := find(before.Status.Conditions, v1beta1.WorkloadAccepted)
 	if have != nil && have.Status == accepted.status && have.Reason == accepted.reason && have.Message == accepted.message {
 		return
 	}
 	c.config.Observer.AnnotationRejected(accepted.reason)
-	c.config.Events.Eventf(before, nil, corev1.EventTypeWarning, accepted.reason, actionDecode, "%s", accepted.message)
+	c.config.Events.Record(kind, before, nil, "%s", accepted.message)
 }
 
 // tellWarning records a success with a warning, when it is new.
@@ -53,7 +68,7 @@ func (c *Controller) tellWarning(key cache.ObjectName, before health, result pro
 		return
 	}
 	if workload := c.get(key); workload != nil {
-		c.config.Events.Eventf(workload, nil, corev1.EventTypeWarning, EventProbeWarning, actionProbe, "%s", result.Message)
+		c.config.Events.Record(eventProbeWarning, workload, nil, "%s", result.Message)
 	}
 }
 
@@ -67,7 +82,7 @@ func (c *Controller) tellHold(judged verdict) {
 		}
 		regarding = workload
 	}
-	c.config.Events.Eventf(regarding, nil, corev1.EventTypeWarning, EventHoldBegan, actionHold,
+	c.config.Events.Record(eventHoldBegan, regarding, nil,
 		"%d of %d ready probed workloads fail together: the prober is the suspect, and none is withdrawn", judged.census.Failing, judged.census.Total)
 }
 
@@ -77,9 +92,9 @@ func (c *Controller) tellRelease(judged verdict) {
 	if c.config.HoldRegarding == nil {
 		return
 	}
-	kind, note := corev1.EventTypeNormal, "Enough probes succeed again: readiness follows probes"
 	if judged.after.Expired {
-		kind, note = corev1.EventTypeWarning, "The hold has lasted as long as it may: workloads whose probes fail are withdrawn"
+		c.config.Events.Record(eventHoldExpired, c.config.HoldRegarding, nil, "The hold has lasted as long as it may: workloads whose probes fail are withdrawn")
+		return
 	}
-	c.config.Events.Eventf(c.config.HoldRegarding, nil, kind, EventHoldEnded, actionHold, "%s", note)
+	c.config.Events.Record(eventHoldEnded, c.config.HoldRegarding, nil, "Enough probes succeed again: readiness follows probes")
 }

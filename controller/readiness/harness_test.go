@@ -17,6 +17,7 @@ import (
 
 	"github.com/external-workload/controller/controller/readiness/probe"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/events"
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned/fake"
 	"github.com/external-workload/controller/pkg/generated/informers/externalversions"
 )
@@ -59,8 +60,8 @@ func (n *notes) Probed(kind, outcome string, _, _ time.Duration) {
 func (n *notes) SetWorkloads(source, ready string, count int) {
 	n.do(func() { n.workloads[class{Source(source), v1beta1.ConditionStatus(ready)}] = count })
 }
-func (n *notes) Eventf(_, _ runtime.Object, kind, reason, _, note string, args ...any) {
-	n.do(func() { n.events = append(n.events, kind+" "+reason+": "+fmt.Sprintf(note, args...)) })
+func (n *notes) Record(kind events.Kind, _, _ runtime.Object, note string, args ...any) {
+	n.do(func() { n.events = append(n.events, kind.Type()+" "+kind.Reason()+": "+fmt.Sprintf(note, args...)) })
 }
 
 // copyOf reads a map of the notes.

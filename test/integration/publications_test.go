@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/external-workload/controller/pkg/events"
 	"github.com/external-workload/controller/pkg/metrics"
 )
 
@@ -101,8 +102,8 @@ func (p *publications) ServiceForgotten(types.NamespacedName)    {}
 func (p *publications) ServiceObserved(key types.NamespacedName, _ metrics.ServiceObserved) {
 	p.do(func() { p.observed[key.Name] = true })
 }
-func (p *publications) Eventf(regarding, _ runtime.Object, _, reason, _, _ string, _ ...any) {
-	p.do(func() { p.events = append(p.events, regarding.(*corev1.ObjectReference).Name+" "+reason) })
+func (p *publications) Record(kind events.Kind, regarding, _ runtime.Object, _ string, _ ...any) {
+	p.do(func() { p.events = append(p.events, regarding.(*corev1.ObjectReference).Name+" "+kind.Reason()) })
 }
 
 // hasSynced tells whether the controller has looked at a Service.

@@ -15,10 +15,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/tools/events"
 
 	"github.com/external-workload/controller/controller/readiness"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/events"
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
 	"github.com/external-workload/controller/pkg/generated/informers/externalversions"
 	"github.com/external-workload/controller/test/controlplane"
@@ -68,7 +68,7 @@ func (c *readinessCluster) runController(t testing.TB, observer readiness.Observ
 	c.controller, err = readiness.New(readiness.Config{
 		Client:        c.client,
 		Workloads:     factory.Workload().V1beta1().ExternalWorkloads(),
-		Events:        &events.FakeRecorder{},
+		Events:        events.Discard{},
 		Observer:      observer,
 		ProbeLoopback: true, ProbeAllowHost: true,
 	})

@@ -1,0 +1,135 @@
+// Package events records Events (events.k8s.io/v1) on Services, workloads and
+// other objects.
+//
+// Each controller declares the kinds of Events that it records in one Kinds, so
+// that a test can provoke every one of them. The API server stores two Events as
+// one while their object, related object, type, reason and action are equal;
+// what tells two Events apart therefore belongs in the related object or in the
+// action, never in the note alone.
+//
+// The package must not know what any Event means.
+package events
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes/scheme"
+	eventsclient "k8s.io/client-go/kubernetes/typed/events/v1"
+	"k8s.io/client-go/tools/events"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// maxNote is the maximum length of a note that the API server accepts, in bytes.
+const maxNote = 1024
+
+// Kind is one kind of Event. Only Kinds makes them.
+type Kind struct {
+	eventType, reason, action string
+}
+
+// Type is Normal or Warning.
+func (k Kind) Type() string { return k.eventType }
+
+// Reason is the Event's reason, a CamelCase word.
+func (k Kind) Reason() string { return k.reason }
+
+// Action is what the controller was doing, a CamelCase word.
+func (k Kind) Action() string { return k.action }
+
+// For is the same kind with an action that names what it was done for, such as
+// an address family. Events for different ones are stored apart.
+func (k Kind) For(what string) Kind {
+	k.action += what
+	return k
+}
+
+// Kinds are the kinds of Events that one controller records. They are complete
+// once the package that declares them is initialized.
+type Kinds struct {
+	all []Kind
+}
+
+// Warning declares a kind of Events that somebody should look at.
+func (k *Kinds) Warning(reason, action string) Kind {
+	return k.add(Kind{eventType: corev1.EventTypeWarning, reason: reason, action: action})
+}
+
+// Normal declares a kind of Events that only inform.
+func (k *Kinds) Normal(reason, action string) Kind {
+	return k.add(Kind{eventType: corev1.EventTypeNormal, reason: reason, action: action})
+}
+
+func (k *Kinds) add(kind Kind) Kind {
+	k.all = append(k.all, kind)
+	return kind
+}
+
+// All are the declared kinds, in the order of their declaration.
+func (k *Kinds) All() []Kind { return k.all }
+
+// Recorder records Events. It does not block, and is safe for concurrent use.
+type Recorder interface {
+	// Record records an Event on the object regarding. related is a second
+	// object that it is about, or nil. The note is formatted as by fmt.Sprintf.
+	Record(kind Kind, regarding, related runtime.Object, note string, args ...any)
+}
+
+// Discard is a Recorder that drops every Event.
+type Discard struct{}
+
+// Record implements Recorder.
+func (Discard) Record(Kind, runtime.Object, runtime.Object, string, ...any) {}
+
+// Broadcaster is the Recorder that writes to the API server, while it is started.
+type Broadcaster struct {
+	broadcaster events.EventBroadcaster
+	recorder    events.EventRecorder
+}
+
+// NewBroadcaster makes a Broadcaster that writes by client in the name of a
+// component. Events from before Start are dropped.
+func NewBroadcaster(client eventsclient.EventsV1Interface, component string) *Broadcaster {
+	broadcaster := events.NewBroadcaster(&events.EventSinkImpl{Interface: client})
+	return &Broadcaster{broadcaster: broadcaster, recorder: broadcaster.NewRecorder(newScheme(), component)}
+}
+
+// newScheme knows all types that Events are recorded on. An Event on an object
+// of another type is dropped.
+func newScheme() *runtime.Scheme {
+	known := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, v1beta1.AddToScheme} {
+		if err := add(known); err != nil {
+			panic(err) // the types of a program do not change
+		}
+	}
+	return known
+}
+
+// Start writes what is recorded until ctx is cancelled.
+func (b *Broadcaster) Start(ctx context.Context) error {
+	if err := b.broadcaster.StartRecordingToSinkWithContext(ctx); err != nil {
+		return fmt.Errorf("starting to record Events: %w", err)
+	}
+	return nil
+}
+
+// Record implements Recorder.
+func (b *Broadcaster) Record(kind Kind, regarding, related runtime.Object, note string, args ...any) {
+	b.recorder.Eventf(regarding, related, kind.eventType, kind.reason, kind.action, "%s", clip(fmt.Sprintf(note, args...)))
+}
+
+// clip cuts a note to what the API server accepts, between two characters.
+func clip(note string) string {
+	const ellipsis = "..."
+	note = strings.ToValidUTF8(note, "\uFFFD")
+	if len(note) <= maxNote {
+		return note
+	}
+	// The cut may have split a character, whose bytes are then invalid.
+	return strings.ToValidUTF8(note[:maxNote-len(ellipsis)], "") + ellipsis
+}
