@@ -65,6 +65,10 @@ func TestWhatIsFollowed(t *testing.T) {
 			build.Workload("shop/a", build.NotReady()),
 			[]string{"web IPv4 http:8080 | a 192.0.2.1 not ready"},
 		},
+		"a workload's drain": {
+			build.Workload("shop/a", build.Drained()),
+			[]string{"web IPv4 http:8080 | a 192.0.2.1 not ready"},
+		},
 		"a workload's address": {
 			build.Workload("shop/a", build.IPs("192.0.2.7")),
 			[]string{"web IPv4 http:8080 | a 192.0.2.7"},

@@ -139,6 +139,7 @@ func TestSharingChangesNothing(t *testing.T) {
 		decoded("b", build.NoLabels(), build.Label("app", "other")),
 		decoded("c", build.NoLabels(), build.Label("other", "app")),
 		decoded("d", build.NoLabels()),
+		decoded("e", build.Drained()),
 	} {
 		if diff := cmp.Diff(want, trimmed(t, s, want.DeepCopy())); diff != "" {
 			t.Errorf("workload %s is not kept as it is (-is +kept):\n%s", want.Name, diff)

@@ -104,6 +104,9 @@ func AnyWorkload(c *Choices, key string) *v1beta1.ExternalWorkload {
 	if c.Rarely(8) {
 		options = append(options, Deleting())
 	}
+	if c.Rarely(8) {
+		options = append(options, Drained())
+	}
 	if c.Rarely(3) {
 		options = append(options, Zone(pick(c, "z1", "z2")))
 	}

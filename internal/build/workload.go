@@ -67,6 +67,9 @@ func Condition(t v1beta1.WorkloadConditionType, status v1beta1.ConditionStatus) 
 	return v1beta1.WorkloadCondition{Type: t, Status: status}
 }
 
+// Drained drains the workload by its annotation.
+func Drained() WorkloadOption { return Annotation(v1beta1.DrainAnnotation, "true") }
+
 // Zone puts the workload into a topology zone.
 func Zone(zone string) WorkloadOption {
 	return Label(corev1.LabelTopologyZone, zone)

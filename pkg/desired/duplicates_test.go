@@ -46,6 +46,10 @@ func TestDuplicateAddress(t *testing.T) {
 			plain, with(workload("shop/a"), workload("shop/b", older, build.Deleting())),
 			[]string{published("a", " ready serving"), "skip b DuplicateAddress IPv4 for a"},
 		},
+		"one that is not drained before the oldest": {
+			plain, with(workload("shop/a"), workload("shop/b", older, build.Drained())),
+			[]string{published("a", " ready serving"), "skip b DuplicateAddress IPv4 for a"},
+		},
 		"one being deleted is no better than one that is not ready": {
 			plain, with(workload("shop/a", build.Deleting()), workload("shop/b", older, build.NotReady())),
 			[]string{published("b", ""), "skip a DuplicateAddress IPv4 for b"},

@@ -31,7 +31,13 @@ func TestConditions(t *testing.T) {
 		"being deleted, it serves but gets no new traffic": {
 			plain, []build.WorkloadOption{build.Deleting()}, " serving terminating",
 		},
-		"being deleted and not ready":                        {plain, []build.WorkloadOption{build.Deleting(), build.NotReady()}, " terminating"},
+		"being deleted and not ready":                {plain, []build.WorkloadOption{build.Deleting(), build.NotReady()}, " terminating"},
+		"drained, it serves but gets no new traffic": {plain, []build.WorkloadOption{build.Drained()}, " serving terminating"},
+		"drained and not ready":                      {plain, []build.WorkloadOption{build.Drained(), build.NotReady()}, " terminating"},
+		"drained by an empty value, which is none":   {plain, []build.WorkloadOption{build.Annotation(v1beta1.DrainAnnotation, "")}, " ready serving"},
+		"drained, in a Service that publishes what is not ready": {
+			eager, []build.WorkloadOption{build.Drained()}, " ready serving terminating",
+		},
 		"not ready, in a Service that publishes it":          {eager, []build.WorkloadOption{build.NotReady()}, " ready"},
 		"being deleted, in a Service that publishes it":      {eager, []build.WorkloadOption{build.Deleting()}, " ready serving terminating"},
 		"deleted and not ready, in one that publishes it":    {eager, []build.WorkloadOption{build.Deleting(), build.NotReady()}, " ready terminating"},

@@ -34,7 +34,7 @@ type Workload struct {
 
 	// Ready is true while the workload has a condition Ready with status True.
 	Ready bool
-	// Terminating is true once the workload is being deleted.
+	// Terminating is true once the workload is being deleted or drained.
 	Terminating bool
 	// Zone is the topology zone that the workload's label names, or empty.
 	Zone string
@@ -78,7 +78,7 @@ func NewWorkload(object *v1beta1.ExternalWorkload, before *Workload, seen Sighti
 		Name:        object.Name,
 		UID:         object.UID,
 		Ready:       hasReadyTrue(object),
-		Terminating: object.DeletionTimestamp != nil,
+		Terminating: object.Drained(),
 		Zone:        object.Labels[corev1.LabelTopologyZone],
 		Identity:    identityOf(object),
 		unreadable:  object.Annotations[v1beta1.UnreadableAnnotation],

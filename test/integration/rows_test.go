@@ -10,10 +10,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/external-workload/controller/internal/apifake/behaviour"
 	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
 func TestTheFakeBehavesLikeTheServer(t *testing.T) {
@@ -222,6 +224,24 @@ func TestWorkloadThatIsBeingDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.waitFor("web")
+}
+
+func TestWorkloadThatIsDrainedByItsAnnotation(t *testing.T) {
+	s := newSite(t, sharedPlane(t))
+	s.service("web")
+	s.workload("a")
+	s.waitFor("web", "IPv4 http:8080/TCP | a 192.0.2.1")
+	annotate := func(value string) {
+		t.Helper()
+		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%s}}}`, v1beta1.DrainAnnotation, value)
+		if _, err := s.workloads.WorkloadV1beta1().ExternalWorkloads(s.namespace).Patch(t.Context(), "a", types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	annotate(`"2026-11-25T12:00:00Z"`)
+	s.waitFor("web", "IPv4 http:8080/TCP | a 192.0.2.1 not ready serving=true terminating")
+	annotate(`null`)
+	s.waitFor("web", "IPv4 http:8080/TCP | a 192.0.2.1")
 }
 
 // TestManyWorkloads fills slices, and changes one endpoint among many.

@@ -157,3 +157,7 @@ func slicesFor(change ...func(*discoveryv1.EndpointSlice)) []discoveryv1.Endpoin
 }
 
 func join(parts []string) string { return strings.Join(parts, "\n") }
+
+func annotated(key, value string) func(*v1beta1.ExternalWorkload) {
+	return func(w *v1beta1.ExternalWorkload) { w.Annotations = map[string]string{key: value} }
+}

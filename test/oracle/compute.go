@@ -125,8 +125,8 @@ func selectedBy(service *corev1.Service, workloads []v1beta1.ExternalWorkload) [
 
 // goesFirst says which of two workloads is published where only one can be.
 func goesFirst(a, b *v1beta1.ExternalWorkload) bool {
-	aUsable := isReady(a) && a.DeletionTimestamp == nil
-	bUsable := isReady(b) && b.DeletionTimestamp == nil
+	aUsable := isReady(a) && !isTerminating(a)
+	bUsable := isReady(b) && !isTerminating(b)
 	if aUsable != bUsable {
 		return aUsable
 	}
@@ -143,6 +143,12 @@ func isReady(workload *v1beta1.ExternalWorkload) bool {
 		}
 	}
 	return false
+}
+
+// isTerminating tells of a workload that is being deleted, or is drained by a
+// value, of any kind, of the annotation for that.
+func isTerminating(workload *v1beta1.ExternalWorkload) bool {
+	return workload.DeletionTimestamp != nil || workload.Annotations["external-workload.io/drain"] != ""
 }
 
 func familiesOf(service *corev1.Service) []discoveryv1.AddressType {
@@ -173,13 +179,13 @@ func labelsFor(rules Rules, service *corev1.Service) map[string]string {
 }
 
 func endpointFor(service *corev1.Service, workload *v1beta1.ExternalWorkload, address string) Endpoint {
-	deleting := workload.DeletionTimestamp != nil
+	terminating := isTerminating(workload)
 	endpoint := Endpoint{
 		Workload:    workload.Name,
 		Address:     address,
 		Serving:     isReady(workload),
-		Terminating: deleting,
-		Ready:       (isReady(workload) && !deleting) || service.Spec.PublishNotReadyAddresses,
+		Terminating: terminating,
+		Ready:       (isReady(workload) && !terminating) || service.Spec.PublishNotReadyAddresses,
 		Zone:        workload.Labels[corev1.LabelTopologyZone],
 		TargetRef: targetRefText(&corev1.ObjectReference{
 			Kind: "ExternalWorkload", Namespace: workload.Namespace, Name: workload.Name, UID: workload.UID,

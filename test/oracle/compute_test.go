@@ -133,6 +133,18 @@ func TestCompute(t *testing.T) {
 				"c 192.0.2.3 " + http + " terminating", "d 192.0.2.4 " + http,
 			},
 		}, {
+			sentence: "a drained workload is published as one that is being deleted, and an empty value drains nothing",
+			service:  makeService(),
+			workloads: workloads{
+				makeWorkload("a", "192.0.2.1", annotated("external-workload.io/drain", "true")),
+				makeWorkload("b", "192.0.2.2", annotated("external-workload.io/drain", "false"), notReady),
+				makeWorkload("c", "192.0.2.3", annotated("external-workload.io/drain", "")),
+			},
+			want: []string{
+				"a 192.0.2.1 " + http + " serving terminating", "b 192.0.2.2 " + http + " terminating",
+				"c 192.0.2.3 " + http + " ready serving",
+			},
+		}, {
 			sentence: "publishNotReadyAddresses makes every endpoint ready, and serving stays as it is",
 			service:  makeService(func(s *corev1.Service) { s.Spec.PublishNotReadyAddresses = true }),
 			workloads: workloads{

@@ -9,4 +9,15 @@ const (
 	// ProbeAnnotation holds a Kubernetes Probe (core/v1) as JSON or YAML, by
 	// which the controller finds out the machine's readiness itself.
 	ProbeAnnotation = "external-workload.io/probe"
+
+	// DrainAnnotation, with any value but an empty one, takes the machine out
+	// of service as Kubernetes does with a Pod that is being deleted: its
+	// endpoint is not ready and is terminating, whoever says that it is ready.
+	DrainAnnotation = "external-workload.io/drain"
 )
+
+// Drained tells whether the machine is to get no new traffic: DrainAnnotation
+// has a value, or the object is being deleted while a finalizer holds it.
+func (w *ExternalWorkload) Drained() bool {
+	return w.Annotations[DrainAnnotation] != "" || w.DeletionTimestamp != nil
+}
