@@ -3,14 +3,12 @@ package server
 import (
 	"context"
 	"crypto/sha256"
-	"fmt"
+	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
-	authenticationapi "k8s.io/api/authentication/v1"
-	authorizationapi "k8s.io/api/authorization/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/cache"
 	authenticationv1 "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorizationv1 "k8s.io/client-go/kubernetes/typed/authorization/v1"
@@ -18,36 +16,44 @@ import (
 )
 
 const (
-	// allowedFor is how long a yes of the API server is believed. It outlasts
-	// the usual interval between scrapes, and a permission that is taken away
-	// is gone after it.
-	allowedFor = time.Minute
+	// allowedFor is how long a yes of the API server is believed at most.
+	allowedFor = 2 * time.Minute
+	// refreshAfter is the age of a yes from which its use makes the API server
+	// be asked again in the background. So a scraper that comes at least every
+	// allowedFor never waits for a review, and a permission that was taken away
+	// serves one more request at most once this time is over.
+	refreshAfter = 30 * time.Second
 	// deniedFor is how long a no is believed. It is short, so that a
 	// permission that was just given acts soon.
 	deniedFor = 10 * time.Second
-	// rememberedDecisions bounds the memory that strangers can fill.
-	rememberedDecisions = 256
-	// concurrentReviews bounds what strangers can ask of the API server
-	// through this server.
-	concurrentReviews = 4
-	// reviewTimeout bounds both questions to the API server together.
-	reviewTimeout = 10 * time.Second
+
+	// The bounds on remembered answers. They are apart, so that junk cannot
+	// displace valid tokens.
+	rememberedAllowed = 64
+	rememberedDenied  = 256
 )
 
 // guard lets those requests through whose bearer token the API server
 // recognises (TokenReview) and whose user may get the path
 // (SubjectAccessReview). Whatever cannot be decided is refused.
 type guard struct {
-	tokens    authenticationv1.TokenReviewInterface
-	access    authorizationv1.SubjectAccessReviewInterface
-	decisions *cache.LRUExpireCache // question -> decision
-	reviewing chan struct{}         // holds one value for each review under way
+	reviews *reviewer
+	allowed *cache.LRUExpireCache // question -> *permission
+	denied  *cache.LRUExpireCache // question -> decision
+
+	unanswered, tooMany limiter
 }
 
-// question holds the token only as its hash, so that no token stays in memory.
+// question holds the token only as its hash.
 type question struct {
 	token [sha256.Size]byte
 	path  string
+}
+
+// permission is a yes of the API server.
+type permission struct {
+	since      time.Time
+	refreshing atomic.Bool
 }
 
 // decision is the answer to a request: StatusOK lets it through.
@@ -58,10 +64,9 @@ type decision struct {
 
 func newGuard(tokens authenticationv1.TokenReviewInterface, access authorizationv1.SubjectAccessReviewInterface) *guard {
 	return &guard{
-		tokens:    tokens,
-		access:    access,
-		decisions: cache.NewLRUExpireCache(rememberedDecisions),
-		reviewing: make(chan struct{}, concurrentReviews),
+		reviews: newReviewer(tokens, access),
+		allowed: cache.NewLRUExpireCache(rememberedAllowed),
+		denied:  cache.NewLRUExpireCache(rememberedDenied),
 	}
 }
 
@@ -74,6 +79,8 @@ func (g *guard) protect(handler http.Handler) http.Handler {
 			return
 		case http.StatusUnauthorized:
 			response.Header().Set("WWW-Authenticate", "Bearer")
+		case http.StatusTooManyRequests:
+			response.Header().Set("Retry-After", "1")
 		}
 		http.Error(response, decision.message, decision.status)
 	})
@@ -85,69 +92,64 @@ func (g *guard) decide(request *http.Request) decision {
 		return decision{http.StatusUnauthorized, "unauthorized: send a bearer token that the API server of this cluster recognises"}
 	}
 	asked := question{token: sha256.Sum256([]byte(token)), path: request.URL.Path}
-	if known, ok := g.decisions.Get(asked); ok {
+	if known, ok := g.allowed.Get(asked); ok {
+		g.refresh(request.Context(), known.(*permission), token, asked)
+		return decision{status: http.StatusOK}
+	}
+	if known, ok := g.denied.Get(asked); ok {
 		return known.(decision)
 	}
-	ctx, cancel := context.WithTimeout(request.Context(), reviewTimeout)
-	defer cancel()
-	decided, err := g.review(ctx, token, asked.path)
+	decided, err := g.reviews.review(request.Context(), hostOf(request.RemoteAddr), token, asked.path)
 	if err != nil {
-		klog.FromContext(ctx).Error(err, "Request refused, because the API server cannot be asked", "path", asked.path)
-		return decision{http.StatusInternalServerError, "the API server could not be asked whether this request is allowed; the log tells why"}
+		return g.undecided(request.Context(), err)
 	}
-	lifetime := deniedFor
-	if decided.status == http.StatusOK {
-		lifetime = allowedFor
-	}
-	g.decisions.Add(asked, decided, lifetime)
+	g.remember(asked, decided)
 	return decided
 }
 
-// review asks the API server who has the token and whether that user may get
-// the path.
-func (g *guard) review(ctx context.Context, token, path string) (decision, error) {
-	select {
-	case g.reviewing <- struct{}{}:
-		defer func() { <-g.reviewing }()
-	case <-ctx.Done():
-		return decision{}, fmt.Errorf("wait for other reviews: %w", ctx.Err())
+// undecided is the answer if the API server gave none.
+func (g *guard) undecided(ctx context.Context, err error) decision {
+	logger := klog.FromContext(ctx)
+	if errors.Is(err, errTooManyReviews) {
+		if count := g.tooMany.happened(); count > 0 {
+			logger.Info("Requests refused, because too many unknown tokens wait for the API server", "count", count)
+		}
+		return decision{http.StatusTooManyRequests, "too many requests with unknown tokens wait for the API server; try again later"}
 	}
-	tokenReview, err := g.tokens.Create(ctx, &authenticationapi.TokenReview{
-		Spec: authenticationapi.TokenReviewSpec{Token: token},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return decision{}, fmt.Errorf("create TokenReview: %w", err)
+	if count := g.unanswered.happened(); count > 0 {
+		logger.Error(err, "Requests refused, because the API server cannot be asked", "count", count)
 	}
-	if !tokenReview.Status.Authenticated {
-		return decision{http.StatusUnauthorized, "unauthorized: the API server does not recognise the bearer token"}, nil
-	}
-	user := tokenReview.Status.User
-	accessReview, err := g.access.Create(ctx, &authorizationapi.SubjectAccessReview{
-		Spec: authorizationapi.SubjectAccessReviewSpec{
-			User:                  user.Username,
-			UID:                   user.UID,
-			Groups:                user.Groups,
-			Extra:                 extra(user.Extra),
-			NonResourceAttributes: &authorizationapi.NonResourceAttributes{Path: path, Verb: "get"},
-		},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		return decision{}, fmt.Errorf("create SubjectAccessReview: %w", err)
-	}
-	if !accessReview.Status.Allowed {
-		return decision{http.StatusForbidden, fmt.Sprintf(
-			"forbidden: user %q needs a ClusterRole that allows the verb get on the nonResourceURL %s", user.Username, path)}, nil
-	}
-	return decision{status: http.StatusOK}, nil
+	return decision{http.StatusInternalServerError, "the API server could not be asked whether this request is allowed; the log tells why"}
 }
 
-// extra converts between the two APIs' types for the same thing.
-func extra(values map[string]authenticationapi.ExtraValue) map[string]authorizationapi.ExtraValue {
-	converted := make(map[string]authorizationapi.ExtraValue, len(values))
-	for key, value := range values {
-		converted[key] = authorizationapi.ExtraValue(value)
+func (g *guard) remember(asked question, decided decision) {
+	if decided.status == http.StatusOK {
+		g.allowed.Add(asked, &permission{since: time.Now()}, allowedFor)
+		return
 	}
-	return converted
+	g.denied.Add(asked, decided, deniedFor)
+}
+
+// refresh asks the API server again, in the background, about a permission
+// that is not new any more. If it cannot be asked, the permission stays as
+// long as it is valid.
+func (g *guard) refresh(ctx context.Context, known *permission, token string, asked question) {
+	if time.Since(known.since) < refreshAfter || !known.refreshing.CompareAndSwap(false, true) {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	go func() { // ends within reviewTimeout
+		defer known.refreshing.Store(false)
+		decided, err := g.reviews.again(ctx, token, asked.path)
+		if err != nil {
+			g.undecided(ctx, err)
+			return
+		}
+		if decided.status != http.StatusOK {
+			g.allowed.Remove(asked)
+		}
+		g.remember(asked, decided)
+	}()
 }
 
 func bearerToken(request *http.Request) (string, bool) {

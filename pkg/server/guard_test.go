@@ -25,16 +25,16 @@ import (
 // else, and lets prometheus get /metrics.
 type apiServer struct {
 	*fake.Clientset
+	users                   map[string]string // token -> user
 	tokenError, accessError error
 	accessAsked             []authorizationapi.SubjectAccessReviewSpec
 }
 
 func newAPIServer() *apiServer {
-	server := &apiServer{Clientset: fake.NewClientset()}
-	users := map[string]string{"good": "prometheus", "other": "somebody"}
+	server := &apiServer{Clientset: fake.NewClientset(), users: map[string]string{"good": "prometheus", "other": "somebody"}}
 	server.PrependReactor("create", "tokenreviews", func(action clienttesting.Action) (bool, runtime.Object, error) {
 		review := action.(clienttesting.CreateAction).GetObject().(*authenticationapi.TokenReview).DeepCopy()
-		if user, known := users[review.Spec.Token]; known {
+		if user, known := server.users[review.Spec.Token]; known {
 			review.Status = authenticationapi.TokenReviewStatus{Authenticated: true, User: authenticationapi.UserInfo{
 				Username: user, UID: "7", Groups: []string{"watchers"}, Extra: map[string]authenticationapi.ExtraValue{"key": {"value"}},
 			}}
@@ -131,7 +131,8 @@ func TestDecisionsAreRemembered(t *testing.T) {
 		wait          time.Duration
 		wantReviews   int // of tokens, for two requests with the wait between
 	}{
-		"a yes, for a minute":        {authorization: "Bearer good", wait: allowedFor - time.Second, wantReviews: 1},
+		"a yes, while it is new":     {authorization: "Bearer good", wait: refreshAfter - time.Second, wantReviews: 1},
+		"a yes, and it is refreshed": {authorization: "Bearer good", wait: refreshAfter + time.Second, wantReviews: 2},
 		"a yes, for no longer":       {authorization: "Bearer good", wait: allowedFor + time.Second, wantReviews: 2},
 		"a no, for ten seconds":      {authorization: "Bearer other", wait: deniedFor - time.Second, wantReviews: 1},
 		"a no, for no longer":        {authorization: "Bearer other", wait: deniedFor + time.Second, wantReviews: 2},
@@ -146,6 +147,7 @@ func TestDecisionsAreRemembered(t *testing.T) {
 				first := ask(guard, "/metrics", test.authorization)
 				time.Sleep(test.wait)
 				second := ask(guard, "/metrics", test.authorization)
+				synctest.Wait()
 				if first.Code != second.Code || first.Body.String() != second.Body.String() {
 					t.Errorf("%d %q and then %d %q", first.Code, first.Body, second.Code, second.Body)
 				}
@@ -192,7 +194,6 @@ func (r tokenReviews) Create(ctx context.Context, review *authenticationapi.Toke
 
 func TestStrangersCannotFloodTheAPIServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const strangers = 3 * concurrentReviews
 		var mu sync.Mutex
 		asked := 0
 		hanging := tokenReviews{create: func(ctx context.Context) error {
@@ -204,12 +205,17 @@ func TestStrangersCannotFloodTheAPIServer(t *testing.T) {
 		}}
 		guard := newGuard(hanging, nil)
 		begin := time.Now()
+		statuses := map[int]int{}
 		var group sync.WaitGroup
-		for range strangers {
+		for range 3 * maxReviewsPerClient {
 			group.Go(func() {
-				if response := ask(guard, "/metrics", "Bearer bad"); response.Code != http.StatusInternalServerError {
-					t.Errorf("status %d, want 500", response.Code)
+				response := ask(guard, "/metrics", "Bearer bad")
+				if retry := response.Header().Get("Retry-After"); (retry == "1") != (response.Code == http.StatusTooManyRequests) {
+					t.Errorf("Retry-After is %q with status %d", retry, response.Code)
 				}
+				mu.Lock()
+				statuses[response.Code]++
+				mu.Unlock()
 			})
 		}
 		synctest.Wait()
@@ -217,10 +223,52 @@ func TestStrangersCannotFloodTheAPIServer(t *testing.T) {
 		if asked != concurrentReviews {
 			t.Errorf("%d reviews at the same time, want %d", asked, concurrentReviews)
 		}
+		if diff := cmp.Diff(map[int]int{http.StatusTooManyRequests: 2 * maxReviewsPerClient}, statuses); diff != "" {
+			t.Errorf("answers without wait (-want +got):\n%s", diff)
+		}
 		mu.Unlock()
 		group.Wait()
 		if took := time.Since(begin); took > reviewTimeout {
 			t.Errorf("strangers waited %v, want at most %v", took, reviewTimeout)
+		}
+		if statuses[http.StatusInternalServerError] != maxReviewsPerClient {
+			t.Errorf("statuses %v, want 500 for the %d that waited", statuses, maxReviewsPerClient)
+		}
+	})
+}
+
+func TestAPermissionThatIsTakenAwayEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newAPIServer()
+		guard := server.guard()
+		statuses := []int{ask(guard, "/metrics", "Bearer good").Code}
+		delete(server.users, "good")
+		for range 3 {
+			time.Sleep(refreshAfter)
+			statuses = append(statuses, ask(guard, "/metrics", "Bearer good").Code)
+			synctest.Wait()
+		}
+		if diff := cmp.Diff([]int{200, 200, 401, 401}, statuses); diff != "" {
+			t.Errorf("statuses (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestAPermissionOutlastsAnAPIServerThatIsAwayBriefly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newAPIServer()
+		guard := server.guard()
+		var statuses []int
+		for range allowedFor / refreshAfter {
+			statuses = append(statuses, ask(guard, "/metrics", "Bearer good").Code)
+			synctest.Wait()
+			server.tokenError = errors.New("away")
+			time.Sleep(refreshAfter)
+		}
+		time.Sleep(time.Second)
+		statuses = append(statuses, ask(guard, "/metrics", "Bearer good").Code)
+		if diff := cmp.Diff([]int{200, 200, 200, 200, 500}, statuses); diff != "" {
+			t.Errorf("statuses (-want +got):\n%s", diff)
 		}
 	})
 }

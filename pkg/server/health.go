@@ -18,35 +18,39 @@ func handleHealth(mux *http.ServeMux, config Config) {
 	mux.Handle("GET /readyz", healthHandler("readyz", config.Ready))
 }
 
-// healthHandler runs all checks and answers 200, or 500 when one fails. The
-// failing ones are always listed with their reasons, the others only with
-// ?verbose.
+// healthHandler runs all checks and answers 200, or 500 when one fails. It names
+// the failing checks always and the others with ?verbose, in the form that
+// Kubernetes components have. Reasons go to the log alone: whoever reaches the
+// port may ask.
 func healthHandler(endpoint string, checks []Check) http.Handler {
+	failures := make([]limiter, len(checks))
 	return http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
 		ctx, cancel := context.WithTimeout(request.Context(), checkTimeout)
 		defer cancel()
 		verbose := request.URL.Query().Has("verbose")
 		var body strings.Builder
 		failed := false
-		for _, check := range checks {
+		for i, check := range checks {
 			switch err := check.Check(ctx); {
 			case err != nil:
 				failed = true
-				fmt.Fprintf(&body, "[-] %s: %v\n", check.Name, err)
+				fmt.Fprintf(&body, "[-]%s failed: reason withheld\n", check.Name)
+				if count := failures[i].happened(); count > 0 {
+					klog.FromContext(ctx).Info("Health check failed", "endpoint", endpoint, "check", check.Name, "reason", err.Error(), "count", count)
+				}
 			case verbose:
-				fmt.Fprintf(&body, "[+] %s: ok\n", check.Name)
+				fmt.Fprintf(&body, "[+]%s ok\n", check.Name)
 			}
 		}
+		status, last := http.StatusOK, "ok"
+		if failed {
+			status, last = http.StatusInternalServerError, endpoint+" check failed"
+		}
+		body.WriteString(last + "\n")
 		response.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		response.Header().Set("X-Content-Type-Options", "nosniff")
 		response.Header().Set("Cache-Control", "no-store")
-		if failed {
-			klog.FromContext(ctx).V(1).Info("Health check failed", "endpoint", endpoint, "checks", body.String())
-			fmt.Fprintf(&body, "%s: failed\n", endpoint)
-			response.WriteHeader(http.StatusInternalServerError)
-		} else {
-			body.WriteString("ok\n")
-		}
+		response.WriteHeader(status)
 		_, _ = response.Write([]byte(body.String())) // the asker is gone when this fails
 	})
 }

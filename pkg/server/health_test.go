@@ -5,7 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -27,17 +30,17 @@ func TestHealth(t *testing.T) {
 		"no checks": {status: 200, body: "ok\n"},
 		"good":      {checks: []Check{good}, status: 200, body: "ok\n"},
 		"good, told in full": {
-			checks: []Check{good}, query: "?verbose", status: 200, body: "[+] queue: ok\nok\n",
+			checks: []Check{good}, query: "?verbose", status: 200, body: "[+]queue ok\nok\n",
 		},
 		"one fails": {
-			checks: []Check{good, bad}, status: 500, body: "[-] caches: services are not listed yet\nreadyz: failed\n",
+			checks: []Check{good, bad}, status: 500, body: "[-]caches failed: reason withheld\nreadyz check failed\n",
 		},
 		"one fails, told in full": {
 			checks: []Check{bad, good}, query: "?verbose=true", status: 500,
-			body: "[-] caches: services are not listed yet\n[+] queue: ok\nreadyz: failed\n",
+			body: "[-]caches failed: reason withheld\n[+]queue ok\nreadyz check failed\n",
 		},
 		"the asker does not wait": {
-			checks: []Check{hanging}, ctx: gone, status: 500, body: "[-] election: context canceled\nreadyz: failed\n",
+			checks: []Check{hanging}, ctx: gone, status: 500, body: "[-]election failed: reason withheld\nreadyz check failed\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -63,4 +66,19 @@ func TestHealth(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestReasonsOfFailingChecksGoToTheLogOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lines := &logLines{}
+		mux := http.NewServeMux()
+		handleHealth(mux, Config{Ready: []Check{{"caches", func(context.Context) error { return errors.New("no list yet") }}}})
+		for range 3 * 60 {
+			mux.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(lines.context(t), http.MethodGet, "/readyz", nil))
+			time.Sleep(time.Second)
+		}
+		if got := lines.containing("no list yet"); len(got) != 3 || !strings.Contains(got[1], `"count"=60`) {
+			t.Errorf("the log has %q, want one line a minute with the count", got)
+		}
+	})
 }

@@ -8,7 +8,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,8 +21,8 @@ const (
 	readTimeout          = 10 * time.Second
 	writeTimeout         = 30 * time.Second
 	idleTimeout          = 2 * time.Minute
-	maxHeaderBytes       = 64 << 10
-	maxConcurrentStreams = 100
+	maxHeaderBytes       = 32 << 10
+	maxConcurrentStreams = 16
 
 	// shutdownTimeout is how long requests in flight may take once the server
 	// is told to stop.
@@ -126,7 +125,9 @@ func (e *endpoint) close() error {
 func (e *endpoint) run(ctx context.Context) error {
 	logger := klog.LoggerWithValues(klog.FromContext(ctx), "server", e.name, "address", e.listener.Addr().String())
 	ctx = klog.NewContext(ctx, logger)
-	server := e.httpServer(ctx)
+	connections := &connectionLog{logger: logger}
+	server := e.httpServer(ctx, connections)
+	listener := boundConnections(e.listener, func(client net.Addr) { connections.refused(client.String()) })
 
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -139,7 +140,7 @@ func (e *endpoint) run(ctx context.Context) error {
 		}
 	})
 	logger.V(1).Info("Serving", "secure", e.tls != nil)
-	err := e.serve(server)
+	err := e.serve(server, listener)
 	if !stop() {
 		<-stopped
 	}
@@ -149,16 +150,16 @@ func (e *endpoint) run(ctx context.Context) error {
 	return fmt.Errorf("serve %s: %w", e.name, err)
 }
 
-func (e *endpoint) serve(server *http.Server) error {
+func (e *endpoint) serve(server *http.Server, listener net.Listener) error {
 	if e.tls != nil {
-		return server.ServeTLS(e.listener, "", "")
+		return server.ServeTLS(listener, "", "")
 	}
-	return server.Serve(e.listener)
+	return server.Serve(listener)
 }
 
 // httpServer builds the server of the endpoint. Requests carry the logger of
 // ctx but outlive its end, so that they can be answered during shutdown.
-func (e *endpoint) httpServer(ctx context.Context) *http.Server {
+func (e *endpoint) httpServer(ctx context.Context, connections *connectionLog) *http.Server {
 	requests := context.WithoutCancel(ctx)
 	return &http.Server{
 		Handler:           e.handler,
@@ -170,15 +171,6 @@ func (e *endpoint) httpServer(ctx context.Context) *http.Server {
 		MaxHeaderBytes:    maxHeaderBytes,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxConcurrentStreams},
 		BaseContext:       func(net.Listener) context.Context { return requests },
-		ErrorLog:          log.New(logWriter{klog.FromContext(ctx)}, "", 0),
+		ErrorLog:          log.New(connections, "", 0),
 	}
-}
-
-// logWriter brings the lines of net/http, such as failed handshakes, into the
-// log of this program.
-type logWriter struct{ logger klog.Logger }
-
-func (w logWriter) Write(line []byte) (int, error) {
-	w.logger.Info("Connection failed", "problem", strings.TrimSpace(string(line)))
-	return len(line), nil
 }

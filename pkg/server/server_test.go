@@ -19,11 +19,16 @@ const anyPort = "127.0.0.1:0"
 // start runs a server until the test ends and checks that it ends well.
 func start(t *testing.T, config Config) *Server {
 	t.Helper()
+	return startIn(t, t.Context(), config)
+}
+
+func startIn(t *testing.T, ctx context.Context, config Config) *Server {
+	t.Helper()
 	server, err := New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()
 	t.Cleanup(func() {

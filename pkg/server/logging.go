@@ -1,0 +1,72 @@
+package server
+
+import (
+	"bytes"
+	"sync"
+	"time"
+
+	"k8s.io/klog/v2"
+)
+
+// logInterval is the shortest time between two lines about the same thing,
+// however many clients cause it.
+const logInterval = time.Minute
+
+// limiter says whether something that happened is to be logged now. Its zero
+// value is ready.
+type limiter struct {
+	mu    sync.Mutex
+	next  time.Time
+	count int
+}
+
+// happened returns how often it happened since it was last logged, or 0 if it
+// is not to be logged now.
+func (l *limiter) happened() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.count++
+	now := time.Now()
+	if now.Before(l.next) {
+		return 0
+	}
+	count := l.count
+	l.count, l.next = 0, now.Add(logInterval)
+	return count
+}
+
+// connectionLog receives the lines that net/http logs of a server.
+type connectionLog struct {
+	logger                klog.Logger
+	handshakes, others    limiter
+	refusedForTheirNumber limiter
+}
+
+// panicked is how net/http begins the line with a handler's panic and its stack.
+var panicked = []byte("http: panic serving")
+
+// Write logs a line of net/http. The text of such a line may repeat what a
+// client sent, so only its kind is logged, unless a handler panicked.
+func (l *connectionLog) Write(line []byte) (int, error) {
+	switch {
+	case bytes.HasPrefix(line, panicked):
+		l.logger.Error(nil, "Request handler panicked", "problem", string(bytes.TrimSpace(line)))
+	case bytes.Contains(line, []byte("TLS handshake error")):
+		if count := l.handshakes.happened(); count > 0 {
+			l.logger.Info("TLS handshakes with clients failed", "count", count)
+		}
+	default:
+		if count := l.others.happened(); count > 0 {
+			l.logger.Info("Connections of clients failed", "count", count)
+		}
+	}
+	return len(line), nil
+}
+
+// refused logs a connection that was closed since there were too many.
+func (l *connectionLog) refused(client string) {
+	if count := l.refusedForTheirNumber.happened(); count > 0 {
+		l.logger.Info("Connections refused, because too many are open", "count", count, "lastClient", client,
+			"maximum", maxConnections, "maximumPerClient", maxConnectionsPerClient)
+	}
+}
