@@ -99,9 +99,8 @@ func newReadiness(o *options, clients *clients, informers []*endpointslice.Infor
 		ProbeAllow:       allow,
 		ProbeDeny:        deny,
 		Concurrency:      o.readiness.concurrency,
-		HoldFraction:     o.readiness.holdFraction,
-		HoldWindow:       o.readiness.holdWindow,
-		HoldMaximum:      o.readiness.holdMaximum,
+		HoldRegarding:    holdRegarding(o, clients),
+		HoldMaximum:      o.readiness.holdMaximum.config(),
 		ProbeTimeRefresh: o.readiness.timeRefresh,
 	})
 }

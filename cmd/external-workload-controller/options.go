@@ -82,13 +82,11 @@ type servingOptions struct {
 }
 
 type readinessOptions struct {
-	enabled      bool
-	concurrency  int
-	allow, deny  []string
-	holdFraction float64
-	holdWindow   time.Duration
-	holdMaximum  time.Duration
-	timeRefresh  time.Duration
+	enabled     bool
+	concurrency int
+	allow, deny []string
+	holdMaximum holdMaximum
+	timeRefresh time.Duration
 }
 
 // newFlags makes the flag set that fills o, which gets all defaults.
@@ -134,9 +132,8 @@ func addReadinessFlags(f *pflag.FlagSet, o *readinessOptions) {
 	f.IntVar(&o.concurrency, "probe-concurrency", readiness.DefaultConcurrency, fmt.Sprintf("probes that run at the same time at most (%d to %d)", readiness.MinConcurrency, readiness.MaxConcurrency))
 	f.StringSliceVar(&o.allow, "probe-allow-cidr", nil, "address ranges that may be probed; all if empty, except for those that are never probed")
 	f.StringSliceVar(&o.deny, "probe-deny-cidr", nil, "address ranges that must not be probed")
-	f.Float64Var(&o.holdFraction, "hold-fraction", readiness.DefaultHoldFraction, "part of the ready probed workloads whose failing together makes the prober the suspect, so that their readiness is held")
-	f.DurationVar(&o.holdWindow, "hold-window", readiness.DefaultHoldWindow, "time within which failures count as together")
-	f.DurationVar(&o.holdMaximum, "hold-maximum", 0, "how long readiness is held at most; 0 for no limit")
+	o.holdMaximum = holdMaximum(readiness.DefaultHoldMaximum)
+	f.Var(&o.holdMaximum, "hold-maximum", "maximum time that readiness is held while probes of most namespaces fail together (at least 1m); 0 holds nothing, unlimited has no end")
 	f.DurationVar(&o.timeRefresh, "probe-time-refresh", readiness.DefaultProbeTimeRefresh, "shortest time between two writes of lastProbeTime alone")
 }
 
@@ -193,9 +190,7 @@ func (o *servingOptions) validate(refuse refuseFunc) error {
 
 func (o *readinessOptions) validate(refuse refuseFunc) error {
 	refuse(o.concurrency < readiness.MinConcurrency || o.concurrency > readiness.MaxConcurrency, "probe-concurrency", o.concurrency, bounds(readiness.MinConcurrency, readiness.MaxConcurrency))
-	refuse(!(o.holdFraction >= readiness.MinHoldFraction && o.holdFraction <= readiness.MaxHoldFraction), "hold-fraction", o.holdFraction, bounds(readiness.MinHoldFraction, readiness.MaxHoldFraction))
-	refuse(o.holdWindow < readiness.MinHoldWindow || o.holdWindow > readiness.MaxHoldWindow, "hold-window", o.holdWindow, bounds(readiness.MinHoldWindow, readiness.MaxHoldWindow))
-	refuse(o.holdMaximum < 0, "hold-maximum", o.holdMaximum, "0 or more")
+	refuse(o.holdMaximum != 0 && time.Duration(o.holdMaximum) < readiness.MinHoldMaximum, "hold-maximum", o.holdMaximum.String(), fmt.Sprintf("at least %s, 0 for no hold, or %s", readiness.MinHoldMaximum, unlimitedHold))
 	refuse(o.timeRefresh < readiness.MinProbeTimeRefresh || o.timeRefresh > readiness.MaxProbeTimeRefresh, "probe-time-refresh", o.timeRefresh, bounds(readiness.MinProbeTimeRefresh, readiness.MaxProbeTimeRefresh))
 	_, errAllow := prefixes("probe-allow-cidr", o.allow)
 	_, errDeny := prefixes("probe-deny-cidr", o.deny)

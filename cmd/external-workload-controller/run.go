@@ -170,10 +170,7 @@ func identityOf(o *options) (string, error) {
 
 // newLock makes the Lease's lock.
 func newLock(o *options, clients *clients, identity string) (resourcelock.Interface, error) {
-	namespace := o.election.namespace
-	if namespace == "" {
-		namespace = clients.namespace
-	}
+	namespace := leaseNamespace(o, clients)
 	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, namespace, o.election.name,
 		clients.unfenced.CoreV1(), clients.unfenced.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: identity})
 	if err != nil {

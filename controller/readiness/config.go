@@ -1,6 +1,7 @@
 package readiness
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -29,13 +30,13 @@ const (
 	MinConcurrency     = 1
 	MaxConcurrency     = 20000
 
-	DefaultHoldFraction = hold.DefaultFraction
-	MinHoldFraction     = hold.MinFraction
-	MaxHoldFraction     = hold.MaxFraction
-	DefaultHoldMinimum  = hold.DefaultMinimum
-	DefaultHoldWindow   = hold.DefaultWindow
-	MinHoldWindow       = time.Second
-	MaxHoldWindow       = time.Hour
+	DefaultHoldMinimum = hold.DefaultMinimum
+	DefaultHoldMaximum = hold.DefaultMaximum
+	// HoldUnlimited is a HoldMaximum without end, and HoldNever one that holds
+	// nothing. MinHoldMaximum bounds all others.
+	HoldUnlimited  = hold.Unlimited
+	HoldNever      = time.Duration(-1)
+	MinHoldMaximum = time.Minute
 
 	DefaultProbeTimeRefresh = 5 * time.Minute
 	MinProbeTimeRefresh     = 10 * time.Second
@@ -55,7 +56,7 @@ type Observer interface {
 	// StatusWritten tells of a request that writes a status: success, conflict
 	// or error.
 	StatusWritten(outcome string)
-	// SetHold tells whether the last state is held because the prober is the suspect.
+	// SetHold tells whether readiness is held.
 	SetHold(active bool)
 	// AnnotationRejected tells of an annotation that cannot be followed.
 	AnnotationRejected(reason string)
@@ -73,9 +74,10 @@ type Config struct {
 	MoreWorkloads []informers.TypedExternalWorkloadInformer
 	// Events records Events about workloads.
 	Events events.Recorder
-	// HoldRegarding is the object that Events about a hold regard, such as the
-	// controller's Lease or Pod; nil for the workload that tipped the scales.
-	HoldRegarding runtime.Object
+	// HoldRegarding returns the object that Events about a hold regard, such as
+	// the controller's Lease or Pod. If it is nil, or returns nil, only the log
+	// and the metric tell of a hold.
+	HoldRegarding func(context.Context) runtime.Object
 	// Observer is told what the controller does.
 	Observer Observer
 	// QueueMetrics makes the queue's metrics; nil for none.
@@ -94,14 +96,11 @@ type Config struct {
 
 	// Concurrency is how many probes run at the same time at most; 0 for the default.
 	Concurrency int
-	// HoldFraction is the part of the ready probed workloads whose failing
-	// together makes the prober the suspect; 0 for the default.
-	HoldFraction float64
-	// HoldMinimum is how many must fail at least; 0 for the default.
+	// HoldMinimum is the number of workloads that must fail before readiness is
+	// held; 0 for the default.
 	HoldMinimum int
-	// HoldWindow is the time within which failures count as together; 0 for the default.
-	HoldWindow time.Duration
-	// HoldMaximum is how long a hold lasts at most; 0 for no limit.
+	// HoldMaximum is the longest time that readiness is held; 0 for the default,
+	// HoldUnlimited for no limit, HoldNever for no hold.
 	HoldMaximum time.Duration
 	// ProbeTimeRefresh is the shortest time after which lastProbeTime is
 	// written for its own sake; 0 for the default.
@@ -116,14 +115,11 @@ func (c *Config) complete() {
 	if c.Concurrency == 0 {
 		c.Concurrency = DefaultConcurrency
 	}
-	if c.HoldFraction == 0 {
-		c.HoldFraction = DefaultHoldFraction
-	}
 	if c.HoldMinimum == 0 {
 		c.HoldMinimum = DefaultHoldMinimum
 	}
-	if c.HoldWindow == 0 {
-		c.HoldWindow = DefaultHoldWindow
+	if c.HoldMaximum == 0 {
+		c.HoldMaximum = DefaultHoldMaximum
 	}
 	if c.ProbeTimeRefresh == 0 {
 		c.ProbeTimeRefresh = DefaultProbeTimeRefresh
@@ -138,18 +134,11 @@ func (c *Config) validate() error {
 	if c.Concurrency < MinConcurrency || c.Concurrency > MaxConcurrency {
 		return fmt.Errorf("concurrency is %d; it must be %d to %d", c.Concurrency, MinConcurrency, MaxConcurrency)
 	}
-	// Written so that it refuses NaN.
-	if !(c.HoldFraction >= MinHoldFraction && c.HoldFraction <= MaxHoldFraction) {
-		return fmt.Errorf("hold fraction is %v; it must be %v to %v", c.HoldFraction, MinHoldFraction, MaxHoldFraction)
-	}
 	if c.HoldMinimum < 1 {
 		return fmt.Errorf("hold minimum is %d; it must be at least 1", c.HoldMinimum)
 	}
-	if c.HoldWindow < MinHoldWindow || c.HoldWindow > MaxHoldWindow {
-		return fmt.Errorf("hold window is %s; it must be %s to %s", c.HoldWindow, MinHoldWindow, MaxHoldWindow)
-	}
-	if c.HoldMaximum < 0 {
-		return fmt.Errorf("hold maximum is %s; it must not be negative", c.HoldMaximum)
+	if c.HoldMaximum != HoldNever && c.HoldMaximum < MinHoldMaximum {
+		return fmt.Errorf("hold maximum is %s; it must be %s or more", c.HoldMaximum, MinHoldMaximum)
 	}
 	if c.ProbeTimeRefresh < MinProbeTimeRefresh || c.ProbeTimeRefresh > MaxProbeTimeRefresh {
 		return fmt.Errorf("probe time refresh is %s; it must be %s to %s", c.ProbeTimeRefresh, MinProbeTimeRefresh, MaxProbeTimeRefresh)

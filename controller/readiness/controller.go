@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
@@ -28,15 +29,14 @@ type Controller struct {
 	options  probe.Options
 	ask      func(context.Context, *probe.Spec, probe.Target) probe.Result
 	schedule *schedule.Schedule
-	policy   hold.Policy
 	loop     *loop.Loop
 	census   census
-	judge    chan struct{}
+	evaluate chan struct{}
 
 	mu      sync.Mutex
 	records map[cache.ObjectName]*record
 	reports map[cache.ObjectName]report
-	hold    hold.State
+	holds   map[corev1.IPFamily]*holdState
 }
 
 // report is what was reported last of a workload's publishing.
@@ -53,26 +53,21 @@ func New(config Config) (*Controller, error) {
 	}
 	fence := probe.Fence{Allow: config.ProbeAllow, Deny: config.ProbeDeny, AllowLoopback: config.ProbeLoopback}
 	c := &Controller{
-		config:  config,
-		sources: append([]informers.TypedExternalWorkloadInformer{config.Workloads}, config.MoreWorkloads...),
-		options: probe.Options{Addresses: fence, AllowHost: config.ProbeAllowHost},
-		ask:     probe.NewProber(fence).Probe,
-		policy: hold.Policy{
-			Fraction: config.HoldFraction,
-			Minimum:  config.HoldMinimum,
-			Window:   config.HoldWindow,
-			Maximum:  config.HoldMaximum,
-		},
-		census:  census{observer: config.Observer},
-		judge:   make(chan struct{}, 1),
-		records: map[cache.ObjectName]*record{},
-		reports: map[cache.ObjectName]report{},
+		config:   config,
+		sources:  append([]informers.TypedExternalWorkloadInformer{config.Workloads}, config.MoreWorkloads...),
+		options:  probe.Options{Addresses: fence, AllowHost: config.ProbeAllowHost},
+		ask:      probe.NewProber(fence).Probe,
+		census:   census{observer: config.Observer},
+		evaluate: make(chan struct{}, 1),
+		records:  map[cache.ObjectName]*record{},
+		reports:  map[cache.ObjectName]report{},
+		holds:    newHoldStates(hold.Policy{Minimum: config.HoldMinimum, Maximum: max(config.HoldMaximum, 0)}),
 	}
 	for _, source := range c.sources {
 		c.listers = append(c.listers, source.Lister())
 	}
 	var err error
-	if c.schedule, err = schedule.New(config.Clock, config.Concurrency, c.turn); err != nil {
+	if c.schedule, err = schedule.New(config.Clock, config.Concurrency, c.runProbe); err != nil {
 		return nil, fmt.Errorf("schedule probes: %w", err)
 	}
 	c.loop = loop.New(loop.Config{
@@ -117,7 +112,7 @@ func (c *Controller) Run(ctx context.Context, workers int) error {
 		}
 	}
 	running.Go(func() { c.schedule.Run(ctx) })
-	running.Go(func() { c.judgeUntilDone(ctx) })
+	running.Go(func() { c.evaluateHolds(ctx) })
 	<-ctx.Done()
 	return nil
 }

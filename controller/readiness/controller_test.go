@@ -1,7 +1,6 @@
 package readiness
 
 import (
-	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -218,11 +217,11 @@ func TestConfigIsChecked(t *testing.T) {
 		"without a client":              {change: func(c *Config) { c.Client = nil }, says: "are all needed"},
 		"too much concurrency":          {change: func(c *Config) { c.Concurrency = MaxConcurrency + 1 }, says: "concurrency is 20001"},
 		"negative concurrency":          {change: func(c *Config) { c.Concurrency = -1 }, says: "concurrency is -1"},
-		"a fraction above one":          {change: func(c *Config) { c.HoldFraction = 1.1 }, says: "hold fraction is 1.1"},
-		"a fraction that is no number":  {change: func(c *Config) { c.HoldFraction = math.NaN() }, says: "hold fraction is NaN"},
 		"a negative minimum":            {change: func(c *Config) { c.HoldMinimum = -1 }, says: "hold minimum is -1"},
-		"a window too long":             {change: func(c *Config) { c.HoldWindow = 2 * time.Hour }, says: "hold window is 2h"},
-		"a negative maximum":            {change: func(c *Config) { c.HoldMaximum = -1 }, says: "hold maximum is -1ns"},
+		"a maximum too short":           {change: func(c *Config) { c.HoldMaximum = time.Second }, says: "hold maximum is 1s"},
+		"a negative maximum":            {change: func(c *Config) { c.HoldMaximum = -time.Hour }, says: "hold maximum is -1h"},
+		"no hold":                       {change: func(c *Config) { c.HoldMaximum = HoldNever }},
+		"a hold without end":            {change: func(c *Config) { c.HoldMaximum = HoldUnlimited }},
 		"a refresh that writes all day": {change: func(c *Config) { c.ProbeTimeRefresh = time.Second }, says: "probe time refresh is 1s"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,6 +14,9 @@ const (
 	// ReasonProbeSucceeded and ReasonProbeFailed: Ready, by a probe.
 	ReasonProbeSucceeded = "ProbeSucceeded"
 	ReasonProbeFailed    = "ProbeFailed"
+	// ReasonProbeHeld: Ready stays True although the probe fails, since the
+	// prober is the suspect.
+	ReasonProbeHeld = "ProbeHeld"
 	// ReasonDeclared: Ready, by the annotation that declares it.
 	ReasonDeclared = "Declared"
 	// ReasonInvalidProbe: Accepted is False since the probe does not decode.
@@ -127,6 +130,11 @@ func decideProbed(known *probeKnowledge) (*condition, []Problem) {
 		return nil, []Problem{*known.problem}
 	case known.health.refused != "":
 		return nil, []Problem{{Reason: ReasonProbeAddressRefused, Message: known.health.refused}}
+	case known.health.held:
+		return &condition{
+			kind: v1beta1.WorkloadReady, status: v1beta1.ConditionTrue, reason: ReasonProbeHeld,
+			message: known.health.failure, probed: known.health.probed, lazy: true,
+		}, nil
 	case !known.health.decided:
 		return nil, nil
 	}

@@ -1,6 +1,9 @@
 package readiness
 
 import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/external-workload/controller/controller/readiness/probe"
@@ -72,29 +75,33 @@ func (c *Controller) tellWarning(key cache.ObjectName, before health, result pro
 	}
 }
 
-func (c *Controller) tellHold(judged verdict) {
-	regarding := c.config.HoldRegarding
-	if regarding == nil {
-		workload := c.get(judged.held)
-		if workload == nil {
-			// The log and the gauge tell it.
-			return
-		}
-		regarding = workload
+// reportHoldBegan and reportHoldEnded name no workload and no namespace: who
+// may read the Event need not be the tenant whose workloads are held.
+func (c *Controller) reportHoldBegan(ctx context.Context, decision holdDecision) {
+	if regarding := c.holdRegarding(ctx); regarding != nil {
+		c.config.Events.Record(eventHoldBegan, regarding, nil,
+			"Probes (%s) of %d of %d namespaces, and of %d of %d workloads, fail together: readiness is held, no workload there is withdrawn",
+			nameOf(decision.family), decision.FailingNamespaces, decision.Namespaces, decision.FailingTargets, decision.Targets)
 	}
-	c.config.Events.Record(eventHoldBegan, regarding, nil,
-		"%d of %d ready probed workloads fail together: the prober is the suspect, and none is withdrawn", judged.census.Failing, judged.census.Total)
 }
 
-// tellRelease needs an object that outlives the hold, so it is told only of
-// one that was given.
-func (c *Controller) tellRelease(judged verdict) {
+func (c *Controller) reportHoldEnded(ctx context.Context, decision holdDecision) {
+	regarding := c.holdRegarding(ctx)
+	switch {
+	case regarding == nil:
+	case decision.Expired:
+		c.config.Events.Record(eventHoldExpired, regarding, nil,
+			"Readiness (%s) has been held for as long as it may be: workloads whose probes fail are withdrawn", nameOf(decision.family))
+	default:
+		c.config.Events.Record(eventHoldEnded, regarding, nil,
+			"Enough probes (%s) succeed again: readiness follows probes", nameOf(decision.family))
+	}
+}
+
+// holdRegarding is the object that Events about a hold regard; nil for none.
+func (c *Controller) holdRegarding(ctx context.Context) runtime.Object {
 	if c.config.HoldRegarding == nil {
-		return
+		return nil
 	}
-	if judged.after.Expired {
-		c.config.Events.Record(eventHoldExpired, c.config.HoldRegarding, nil, "The hold has lasted as long as it may: workloads whose probes fail are withdrawn")
-		return
-	}
-	c.config.Events.Record(eventHoldEnded, c.config.HoldRegarding, nil, "Enough probes succeed again: readiness follows probes")
+	return c.config.HoldRegarding(ctx)
 }

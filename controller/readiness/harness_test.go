@@ -81,21 +81,40 @@ type world struct {
 	down    map[string]bool
 	cutOff  bool
 	asked   map[string]int
+	askedAt map[string]time.Time
+	// longest is the longest time from one probe of a machine to the next.
+	longest map[string]time.Duration
 }
 
-// inWorld runs test in a bubble with a controller that watches the workloads.
+// inWorld runs test in a bubble with a controller that watches the workloads of
+// two namespaces.
 func inWorld(t *testing.T, workloads []*v1beta1.ExternalWorkload, config Config, test func(*world)) {
+	t.Helper()
+	inNamespaces(t, []string{"shop", "elsewhere"}, workloads, config, test)
+}
+
+// inCluster runs test in a bubble with a controller that watches all namespaces.
+func inCluster(t *testing.T, workloads []*v1beta1.ExternalWorkload, config Config, test func(*world)) {
+	t.Helper()
+	inNamespaces(t, []string{metav1.NamespaceAll}, workloads, config, test)
+}
+
+func inNamespaces(t *testing.T, namespaces []string, workloads []*v1beta1.ExternalWorkload, config Config, test func(*world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{notes: newNotes(), t: t, down: map[string]bool{}, asked: map[string]int{}}
+		w := &world{notes: newNotes(), t: t, down: map[string]bool{}, asked: map[string]int{}, askedAt: map[string]time.Time{}, longest: map[string]time.Duration{}}
 		var objects []runtime.Object
 		for _, workload := range workloads {
 			objects = append(objects, workload.DeepCopy())
 		}
 		w.client = fake.NewSimpleClientset(objects...)
-		factory := externalversions.NewSharedInformerFactoryWithOptions(w.client, 0, externalversions.WithNamespace("shop"))
-		more := externalversions.NewSharedInformerFactoryWithOptions(w.client, 0, externalversions.WithNamespace("elsewhere"))
-		config.Client, config.Workloads = w.client, factory.Workload().V1beta1().ExternalWorkloads()
-		config.MoreWorkloads = append(config.MoreWorkloads, more.Workload().V1beta1().ExternalWorkloads())
+		var factories []externalversions.SharedInformerFactory
+		for _, namespace := range namespaces {
+			factory := externalversions.NewSharedInformerFactoryWithOptions(w.client, 0, externalversions.WithNamespace(namespace))
+			config.MoreWorkloads = append(config.MoreWorkloads, factory.Workload().V1beta1().ExternalWorkloads())
+			factories = append(factories, factory)
+		}
+		config.Client, config.Workloads, config.MoreWorkloads = w.client, config.MoreWorkloads[0], config.MoreWorkloads[1:]
 		config.Events, config.Observer = w.notes, w.notes
 		var err error
 		if w.controller, err = New(config); err != nil {
@@ -110,14 +129,16 @@ func inWorld(t *testing.T, workloads []*v1beta1.ExternalWorkload, config Config,
 				t.Error(err)
 			}
 		})
-		factory.StartWithContext(ctx)
-		more.StartWithContext(ctx)
+		for _, factory := range factories {
+			factory.StartWithContext(ctx)
+		}
 		synctest.Wait()
 		test(w)
 		cancel()
 		running.Wait()
-		factory.Shutdown()
-		more.Shutdown()
+		for _, factory := range factories {
+			factory.Shutdown()
+		}
 	})
 }
 
@@ -125,6 +146,10 @@ func inWorld(t *testing.T, workloads []*v1beta1.ExternalWorkload, config Config,
 func (w *world) answer(ctx context.Context, spec *probe.Spec, _ probe.Target) probe.Result {
 	w.answers.Lock()
 	w.asked[spec.Service]++
+	if last, before := w.askedAt[spec.Service]; before {
+		w.longest[spec.Service] = max(w.longest[spec.Service], time.Since(last))
+	}
+	w.askedAt[spec.Service] = time.Now()
 	silent := w.cutOff || w.down[spec.Service]
 	w.answers.Unlock()
 	if !silent {
@@ -157,6 +182,13 @@ func (w *world) timesAsked(name string) int {
 	return w.asked[name]
 }
 
+// longestPause is the longest time from one probe of a machine to the next.
+func (w *world) longestPause(name string) time.Duration {
+	w.answers.Lock()
+	defer w.answers.Unlock()
+	return w.longest[name]
+}
+
 // pass lets time pass.
 func (w *world) pass(d time.Duration) {
 	<-time.After(d)
@@ -166,7 +198,12 @@ func (w *world) pass(d time.Duration) {
 // notReady are the names of all workloads that are not ready, in order.
 func (w *world) notReady() []string {
 	w.t.Helper()
-	list, err := w.client.WorkloadV1beta1().ExternalWorkloads("shop").List(w.t.Context(), metav1.ListOptions{})
+	return w.notReadyIn("shop")
+}
+
+func (w *world) notReadyIn(namespace string) []string {
+	w.t.Helper()
+	list, err := w.client.WorkloadV1beta1().ExternalWorkloads(namespace).List(w.t.Context(), metav1.ListOptions{})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -191,14 +228,23 @@ func (w *world) get(name string) *v1beta1.ExternalWorkload {
 
 func (w *world) update(name string, changes ...func(*v1beta1.ExternalWorkload)) {
 	w.t.Helper()
-	updated := w.get(name)
+	w.updateIn("shop", name, changes...)
+	synctest.Wait()
+}
+
+func (w *world) updateIn(namespace, name string, changes ...func(*v1beta1.ExternalWorkload)) {
+	w.t.Helper()
+	workloads := w.client.WorkloadV1beta1().ExternalWorkloads(namespace)
+	updated, err := workloads.Get(w.t.Context(), name, metav1.GetOptions{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	for _, change := range changes {
 		change(updated)
 	}
-	if _, err := w.client.WorkloadV1beta1().ExternalWorkloads("shop").Update(w.t.Context(), updated, metav1.UpdateOptions{}); err != nil {
+	if _, err := workloads.Update(w.t.Context(), updated, metav1.UpdateOptions{}); err != nil {
 		w.t.Fatal(err)
 	}
-	synctest.Wait()
 }
 
 // asking is a gRPC probe whose service is the workload's name.
@@ -208,10 +254,26 @@ func asking(name, numbers string) func(*v1beta1.ExternalWorkload) {
 
 // fleet is n probed workloads that are ready, and their names.
 func fleet(n int, numbers string) (workloads []*v1beta1.ExternalWorkload, names []string) {
+	return fleetIn("shop", "vm", n, numbers)
+}
+
+// fleetIn is a fleet in a namespace. Names are unique in the whole world.
+func fleetIn(namespace, prefix string, n int, numbers string) (workloads []*v1beta1.ExternalWorkload, names []string) {
 	for i := range n {
-		name := fmt.Sprintf("vm-%05d", i)
+		name := fmt.Sprintf("%s-%05d", prefix, i)
 		names = append(names, name)
-		workloads = append(workloads, workload(name, asking(name, numbers), having(is(v1beta1.WorkloadReady, "True", ReasonProbeSucceeded, ""))))
+		made := workload(name, asking(name, numbers), having(is(v1beta1.WorkloadReady, "True", ReasonProbeSucceeded, "")))
+		made.Namespace = namespace
+		workloads = append(workloads, made)
 	}
 	return workloads, names
+}
+
+// neighbours are n namespaces with a fleet of two each.
+func neighbours(n int) (workloads []*v1beta1.ExternalWorkload) {
+	for i := range n {
+		two, _ := fleetIn(fmt.Sprintf("neighbour-%d", i), fmt.Sprintf("neighbour-%d-vm", i), 2, "")
+		workloads = append(workloads, two...)
+	}
+	return workloads
 }

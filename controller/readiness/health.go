@@ -3,7 +3,6 @@ package readiness
 import (
 	"time"
 
-	"github.com/external-workload/controller/controller/readiness/hold"
 	"github.com/external-workload/controller/controller/readiness/probe"
 )
 
@@ -23,10 +22,9 @@ type health struct {
 	failingSince, reached time.Time
 	// probed is when the last probe ended.
 	probed time.Time
-	// forgotten is whether what probes found before was set aside.
-	forgotten bool
-	// withdrawn is when failures last turned the workload not ready.
-	withdrawn time.Time
+	// held is whether the workload stays ready although failures have reached
+	// the threshold, since the prober is the suspect.
+	held bool
 	// message belongs to the state, and failure to the last failure.
 	message, failure string
 	// refused is why the last probe was refused; empty if it was not.
@@ -42,7 +40,7 @@ func (h health) after(result probe.Result, spec *probe.Spec, now time.Time) heal
 	case probe.Error:
 		return h
 	}
-	h.refused, h.probed, h.forgotten = "", now, false
+	h.refused, h.probed = "", now
 	if result.Outcome == probe.Success {
 		return h.afterSuccess(result.Message, spec)
 	}
@@ -50,7 +48,7 @@ func (h health) after(result probe.Result, spec *probe.Spec, now time.Time) heal
 }
 
 func (h health) afterSuccess(message string, spec *probe.Spec) health {
-	h.failures, h.failingSince, h.reached = 0, time.Time{}, time.Time{}
+	h.failures, h.failingSince, h.reached, h.held = 0, time.Time{}, time.Time{}, false
 	h.successes = min(h.successes+1, spec.SuccessThreshold)
 	if h.successes == spec.SuccessThreshold {
 		h.ready, h.decided, h.message = true, true, message
@@ -77,13 +75,13 @@ func (h health) afterFailure(message string, spec *probe.Spec, now time.Time) he
 }
 
 // candidate is whether the failures have reached the threshold, so that the
-// workload is withdrawn unless verdicts are held.
+// workload is withdrawn unless its readiness is held.
 func (h health) candidate() bool { return !h.reached.IsZero() }
 
 // withdraw turns the workload not ready.
-func (h health) withdraw(now time.Time) health {
+func (h health) withdraw() health {
 	h.ready, h.decided, h.message = false, true, h.failure
-	h.withdrawn, h.reached = now, time.Time{}
+	h.reached, h.held = time.Time{}, false
 	return h
 }
 
@@ -91,8 +89,7 @@ func (h health) withdraw(now time.Time) health {
 // many failures as at the beginning to change it.
 func (h health) restart() health {
 	h.successes, h.failures = 0, 0
-	h.failingSince, h.reached = time.Time{}, time.Time{}
-	h.forgotten = true
+	h.failingSince, h.reached, h.held = time.Time{}, time.Time{}, false
 	return h
 }
 
@@ -111,13 +108,4 @@ func (h health) stands(ready bool) health {
 		h.ready = ready
 	}
 	return h
-}
-
-// target is what the hold decision sees of the workload.
-func (h health) target() hold.Target {
-	target := hold.Target{Ready: h.ready, Failing: h.failures > 0, Withdrawn: h.withdrawn}
-	if !h.forgotten {
-		target.Probed = h.probed
-	}
-	return target
 }

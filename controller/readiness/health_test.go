@@ -61,7 +61,7 @@ func TestHealth(t *testing.T) {
 					if !got.candidate() {
 						t.Fatal("there is nothing to withdraw")
 					}
-					got = got.withdraw(now)
+					got = got.withdraw()
 				case 'a':
 					got = got.anew()
 				}

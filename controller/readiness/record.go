@@ -47,6 +47,9 @@ func (c *Controller) follow(workload *v1beta1.ExternalWorkload, initial bool) {
 		}
 		next.health = have.health.anew()
 	}
+	if have != nil && !sameTarget(have, next) {
+		c.forgetEvidence(key, have.spec)
+	}
 	next.health = next.health.stands(isReady(workload))
 	c.records[key] = next
 	if next.spec == nil {
@@ -54,18 +57,25 @@ func (c *Controller) follow(workload *v1beta1.ExternalWorkload, initial bool) {
 		return
 	}
 	c.schedule.Set(key, schedule.Plan{
-		Seed:      seedOf(workload),
-		Period:    next.spec.Period,
-		NotBefore: workload.CreationTimestamp.Add(next.spec.InitialDelay),
-		Spread:    initial,
+		Seed:         seedOf(workload),
+		Period:       next.spec.Period,
+		Created:      workload.CreationTimestamp.Time,
+		InitialDelay: next.spec.InitialDelay,
+		Spread:       initial,
 	})
+}
+
+// sameTarget is whether both probe the same machine at the same address and port.
+func sameTarget(a, b *record) bool {
+	return a.uid == b.uid && a.spec != nil && b.spec != nil && a.spec.Targets[0] == b.spec.Targets[0]
 }
 
 // forget ends the probes of a workload.
 func (c *Controller) forget(key cache.ObjectName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.records[key] != nil {
+	if have := c.records[key]; have != nil {
+		c.forgetEvidence(key, have.spec)
 		delete(c.records, key)
 		c.schedule.Remove(key)
 	}

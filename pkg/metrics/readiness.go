@@ -47,8 +47,8 @@ func newReadiness(f *factory) readiness {
 		}),
 		hold: f.gauge(family{
 			name:   "external_workload_probe_hold",
-			help:   "1 while results of probes are held back because too many workloads fail at once, else 0.",
-			advice: "Either very much is down, or this controller cannot reach the workloads: check its own network. Readiness does not change until the hold ends.",
+			help:   "1 while workloads stay ready although their probes fail, since probes of most namespaces fail together, else 0.",
+			advice: "Either very much is down, or this controller cannot reach the workloads: check its own network. Machines that are down stay ready until the hold ends, at most for --hold-maximum.",
 		}).WithLabelValues(),
 		rejectedAnnotations: f.counter(family{
 			name:   "external_workload_annotation_rejections_total",
@@ -78,7 +78,7 @@ func (m *Metrics) StatusWritten(outcome string) {
 	m.readiness.statusWrites.WithLabelValues(outcome).Inc()
 }
 
-// SetHold tells whether results of probes are held back.
+// SetHold tells whether readiness is held.
 func (m *Metrics) SetHold(active bool) {
 	setBool(m.readiness.hold, active)
 }

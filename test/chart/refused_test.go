@@ -15,7 +15,7 @@ func TestBadValuesAreRefusedInPlainWords(t *testing.T) {
 		"text for a number":                    {[]string{"replicas=two"}, "got string, want integer"},
 		"a number for text":                    {[]string{"managedBy=7"}, "got number, want string"},
 		"a slice of more than 1000 endpoints":  {[]string{"maxEndpointsPerSlice=1001"}, "maximum"},
-		"a fraction above one":                 {[]string{"readiness.holdFraction=55"}, "maximum"},
+		"a hold without a unit":                {[]string{"readiness.holdMaximum=for-ever"}, "does not match pattern"},
 		"a duration without a unit":            {[]string{"leaderElection.leaseDuration=15"}, "got number"},
 		"a range that is no CIDR":              {[]string{"readiness.probeDenyCIDRs={10.0.0.0}"}, "does not match pattern"},
 		"an action that no policy has":         {[]string{"admissionPolicies.validate=deny"}, "must be one of"},

@@ -76,8 +76,6 @@ the controller's own.
   (list "probe-concurrency" .Values.readiness.probeConcurrency)
   (list "probe-allow-cidr" (join "," .Values.readiness.probeAllowCIDRs))
   (list "probe-deny-cidr" (join "," .Values.readiness.probeDenyCIDRs))
-  (list "hold-fraction" .Values.readiness.holdFraction)
-  (list "hold-window" .Values.readiness.holdWindow)
   (list "hold-maximum" .Values.readiness.holdMaximum)
   (list "probe-time-refresh" .Values.readiness.probeTimeRefresh))
 }}

@@ -1,113 +1,346 @@
 package hold
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
 
-var (
-	policy = Policy{Fraction: DefaultFraction, Minimum: DefaultMinimum, Window: DefaultWindow}
-	now    = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-)
+// threshold is how long failures of a machine with the defaults take to be
+// decided: three periods and a timeout. Every bound of these tests adds the two
+// seconds in which evidence is to be had.
+const threshold, evidenceDelay = 31 * time.Second, 2 * time.Second
 
-// ago is so many seconds before now.
-func ago(seconds int) time.Time { return now.Add(-time.Duration(seconds) * time.Second) }
-
-// many makes n targets that are alike.
-func many(n int, target Target) []Target {
-	targets := make([]Target, n)
-	for i := range targets {
-		targets[i] = target
+// healthyNamespaces adds namespaces with two machines each that answer.
+func (w *world) healthyNamespaces(n int) (machines []*machine) {
+	for i := range n {
+		machines = append(machines, w.add(2, fmt.Sprintf("healthy-%d", i))...)
 	}
-	return targets
+	return machines
 }
 
-var (
-	healthy   = Target{Ready: true, Probed: ago(1)}
-	unheard   = Target{Ready: true}
-	failing   = Target{Ready: true, Failing: true, Probed: ago(1)}
-	notReady  = Target{Failing: true, Probed: ago(1)}
-	justGone  = Target{Failing: true, Probed: ago(1), Withdrawn: ago(30)}
-	longGone  = Target{Failing: true, Probed: ago(1), Withdrawn: ago(61)}
-	candidate = Candidate{FailingSince: ago(20), Reached: now}
-)
-
-func concat(parts ...[]Target) (all []Target) {
-	for _, part := range parts {
-		all = append(all, part...)
+func TestLongPeriodsAreAskedInsteadOfCountedAsHealthy(t *testing.T) {
+	w := newWorld(defaults)
+	all := append(w.add(60, "shop"), w.add(240, "shop", every(300*time.Second))...)
+	w.atOnce()
+	w.pass(5 * time.Minute)
+	w.cutOff = true
+	w.pass(9 * time.Minute)
+	needReady(t, all)
+	if w.began != 1 || w.ended != 0 {
+		t.Errorf("%d holds began and %d ended, want one that goes on", w.began, w.ended)
 	}
-	return all
+	w.cutOff = false
+	w.pass(time.Minute)
+	if w.ended != 1 || w.expired != 0 {
+		t.Errorf("%d holds ended, %d by their maximum; want one, since probes succeed again", w.ended, w.expired)
+	}
+	w.pass(20 * time.Minute)
+	needReady(t, all)
 }
 
-func TestOneVerdict(t *testing.T) {
-	const withdraw, wait, held = "withdraw", "wait", "hold"
-	for name, test := range map[string]struct {
-		targets   []Target
-		candidate Candidate
-		want      string
-	}{
-		"one of many fails":       {targets: concat(many(9, healthy), many(1, failing)), want: withdraw},
-		"just below the fraction": {targets: concat(many(46, healthy), many(54, failing)), want: withdraw},
-		"exactly the fraction":    {targets: concat(many(45, healthy), many(55, failing)), want: held},
-		"all":                     {targets: many(10, failing), want: held},
-		"three are enough":        {targets: many(3, failing), want: held},
-		"two are too few":         {targets: many(2, failing), want: withdraw},
-		"a zone of two dies beside one that lives":        {targets: concat(many(2, failing), many(1, healthy)), want: withdraw},
-		"those that never were ready do not count":        {targets: concat(many(3, failing), many(7, healthy), many(50, notReady)), want: withdraw},
-		"those withdrawn a moment ago count":              {targets: concat(many(3, justGone), many(3, failing), many(4, healthy)), want: held},
-		"those withdrawn long ago do not":                 {targets: concat(many(3, longGone), many(3, failing), many(4, healthy)), want: withdraw},
-		"nothing is heard of the others yet":              {targets: concat(many(1, failing), many(9, unheard)), want: wait},
-		"too few are unheard of to matter":                {targets: concat(many(1, failing), many(5, healthy), many(4, unheard)), want: withdraw},
-		"what is heard is older than the failures":        {targets: concat(many(1, failing), many(9, Target{Ready: true, Probed: ago(21)})), want: wait},
-		"it has waited long enough":                       {targets: concat(many(1, failing), many(9, unheard)), candidate: Candidate{FailingSince: ago(80), Reached: ago(60)}, want: withdraw},
-		"with one other, nothing can tip the scales":      {targets: concat(many(1, failing), many(1, unheard)), want: withdraw},
-		"a single workload cannot be told from the probe": {targets: many(1, failing), want: withdraw},
-	} {
+func TestDayLongPeriodsDoNotDisarmTheHold(t *testing.T) {
+	w := newWorld(defaults)
+	w.add(100, "attacker", every(24*time.Hour))
+	victims := append(w.add(60, "shop"), w.healthyNamespaces(5)...)
+	w.atOnce()
+	w.pass(time.Minute)
+	w.cutOff = true
+	w.pass(9 * time.Minute)
+	needReady(t, victims)
+}
+
+func TestMachinesOfOneServiceThatDieAreWithdrawn(t *testing.T) {
+	for name, others := range map[string]int{"beside one other namespace": 1, "beside many": 100} {
 		t.Run(name, func(t *testing.T) {
-			if test.candidate == (Candidate{}) {
-				test.candidate = candidate
-			}
-			census := policy.Count(now, test.targets)
-			got := wait
-			if policy.Next(now, State{}, census, true).Active() {
-				got = held
-			} else if policy.Withdraw(now, census, test.candidate) {
-				got = withdraw
-			}
-			if got != test.want {
-				t.Errorf("got %s, want %s (%d of %d fail)", got, test.want, census.Failing, census.Total)
+			w := newWorld(defaults)
+			w.healthyNamespaces(others)
+			dying := w.add(3, "shop")
+			w.atOnce()
+			w.pass(time.Minute)
+			died := w.now
+			kill(dying)
+			w.pass(40 * time.Second)
+			needWithdrawn(t, dying, died, threshold+evidenceDelay)
+			if w.began != 0 {
+				t.Errorf("%d holds began", w.began)
 			}
 		})
 	}
 }
 
-func TestNext(t *testing.T) {
-	limited := policy
-	limited.Maximum = time.Minute
-	all, half := many(10, failing), concat(many(5, failing), many(5, healthy))
-	for name, test := range map[string]struct {
-		policy     Policy
-		state      State
-		targets    []Target
-		candidates bool
-		want       State
-	}{
-		"a hold begins when one would be withdrawn":       {policy: policy, targets: all, candidates: true, want: State{Since: now}},
-		"it does not begin before that":                   {policy: policy, targets: all},
-		"it goes on, also without candidates":             {policy: policy, state: State{Since: ago(9000)}, targets: all, want: State{Since: ago(9000)}},
-		"it ends when enough succeed":                     {policy: policy, state: State{Since: ago(9)}, targets: half, candidates: true},
-		"it ends when no workload is left":                {policy: policy, state: State{Since: ago(9)}},
-		"it lasts up to its maximum":                      {policy: limited, state: State{Since: ago(59)}, targets: all, want: State{Since: ago(59)}},
-		"it expires at its maximum":                       {policy: limited, state: State{Since: ago(60)}, targets: all, want: State{Since: ago(60), Expired: true}},
-		"no other begins while it is the same failure":    {policy: limited, state: State{Since: ago(600), Expired: true}, targets: all, candidates: true, want: State{Since: ago(600), Expired: true}},
-		"another may begin once most were healthy":        {policy: limited, state: State{Since: ago(600), Expired: true}, targets: half, candidates: true},
-		"an expired hold is over when all were withdrawn": {policy: limited, state: State{Since: ago(600), Expired: true}, targets: many(10, longGone)},
+func TestNamespaceThatFailsWholeIsWithdrawnHoweverLarge(t *testing.T) {
+	w := newWorld(defaults)
+	w.healthyNamespaces(3)
+	dying := w.add(1000, "shop")
+	w.atOnce()
+	w.pass(time.Minute)
+	died := w.now
+	kill(dying)
+	w.pass(40 * time.Second)
+	needWithdrawn(t, dying, died, threshold+evidenceDelay)
+}
+
+func TestHalfOfTheOnlyNamespaceIsWithdrawn(t *testing.T) {
+	w := newWorld(defaults)
+	all := w.add(60, "shop")
+	w.atOnce()
+	w.pass(time.Minute)
+	died := w.now
+	kill(all[:30])
+	w.pass(40 * time.Second)
+	needWithdrawn(t, all[:30], died, threshold+evidenceDelay)
+	needReady(t, all[30:])
+}
+
+// TestNeverAnsweredIsNoEvidence has objects that one tenant creates to freeze
+// or delay the readiness of another one.
+func TestNeverAnsweredIsNoEvidence(t *testing.T) {
+	for name, attack := range map[string]func(w *world){
+		"130 that never answered": func(w *world) {
+			w.add(130, "attacker", func(m *machine) { m.unproven = true })
+		},
+		"130 that never answered, with quick probes": func(w *world) {
+			w.add(130, "attacker", every(time.Second), func(m *machine) { m.unproven = true })
+		},
+		"100 that are probed once a day": func(w *world) {
+			w.add(100, "attacker", every(24*time.Hour))
+		},
+		"100 that are probed once a day, and died": func(w *world) {
+			kill(w.add(100, "attacker", every(24*time.Hour)))
+		},
+		"100 that hang for half a minute": func(w *world) {
+			kill(w.add(100, "attacker", every(24*time.Hour), func(m *machine) { m.timeout = 30 * time.Second }))
+		},
+		"1000 that flip all the time": func(w *world) {
+			for _, m := range w.add(1000, "attacker", every(time.Second), func(m *machine) { m.threshold = 1 }) {
+				m.dead = func(now time.Time) bool { return now.Second()%4 < 2 }
+			}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := test.policy.Next(now, test.state, test.policy.Count(now, test.targets), test.candidates)
-			if got != test.want {
-				t.Errorf("got %+v, want %+v", got, test.want)
+			w := newWorld(defaults)
+			healthy := w.healthyNamespaces(2)
+			victims := w.add(3, "victim")
+			attack(w)
+			w.atOnce()
+			w.pass(2 * time.Minute)
+			kill(victims)
+			died := w.now
+			w.pass(40 * time.Second)
+			needWithdrawn(t, victims, died, threshold+evidenceDelay)
+			needReady(t, healthy)
+			if w.began != 0 {
+				t.Errorf("%d holds began", w.began)
 			}
 		})
+	}
+}
+
+func TestSingleDeathWaitsForNobody(t *testing.T) {
+	w := newWorld(defaults)
+	w.healthyNamespaces(10)
+	w.add(9, "shop")
+	victim := w.add(1, "shop")
+	w.atOnce()
+	w.pass(time.Minute)
+	died := w.now
+	kill(victim)
+	w.pass(40 * time.Second)
+	needWithdrawn(t, victim, died, threshold)
+	for _, m := range w.machines {
+		if m.probesEarly > 0 {
+			t.Errorf("%s was probed early, although all have results since the failures began", m.key)
+		}
+	}
+}
+
+func TestTwoMachinesAreNeverHeld(t *testing.T) {
+	w := newWorld(defaults)
+	two := w.add(2, "shop")
+	w.atOnce()
+	w.pass(time.Minute)
+	died := w.now
+	w.cutOff = true
+	w.pass(40 * time.Second)
+	needWithdrawn(t, two, died, threshold)
+}
+
+func TestCutOffProberHoldsUpToItsMaximum(t *testing.T) {
+	for name, test := range map[string]struct {
+		maximum time.Duration
+		ready   time.Duration // so long nothing is withdrawn
+		expires bool
+	}{
+		"ten minutes by default":       {maximum: DefaultMaximum, ready: 10*time.Minute + 15*time.Second, expires: true},
+		"as long as the operator says": {maximum: time.Hour, ready: time.Hour + 15*time.Second, expires: true},
+		"without end":                  {maximum: Unlimited, ready: 90 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(Policy{Minimum: DefaultMinimum, Maximum: test.maximum})
+			all := append(w.healthyNamespaces(10), w.add(20, "shop")...)
+			w.atOnce()
+			w.pass(time.Minute)
+			w.cutOff = true
+			w.pass(test.ready)
+			needReady(t, all)
+			w.pass(30 * time.Second)
+			if count, _ := withdrawn(all); (count == len(all)) != test.expires {
+				t.Errorf("%d of %d machines were withdrawn", count, len(all))
+			}
+			if (w.expired == 1) != test.expires || w.began != 1 {
+				t.Errorf("%d holds began, %d ended by their maximum", w.began, w.expired)
+			}
+		})
+	}
+}
+
+func TestNoHoldWhereTheOperatorWantsNone(t *testing.T) {
+	w := newWorld(Policy{Minimum: DefaultMinimum})
+	all := append(w.healthyNamespaces(10), w.add(20, "shop")...)
+	w.atOnce()
+	w.pass(time.Minute)
+	w.cutOff = true
+	cut := w.now
+	w.pass(time.Minute)
+	needWithdrawn(t, all, cut, threshold+evidenceDelay)
+}
+
+// TestFlippingCannotHoldForEver has a tenant who owns most of the namespaces
+// and lets them fail together again and again.
+func TestFlippingCannotHoldForEver(t *testing.T) {
+	w := newWorld(defaults)
+	for i := range 10 {
+		for _, m := range w.add(3, fmt.Sprintf("attacker-%d", i)) {
+			m.dead = func(now time.Time) bool { return now.Sub(start)%(4*time.Minute) > time.Minute }
+		}
+	}
+	w.healthyNamespaces(5)
+	w.atOnce()
+	held := time.Duration(0)
+	for end := w.now.Add(6 * time.Hour); w.now.Before(end); {
+		w.pass(time.Second)
+		if w.evaluator.Active() {
+			held += time.Second
+		}
+	}
+	if limit := 6*time.Hour/7 + DefaultMaximum; held > limit {
+		t.Errorf("readiness was held for %s of six hours, want at most %s", held, limit)
+	}
+	if held < DefaultMaximum/2 {
+		t.Errorf("readiness was held for %s: the attack does nothing", held)
+	}
+}
+
+func TestCutOffSinceTheStartIsHeld(t *testing.T) {
+	w := newWorld(defaults)
+	all := append(w.add(30, "shop"), w.healthyNamespaces(10)...)
+	w.cutOff = true
+	w.pass(10 * time.Minute)
+	needReady(t, all)
+	w.pass(time.Minute)
+	if count, _ := withdrawn(all); count != len(all) {
+		t.Errorf("%d of %d machines were withdrawn after the maximum", count, len(all))
+	}
+}
+
+func TestWhatIsDeadAfterTheHoldIsWithdrawn(t *testing.T) {
+	w := newWorld(defaults)
+	all := append(w.healthyNamespaces(10), w.add(20, "shop")...)
+	w.atOnce()
+	w.pass(time.Minute)
+	kill(all[:1])
+	w.cutOff = true
+	w.pass(5 * time.Minute)
+	w.cutOff = false
+	back := w.now
+	w.pass(time.Minute)
+	needWithdrawn(t, all[:1], back, threshold+20*time.Second)
+	needReady(t, all[1:])
+}
+
+func TestUnprovenIsNeverHeld(t *testing.T) {
+	w := newWorld(defaults)
+	w.add(30, "shop")
+	w.atOnce()
+	w.pass(time.Minute)
+	w.cutOff = true
+	w.pass(5 * time.Minute)
+	if !w.evaluator.Active() {
+		t.Fatal("nothing is held")
+	}
+	moved := w.add(1, "shop")[0]
+	decision := w.evaluator.Evaluate(w.now, []Candidate{{Key: moved.key, FailingSince: w.now, Reached: w.now, Unproven: true}})
+	if len(decision.Withdraw) != 1 {
+		t.Errorf("a target that never passed a probe is not withdrawn: %+v", decision)
+	}
+}
+
+func TestForgottenTargetIsNoEvidence(t *testing.T) {
+	w := newWorld(defaults)
+	w.add(30, "shop")
+	w.atOnce()
+	for _, m := range w.machines {
+		w.evaluator.Forget(m.key)
+		w.evaluator.Forget(m.key)
+	}
+	if decision := w.evaluator.Evaluate(w.now, nil); decision.Namespaces != 0 || decision.Targets != 0 {
+		t.Errorf("there is still evidence: %+v", decision)
+	}
+}
+
+// TestSampleIsBoundedAndRotated suspects the prober where nothing is probed for
+// a day, a few times.
+func TestSampleIsBoundedAndRotated(t *testing.T) {
+	w := newWorld(defaults)
+	for i := range 200 {
+		w.add(5, fmt.Sprintf("ns-%d", i), every(24*time.Hour))
+	}
+	flipping := w.add(1, "flipping", every(time.Second), func(m *machine) { m.threshold = 1 })[0]
+	flipping.dead = func(now time.Time) bool { return now.Second()%6 < 3 }
+	w.atOnce()
+	const minutes = 5
+	w.pass(minutes * time.Minute)
+	total, most, least := 0, 0, int(time.Hour)
+	for _, m := range w.machines[:1000] {
+		total += m.probesEarly
+		most, least = max(most, m.probesEarly), min(least, m.probesEarly)
+	}
+	if rounds := minutes * 60 * 2; total > rounds*sampleSize {
+		t.Errorf("%d early probes in %d minutes", total, minutes)
+	}
+	if least == 0 || most > 2*least+2 {
+		t.Errorf("between %d and %d early probes of each; want all to take their turn", least, most)
+	}
+}
+
+func TestEvaluationOfTenThousandAllocatesLittle(t *testing.T) {
+	w := newWorld(defaults)
+	for i := range 100 {
+		w.add(100, fmt.Sprintf("ns-%d", i))
+	}
+	w.atOnce()
+	now := w.now
+	for i, m := range w.machines {
+		if i%3 == 0 {
+			w.evaluator.Observe(now.Add(time.Second), m.key, false, m.decidedAfter())
+		}
+	}
+	candidate := []Candidate{{Key: w.machines[0].key, FailingSince: now.Add(time.Second), Reached: now.Add(20 * time.Second)}}
+	w.evaluator.Evaluate(now.Add(20*time.Second), candidate)
+	if allocations := testing.AllocsPerRun(20, func() { w.evaluator.Evaluate(now.Add(20*time.Second), candidate) }); allocations > 20 {
+		t.Errorf("an evaluation allocates %v times", allocations)
+	}
+}
+
+func BenchmarkEvaluate(b *testing.B) {
+	w := newWorld(defaults)
+	for i := range 100 {
+		w.add(100, fmt.Sprintf("ns-%d", i))
+	}
+	w.atOnce()
+	candidate := []Candidate{{Key: w.machines[0].key, FailingSince: w.now.Add(-time.Second), Reached: w.now}}
+	for b.Loop() {
+		w.evaluator.Evaluate(w.now, candidate)
 	}
 }

@@ -7,18 +7,51 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// outside is the index of an entry that is not in the heap.
-const outside = -1
+// place is where an entry is.
+type place int
 
-// entry is one key. It is in the heap, in one of the queues, or in its turn.
+const (
+	inHeap place = iota
+	inPrompt
+	inSlow
+	inEarly
+	running
+	removed
+)
+
+// entry is one key.
 type entry struct {
-	key    cache.ObjectName
-	plan   Plan
-	due    time.Time
-	index  int
-	slow   bool
-	gone   bool
+	key  cache.ObjectName
+	plan Plan
+	// firstSet is when the key was set first.
+	firstSet time.Time
+	due      time.Time
+	// place is where the entry is, and index its place in the heap. A queue may
+	// still hold entries that have left it; their place tells.
+	place place
+	index int
+	// slow is whether its last run took long, or it has not had one.
+	slow bool
+	// early is whether the run was asked for before it was due.
+	early  bool
 	cancel context.CancelFunc
+}
+
+// first is when the first run is due. A creation in the future, by the API
+// server's clock, delays nothing: the delay counts from the first sight then.
+func (p Plan) first(firstSet, now time.Time) time.Time {
+	from := p.Created
+	if from.After(firstSet) {
+		from = firstSet
+	}
+	first := from.Add(p.InitialDelay)
+	if first.Before(now) {
+		first = now
+	}
+	if p.Spread {
+		first = p.next(first.Add(-1))
+	}
+	return first
 }
 
 // next is the first time after now that lies on the plan's grid.
@@ -32,77 +65,52 @@ func (p Plan) next(now time.Time) time.Time {
 	return now.Add(time.Duration(period - since))
 }
 
-// following is when the turn after one that was due at a time and ended now is
-// due. If the turn took so long that others were missed, it is due now, and
+// following is when the run after one that was due at a time and ended now is
+// due. If the run took so long that others were missed, it is due now, and
 // all but that one are left out.
 func (p Plan) following(due, now time.Time) time.Time {
+	if due.After(now) {
+		return due // the run was early
+	}
 	if next := p.next(due); next.After(now) {
 		return next
 	}
 	return now
 }
 
-// waiting is a heap of entries, the earliest first.
-type waiting []*entry
+// dueHeap is a heap of entries, the earliest first.
+type dueHeap []*entry
 
-func (w waiting) Len() int { return len(w) }
+func (h dueHeap) Len() int { return len(h) }
 
 // Less orders entries due at the same time by key, for a deterministic order.
-func (w waiting) Less(i, j int) bool {
-	if !w[i].due.Equal(w[j].due) {
-		return w[i].due.Before(w[j].due)
+func (h dueHeap) Less(i, j int) bool {
+	if !h[i].due.Equal(h[j].due) {
+		return h[i].due.Before(h[j].due)
 	}
-	if w[i].key.Namespace != w[j].key.Namespace {
-		return w[i].key.Namespace < w[j].key.Namespace
+	if h[i].key.Namespace != h[j].key.Namespace {
+		return h[i].key.Namespace < h[j].key.Namespace
 	}
-	return w[i].key.Name < w[j].key.Name
+	return h[i].key.Name < h[j].key.Name
 }
 
-func (w waiting) Swap(i, j int) {
-	w[i], w[j] = w[j], w[i]
-	w[i].index, w[j].index = i, j
+func (h dueHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
 }
 
 // Push is for package heap.
-func (w *waiting) Push(x any) {
+func (h *dueHeap) Push(x any) {
 	added := x.(*entry)
-	added.index = len(*w)
-	*w = append(*w, added)
+	added.index, added.place = len(*h), inHeap
+	*h = append(*h, added)
 }
 
 // Pop is for package heap.
-func (w *waiting) Pop() any {
-	old := *w
+func (h *dueHeap) Pop() any {
+	old := *h
 	last := old[len(old)-1]
 	old[len(old)-1] = nil
-	*w = old[:len(old)-1]
-	last.index = outside
+	*h = old[:len(old)-1]
 	return last
-}
-
-// fifo is a queue of entries that are due and wait for room.
-type fifo struct {
-	entries []*entry
-	head    int
-}
-
-func (f *fifo) push(added *entry) { f.entries = append(f.entries, added) }
-
-// pop takes the first entry that is not gone; nil if there is none. The room
-// of those taken is used again once they are the larger half.
-func (f *fifo) pop() *entry {
-	for f.head < len(f.entries) {
-		first := f.entries[f.head]
-		f.entries[f.head] = nil
-		f.head++
-		if f.head*2 >= len(f.entries) {
-			rest := copy(f.entries, f.entries[f.head:])
-			clear(f.entries[rest:])
-			f.entries, f.head = f.entries[:rest], 0
-		}
-		if !first.gone {
-			return first
-		}
-	}
-	return nil
 }

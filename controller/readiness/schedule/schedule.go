@@ -1,10 +1,15 @@
 // Package schedule runs a function for each of many keys, each at its own
 // period, with one timer and a bounded number of goroutines.
 //
-// A key's turns lie on a fixed grid of its period, shifted by a phase that
-// follows from its seed. So the turns of many keys are spread evenly, without
-// chance and without memory, also after a restart. A turn that cannot start in
-// time starts late; turns that were missed are left out, never made up for.
+// A key's runs lie on a fixed grid of its period, shifted by a phase that
+// follows from its seed. So the runs of many keys are spread evenly, without
+// chance and without memory, also after a restart. A run that cannot start in
+// time starts late; runs that were missed are left out, never made up for.
+//
+// Namespaces share the goroutines fairly. They take turns, none gets so many
+// that nothing is left for the next one, and keys whose runs take long share
+// between an eighth and half of all. A key that was set anew counts as one of these until its run has
+// been quick: changing it gains nothing.
 //
 // The package knows nothing of probes or workloads.
 package schedule
@@ -20,92 +25,126 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// Turn is one run of the function for a key. ctx is cancelled when the key is
-// removed or set anew. late is how much later than planned the turn starts.
-// Turn returns true if it took long because of what the key stands for; such
-// keys share half of the goroutines until they are quick again, so that the
-// others always have the rest.
-type Turn func(ctx context.Context, key cache.ObjectName, late time.Duration) (slow bool)
+// Func is what is run for a key. ctx is cancelled when the key is removed or
+// set anew. It returns true if it took long because of what the key stands for.
+type Func func(ctx context.Context, key cache.ObjectName, run Run) (slow bool)
 
-// Plan says when a key has its turns.
+// Run describes one run.
+type Run struct {
+	// Late is how much later than planned it starts.
+	Late time.Duration
+	// Early is whether it was asked for by RunEarly before it was due.
+	Early bool
+}
+
+// Plan says when a key is run.
 type Plan struct {
 	// Seed decides the phase; equal seeds have equal phases.
 	Seed uint64
-	// Period is the time from one turn to the next.
+	// Period is the time from one run to the next.
 	Period time.Duration
-	// NotBefore is the earliest time of the first turn.
-	NotBefore time.Time
-	// Spread puts the first turn on the grid too. Without it the first turn is
+	// Created is when what the key stands for was created, and InitialDelay how
+	// long after that the first run is due. A creation later than the first Set
+	// of the key counts as that: clocks differ.
+	Created      time.Time
+	InitialDelay time.Duration
+	// Spread puts the first run on the grid too. Without it the first run is
 	// due at once.
 	Spread bool
 }
 
-// Schedule holds the keys and their turns. Its methods are safe for concurrent use.
+// Schedule holds the keys and their plans. Its methods are safe for concurrent use.
 type Schedule struct {
-	clock       clock.WithTicker
-	concurrency int
-	turn        Turn
-	changed     chan struct{}
+	clock   clock.WithTicker
+	run     Func
+	changed chan struct{}
 
 	mu      sync.Mutex
 	entries map[cache.ObjectName]*entry
-	waiting waiting
-	prompt  fifo
-	slow    fifo
-	running int
-	// slowRunning is how many of those running were slow the last time.
-	slowRunning int
+	waiting dueHeap
+	early   fifo[*entry]
+	prompt  *namespaceQueue
+	slow    *namespaceQueue
+	// all are the slots of all runs, and forSlow those of slow ones among them.
+	all, forSlow slots
 }
 
-// New makes a Schedule that runs at most so many turns at the same time.
-func New(clock clock.WithTicker, concurrency int, turn Turn) (*Schedule, error) {
+// New makes a Schedule of at most so many concurrent runs.
+func New(clock clock.WithTicker, concurrency int, run Func) (*Schedule, error) {
 	if concurrency < 1 {
 		return nil, errors.New("concurrency must be at least 1")
 	}
 	return &Schedule{
-		clock:       clock,
-		concurrency: concurrency,
-		turn:        turn,
-		changed:     make(chan struct{}, 1),
-		entries:     map[cache.ObjectName]*entry{},
+		clock:   clock,
+		run:     run,
+		changed: make(chan struct{}, 1),
+		entries: map[cache.ObjectName]*entry{},
+		prompt:  newNamespaceQueue(inPrompt),
+		slow:    newNamespaceQueue(inSlow),
+		all:     slots{total: concurrency, by: map[string]int{}},
+		forSlow: slots{total: max(concurrency/2, 1), by: map[string]int{}},
 	}, nil
 }
 
-// Set plans the turns of key from now on. What was planned for it is
-// forgotten, and a turn that runs is cancelled.
+// Set plans the runs of key from now on. What was planned for it is forgotten,
+// and a run in progress is cancelled.
 func (s *Schedule) Set(key cache.ObjectName, plan Plan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.drop(key)
 	now := s.clock.Now()
-	first := plan.NotBefore
-	if first.Before(now) {
-		first = now
+	added := &entry{key: key, plan: plan, firstSet: now, slow: true}
+	if old := s.entries[key]; old != nil {
+		added.firstSet = old.firstSet
+		s.drop(old)
 	}
-	if plan.Spread {
-		first = plan.next(first.Add(-1))
-	}
-	added := &entry{key: key, plan: plan, due: first, index: outside}
+	added.due = plan.first(added.firstSet, now)
 	s.entries[key] = added
 	heap.Push(&s.waiting, added)
 	s.wake()
 }
 
-// Remove forgets key. A turn of it that runs is cancelled.
+// Remove forgets key. A run in progress is cancelled.
 func (s *Schedule) Remove(key cache.ObjectName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.drop(key)
+	if old := s.entries[key]; old != nil {
+		s.drop(old)
+	}
 }
 
-// Run runs turns until ctx is cancelled, and returns when the last has ended.
+// RunEarly runs keys as soon as there is any slot, before all others. Their
+// next runs are due when they were. Keys that are running are left alone.
+func (s *Schedule) RunEarly(keys ...cache.ObjectName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, key := range keys {
+		known := s.entries[key]
+		if known == nil {
+			continue
+		}
+		switch known.place {
+		case inHeap:
+			heap.Remove(&s.waiting, known.index)
+			known.early = known.due.After(s.clock.Now())
+		case inPrompt, inSlow:
+			known.early = false
+		default:
+			continue
+		}
+		known.place = inEarly
+		s.early.push(known)
+	}
+	s.wake()
+}
+
+// Run runs what is due until ctx is cancelled, and returns when the last run has ended.
 func (s *Schedule) Run(ctx context.Context) {
-	var running sync.WaitGroup
-	defer running.Wait()
+	var runs sync.WaitGroup
+	defer runs.Wait()
 	timer := s.clock.NewTimer(idle)
 	defer timer.Stop()
 	for {
-		timer.Reset(s.start(ctx, &running))
+		timer.Reset(s.start(ctx, &runs))
 		select {
 		case <-ctx.Done():
 			return
@@ -115,31 +154,26 @@ func (s *Schedule) Run(ctx context.Context) {
 	}
 }
 
-// idle is how long the timer waits while no key has a turn before that.
+// idle is how long the timer waits while no key is due before that.
 const idle = time.Hour
 
-// start starts the turns that are due as far as there is room. It returns the
-// time until the next turn is due.
-func (s *Schedule) start(ctx context.Context, running *sync.WaitGroup) time.Duration {
+// start starts the runs that are due as far as there are slots. It returns the
+// time until the next one is due.
+func (s *Schedule) start(ctx context.Context, runs *sync.WaitGroup) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock.Now()
 	for len(s.waiting) > 0 && !s.waiting[0].due.After(now) {
 		due := heap.Pop(&s.waiting).(*entry)
+		due.early = false
 		if due.slow {
 			s.slow.push(due)
 		} else {
 			s.prompt.push(due)
 		}
 	}
-	for next := s.ready(); next != nil; next = s.ready() {
-		turnContext, cancel := context.WithCancel(ctx)
-		next.cancel = cancel
-		s.running++
-		if next.slow {
-			s.slowRunning++
-		}
-		running.Go(func() { s.run(turnContext, next, now.Sub(next.due)) })
+	for next := s.next(); next != nil; next = s.next() {
+		s.begin(ctx, runs, next, now)
 	}
 	if len(s.waiting) == 0 {
 		return idle
@@ -147,51 +181,79 @@ func (s *Schedule) start(ctx context.Context, running *sync.WaitGroup) time.Dura
 	return min(s.waiting[0].due.Sub(now), idle)
 }
 
-// ready takes the entry whose turn starts next; nil while there is no room.
-func (s *Schedule) ready() *entry {
-	if s.running >= s.concurrency {
+// next is the entry that runs next; nil while there is no slot for any.
+func (s *Schedule) next() *entry {
+	if s.all.running >= s.all.total {
 		return nil
 	}
-	if next := s.prompt.pop(); next != nil {
+	for s.early.len() > 0 {
+		if next := s.early.pop(); next.place == inEarly {
+			return next
+		}
+	}
+	// Keys that are new are slow ones too. They get the first slots, so that
+	// prompt ones, however many, cannot keep them from being run at all.
+	if s.forSlow.running < s.all.total/8 {
+		if next := s.nextSlow(); next != nil {
+			return next
+		}
+	}
+	if next := s.prompt.pop(s.all.may); next != nil {
 		return next
 	}
-	if s.slowRunning >= max(s.concurrency/2, 1) {
-		return nil
-	}
-	return s.slow.pop()
+	return s.nextSlow()
 }
 
-// run is one turn. The next one is planned when it has ended, so that no key
-// ever has two at a time.
-func (s *Schedule) run(ctx context.Context, current *entry, late time.Duration) {
-	slow := s.turn(ctx, current.key, late)
+// nextSlow is the slow entry that runs next; nil while there is no slot for any.
+func (s *Schedule) nextSlow() *entry {
+	return s.slow.pop(func(namespace string) bool { return s.all.may(namespace) && s.forSlow.may(namespace) })
+}
+
+// begin starts one run.
+func (s *Schedule) begin(ctx context.Context, runs *sync.WaitGroup, next *entry, now time.Time) {
+	runContext, cancel := context.WithCancel(ctx)
+	next.cancel, next.place = cancel, running
+	run := Run{Early: next.early}
+	if !next.early {
+		run.Late = now.Sub(next.due)
+	}
+	slow := next.slow
+	s.count(next.key.Namespace, slow, 1)
+	runs.Go(func() {
+		took := s.run(runContext, next.key, run)
+		s.end(next, slow, took)
+	})
+}
+
+// end plans the next run when one has ended, so that no key ever has two at a time.
+func (s *Schedule) end(current *entry, wasSlow, isSlow bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	current.cancel()
-	s.running--
-	if current.slow {
-		s.slowRunning--
-	}
-	if !current.gone {
-		current.slow = slow
+	s.count(current.key.Namespace, wasSlow, -1)
+	if current.place == running {
+		current.slow = isSlow
 		current.due = current.plan.following(current.due, s.clock.Now())
 		heap.Push(&s.waiting, current)
 	}
 	s.wake()
 }
 
-// drop forgets the entry of key wherever it is: in the heap, in a queue (which
-// skips it later) or in its turn.
-func (s *Schedule) drop(key cache.ObjectName) {
-	old, known := s.entries[key]
-	if !known {
-		return
+func (s *Schedule) count(namespace string, slow bool, n int) {
+	s.all.add(namespace, n)
+	if slow {
+		s.forSlow.add(namespace, n)
 	}
-	delete(s.entries, key)
-	old.gone = true
-	if old.index != outside {
+}
+
+// drop forgets an entry wherever it is: in the heap, in a queue (which skips it
+// later) or running.
+func (s *Schedule) drop(old *entry) {
+	delete(s.entries, old.key)
+	if old.place == inHeap {
 		heap.Remove(&s.waiting, old.index)
 	}
+	old.place = removed
 	if old.cancel != nil {
 		old.cancel()
 	}

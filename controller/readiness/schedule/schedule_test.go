@@ -17,22 +17,28 @@ func name(i int) cache.ObjectName {
 	return cache.ObjectName{Namespace: "ns", Name: fmt.Sprintf("w%d", i)}
 }
 
-// turns records when each key had its turns, and lets a test decide how long
+// runs records when each key was run, and lets a test decide how long
 // they take.
-type turns struct {
+type runs struct {
 	mu      sync.Mutex
 	begin   time.Time
 	started map[cache.ObjectName][]time.Duration
 	late    []time.Duration
+	lateOf  map[string]time.Duration // the latest of each namespace
+	early   int
 	running int
 	most    int
 	take    func(cache.ObjectName) time.Duration
 }
 
-func (r *turns) turn(ctx context.Context, key cache.ObjectName, late time.Duration) bool {
+func (r *runs) run(ctx context.Context, key cache.ObjectName, run Run) bool {
 	r.mu.Lock()
 	r.started[key] = append(r.started[key], time.Since(r.begin))
-	r.late = append(r.late, late)
+	r.late = append(r.late, run.Late)
+	r.lateOf[key.Namespace] = max(r.lateOf[key.Namespace], run.Late)
+	if run.Early {
+		r.early++
+	}
 	r.running++
 	r.most = max(r.most, r.running)
 	take := time.Duration(0)
@@ -52,17 +58,17 @@ func (r *turns) turn(ctx context.Context, key cache.ObjectName, late time.Durati
 	return take > 500*time.Millisecond
 }
 
-func (r *turns) of(key cache.ObjectName) []time.Duration {
+func (r *runs) of(key cache.ObjectName) []time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.started[key])
 }
 
-// run calls test inside a bubble with a running schedule, and ends it.
-func run(t *testing.T, concurrency int, take func(cache.ObjectName) time.Duration, test func(*Schedule, *turns)) {
+// withSchedule calls test inside a bubble with a running schedule, and ends it.
+func withSchedule(t *testing.T, concurrency int, take func(cache.ObjectName) time.Duration, test func(*Schedule, *runs)) {
 	synctest.Test(t, func(t *testing.T) {
-		recorded := &turns{begin: time.Now(), started: map[cache.ObjectName][]time.Duration{}, take: take}
-		schedule, err := New(clock.RealClock{}, concurrency, recorded.turn)
+		recorded := &runs{begin: time.Now(), started: map[cache.ObjectName][]time.Duration{}, lateOf: map[string]time.Duration{}, take: take}
+		schedule, err := New(clock.RealClock{}, concurrency, recorded.run)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,9 +87,9 @@ func after(d time.Duration) {
 	synctest.Wait()
 }
 
-func TestTurnsAreSpreadEvenly(t *testing.T) {
+func TestRunsAreSpreadEvenly(t *testing.T) {
 	const keys, seconds = 10000, 10
-	run(t, 2000, func(cache.ObjectName) time.Duration { return 10 * time.Millisecond }, func(s *Schedule, r *turns) {
+	withSchedule(t, 2000, func(cache.ObjectName) time.Duration { return 10 * time.Millisecond }, func(s *Schedule, r *runs) {
 		for i := range keys {
 			// The seeds of real workloads are hashes; so are these.
 			s.Set(name(i), Plan{Seed: uint64(i) * 0x9e3779b97f4a7c15, Period: seconds * time.Second, Spread: true})
@@ -93,7 +99,7 @@ func TestTurnsAreSpreadEvenly(t *testing.T) {
 		for i := range keys {
 			at := r.of(name(i))
 			if len(at) != 3 || at[1]-at[0] != seconds*time.Second || at[2]-at[1] != seconds*time.Second {
-				t.Fatalf("turns of %s are at %v", name(i), at)
+				t.Fatalf("runs of %s are at %v", name(i), at)
 			}
 			for _, when := range at {
 				perSecond[int(when.Seconds())]++
@@ -101,23 +107,33 @@ func TestTurnsAreSpreadEvenly(t *testing.T) {
 		}
 		for second, count := range perSecond {
 			if count < keys/seconds*9/10 || count > keys/seconds*11/10 {
-				t.Errorf("%d turns in second %d, want about %d", count, second, keys/seconds)
+				t.Errorf("%d runs in second %d, want about %d", count, second, keys/seconds)
 			}
 		}
 		if latest := slices.Max(r.late); latest > 0 {
-			t.Errorf("a turn was %s late", latest)
+			t.Errorf("a run was %s late", latest)
 		}
 	})
 }
 
-func TestFirstTurn(t *testing.T) {
+func TestFirstRun(t *testing.T) {
 	for title, test := range map[string]struct {
 		plan func(now time.Time) Plan
 		want []time.Duration
 	}{
-		"is due at once":             {plan: func(time.Time) Plan { return Plan{Period: time.Hour} }, want: []time.Duration{0}},
-		"waits for its delay":        {plan: func(now time.Time) Plan { return Plan{Period: time.Hour, NotBefore: now.Add(3 * time.Second)} }, want: []time.Duration{3 * time.Second}},
-		"does not wait for the past": {plan: func(now time.Time) Plan { return Plan{Period: time.Hour, NotBefore: now.Add(-time.Second)} }, want: []time.Duration{0}},
+		"is due at once": {plan: func(time.Time) Plan { return Plan{Period: time.Hour} }, want: []time.Duration{0}},
+		"waits for its delay": {plan: func(now time.Time) Plan {
+			return Plan{Period: time.Hour, Created: now.Add(-2 * time.Second), InitialDelay: 5 * time.Second}
+		}, want: []time.Duration{3 * time.Second}},
+		"does not wait for the past": {plan: func(now time.Time) Plan {
+			return Plan{Period: time.Hour, Created: now.Add(-time.Hour), InitialDelay: time.Minute}
+		}, want: []time.Duration{0}},
+		"counts its delay from first sight if the creation is in the future": {
+			plan: func(now time.Time) Plan {
+				return Plan{Period: time.Hour, Created: now.Add(time.Hour), InitialDelay: 2 * time.Second}
+			},
+			want: []time.Duration{2 * time.Second},
+		},
 		"waits for its phase": {
 			plan: func(time.Time) Plan {
 				return Plan{Seed: uint64(2 * time.Second), Period: 4 * time.Second, Spread: true}
@@ -126,11 +142,11 @@ func TestFirstTurn(t *testing.T) {
 		},
 	} {
 		t.Run(title, func(t *testing.T) {
-			run(t, 1, nil, func(s *Schedule, r *turns) {
+			withSchedule(t, 1, nil, func(s *Schedule, r *runs) {
 				s.Set(name(0), test.plan(time.Now()))
 				after(5 * time.Second)
 				if got := r.of(name(0)); !slices.Equal(got, test.want) {
-					t.Errorf("turns at %v, want %v", got, test.want)
+					t.Errorf("runs at %v, want %v", got, test.want)
 				}
 			})
 		})
@@ -138,51 +154,52 @@ func TestFirstTurn(t *testing.T) {
 }
 
 func TestSetAndRemoveTakeEffectAtOnce(t *testing.T) {
-	run(t, 1, nil, func(s *Schedule, r *turns) {
+	withSchedule(t, 1, nil, func(s *Schedule, r *runs) {
 		s.Set(name(0), Plan{Period: time.Hour})
 		after(time.Second)
 		s.Set(name(0), Plan{Period: 2 * time.Second})
 		after(2 * time.Second)
 		if got := len(r.of(name(0))); got != 3 {
-			t.Errorf("%d turns after the period became 2s, want 3: %v", got, r.of(name(0)))
+			t.Errorf("%d runs after the period became 2s, want 3: %v", got, r.of(name(0)))
 		}
 		s.Remove(name(0))
 		after(time.Hour)
 		if got := len(r.of(name(0))); got != 3 {
-			t.Errorf("%d turns although the key was removed", got)
+			t.Errorf("%d runs although the key was removed", got)
 		}
 	})
 }
 
-func TestRemoveCancelsATurn(t *testing.T) {
+func TestRemoveCancelsARun(t *testing.T) {
 	forever := func(cache.ObjectName) time.Duration { return 100 * time.Hour }
-	run(t, 1, forever, func(s *Schedule, r *turns) {
+	withSchedule(t, 1, forever, func(s *Schedule, r *runs) {
 		s.Set(name(0), Plan{Period: time.Second})
-		s.Set(name(1), Plan{Period: time.Second, NotBefore: time.Now().Add(time.Second)})
+		s.Set(name(1), Plan{Period: time.Second, Created: time.Now(), InitialDelay: time.Second})
 		after(time.Minute)
 		if got := len(r.of(name(1))); got != 0 {
-			t.Fatalf("%d turns run beside the only one that may", got)
+			t.Fatalf("%d runs beside the only one that may", got)
 		}
 		s.Remove(name(0))
 		after(0)
 		if got := len(r.of(name(1))); got != 1 {
-			t.Errorf("%d turns of the other key, want 1", got)
+			t.Errorf("%d runs of the other key, want 1", got)
 		}
 	})
 }
 
 func TestConcurrencyIsBounded(t *testing.T) {
-	run(t, 7, func(cache.ObjectName) time.Duration { return time.Second }, func(s *Schedule, r *turns) {
+	withSchedule(t, 8, func(cache.ObjectName) time.Duration { return 400 * time.Millisecond }, func(s *Schedule, r *runs) {
+		key := func(i int) cache.ObjectName { return cache.NewObjectName(fmt.Sprintf("ns-%d", i), "w") }
 		for i := range 100 {
-			s.Set(name(i), Plan{Period: time.Hour})
+			s.Set(key(i), Plan{Period: time.Second})
 		}
 		after(time.Minute)
-		if r.most != 7 {
-			t.Errorf("up to %d turns ran at the same time, want 7", r.most)
+		if r.most != 8 {
+			t.Errorf("up to %d runs at the same time, want 8", r.most)
 		}
 		for i := range 100 {
-			if len(r.of(name(i))) == 0 {
-				t.Errorf("%s never had a turn", name(i))
+			if len(r.of(key(i))) == 0 {
+				t.Errorf("%s was never run", key(i))
 			}
 		}
 	})
@@ -197,7 +214,7 @@ func TestSlowKeysDelayNobody(t *testing.T) {
 		}
 		return time.Millisecond
 	}
-	run(t, 10, take, func(s *Schedule, r *turns) {
+	withSchedule(t, 10, take, func(s *Schedule, r *runs) {
 		for i := range 100 {
 			s.Set(name(i), Plan{Seed: uint64(i) * 0x9e3779b97f4a7c15, Period: time.Second, Spread: true})
 		}
@@ -206,22 +223,22 @@ func TestSlowKeysDelayNobody(t *testing.T) {
 		before := len(r.of(name(0)))
 		after(time.Minute)
 		if got := len(r.of(name(0))) - before; got != 60 {
-			t.Errorf("the quick key had %d turns in a minute, want 60", got)
+			t.Errorf("the quick key had %d runs in a minute, want 60", got)
 		}
 	})
 }
 
-func TestMissedTurnsAreLeftOut(t *testing.T) {
-	run(t, 1, func(cache.ObjectName) time.Duration { return 3500 * time.Millisecond }, func(s *Schedule, r *turns) {
+func TestMissedRunsAreLeftOut(t *testing.T) {
+	withSchedule(t, 1, func(cache.ObjectName) time.Duration { return 3500 * time.Millisecond }, func(s *Schedule, r *runs) {
 		s.Set(name(0), Plan{Period: time.Second})
 		after(10 * time.Second)
 		want := []time.Duration{0, 3500 * time.Millisecond, 7000 * time.Millisecond}
 		if got := r.of(name(0)); !slices.Equal(got, want) {
-			t.Errorf("turns at %v, want %v", got, want)
+			t.Errorf("runs at %v, want %v", got, want)
 		}
 		for _, late := range r.late {
 			if late != 0 {
-				t.Errorf("a turn was %s late; what the key itself took is no lateness", late)
+				t.Errorf("a run was %s late; what the key itself took is no lateness", late)
 			}
 		}
 	})
@@ -229,6 +246,6 @@ func TestMissedTurnsAreLeftOut(t *testing.T) {
 
 func TestConcurrencyMustBePositive(t *testing.T) {
 	if _, err := New(clock.RealClock{}, 0, nil); err == nil {
-		t.Error("a schedule without room for any turn was made")
+		t.Error("a schedule without room for any run was made")
 	}
 }

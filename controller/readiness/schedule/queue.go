@@ -1,0 +1,108 @@
+package schedule
+
+// fifo is a queue.
+type fifo[T any] struct {
+	items []T
+	head  int
+}
+
+func (f *fifo[T]) len() int { return len(f.items) - f.head }
+
+func (f *fifo[T]) push(added T) { f.items = append(f.items, added) }
+
+// pop takes the first item of a queue that is not empty. The room of those
+// taken is used again once they are the larger half.
+func (f *fifo[T]) pop() T {
+	var none T
+	first := f.items[f.head]
+	f.items[f.head] = none
+	f.head++
+	if f.head*2 >= len(f.items) {
+		rest := copy(f.items, f.items[f.head:])
+		clear(f.items[rest:])
+		f.items, f.head = f.items[:rest], 0
+	}
+	return first
+}
+
+// namespaceQueue holds entries that are due and wait for a slot. Namespaces
+// take turns, so that none waits for another one's many entries.
+type namespaceQueue struct {
+	place    place
+	entries  map[string]*fifo[*entry]
+	rotation fifo[string]
+}
+
+func newNamespaceQueue(place place) *namespaceQueue {
+	return &namespaceQueue{place: place, entries: map[string]*fifo[*entry]{}}
+}
+
+func (q *namespaceQueue) push(added *entry) {
+	added.place = q.place
+	of := q.entries[added.key.Namespace]
+	if of == nil {
+		of = &fifo[*entry]{}
+		q.entries[added.key.Namespace] = of
+		q.rotation.push(added.key.Namespace)
+	}
+	of.push(added)
+}
+
+// pop takes the first entry of the next namespace that may have a slot; nil if
+// there is none. A namespace that is passed over keeps its entries.
+func (q *namespaceQueue) pop(may func(namespace string) bool) *entry {
+	for range q.rotation.len() {
+		namespace := q.rotation.pop()
+		if !may(namespace) {
+			q.rotation.push(namespace)
+			continue
+		}
+		of := q.entries[namespace]
+		next := q.firstOf(of)
+		if of.len() == 0 {
+			delete(q.entries, namespace)
+		} else {
+			q.rotation.push(namespace)
+		}
+		if next != nil {
+			return next
+		}
+	}
+	return nil
+}
+
+// firstOf takes the first entry that is still in this queue; nil if there is none.
+func (q *namespaceQueue) firstOf(of *fifo[*entry]) *entry {
+	for of.len() > 0 {
+		if next := of.pop(); next.place == q.place {
+			return next
+		}
+	}
+	return nil
+}
+
+// slots counts what runs, so that no namespace takes all slots of a kind.
+type slots struct {
+	total   int
+	running int
+	by      map[string]int
+}
+
+// freeShare is how many times the free slots a namespace may use at most: it
+// gets up to 4/5 of all while it is alone, and k such namespaces leave one slot
+// of 4k+1 free for the next one.
+const freeShare = 4
+
+// may is whether a namespace may have another slot.
+func (s *slots) may(namespace string) bool {
+	free := s.total - s.running
+	return free > 0 && s.by[namespace] < freeShare*free
+}
+
+// add counts slots of a namespace that are taken or given back.
+func (s *slots) add(namespace string, n int) {
+	s.running += n
+	if s.by[namespace] += n; s.by[namespace] == 0 {
+		delete(s.by, namespace)
+	}
+}
