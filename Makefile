@@ -28,8 +28,13 @@ help: ## show this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 18
 
 .PHONY: build
-build: ## build the controller into .cache/bin
+build: ## build the controller and the plugin for kubectl into .cache/bin
 	CGO_ENABLED=0 go build $(BUILD_FLAGS) -ldflags '$(LDFLAGS)' -o $(BIN)/external-workload-controller ./cmd/external-workload-controller
+	CGO_ENABLED=0 go build $(BUILD_FLAGS) -ldflags '-s -w -X main.release=$(VERSION) -X main.commit=$(COMMIT)' -o $(BIN)/kubectl-external_workload ./cmd/kubectl-external_workload
+
+.PHONY: plugin
+plugin: ## pack the plugin for kubectl, with its krew manifest, for every platform into dist
+	hack/plugin.sh $(VERSION) $(COMMIT)
 
 .PHONY: run
 run: ## start a control plane on loopback and show the controller at work; KUBECONFIG=file uses your cluster
@@ -96,7 +101,7 @@ verify: ## check format, lint, imports, generated code and documents
 .PHONY: generate
 generate: ## make all generated code and documents
 	hack/update-codegen.sh
-	go test ./pkg/metrics ./cmd/external-workload-controller -run Documentation -update
+	go test ./pkg/metrics ./cmd/... -run Documentation -update
 	go -C test/chart test . -short -update
 
 .PHONY: clean

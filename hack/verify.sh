@@ -71,7 +71,7 @@ check format formatted
 check vet vetted
 check lint linted
 check codegen hack/verify-codegen.sh
-check documents go test -count=1 -run Documentation ./pkg/metrics ./cmd/external-workload-controller
+check documents go test -count=1 -run Documentation ./pkg/metrics ./cmd/...
 check modules tidy
 check vulnerabilities vulnerable
 

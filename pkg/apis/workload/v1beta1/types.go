@@ -135,6 +135,10 @@ const (
 	// WorkloadAccepted is False while something about the object keeps it from
 	// being published or probed; its message says what to repair.
 	WorkloadAccepted WorkloadConditionType = "Accepted"
+
+	// WorkloadDraining is True while the machine is drained; its last transition
+	// says since when.
+	WorkloadDraining WorkloadConditionType = "Draining"
 )
 
 // ConditionStatus is True, False or Unknown.

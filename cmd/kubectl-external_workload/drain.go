@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// Defaults of drain.
+const (
+	defaultGrace        = 30 * time.Second
+	defaultDrainTimeout = 2 * time.Minute
+)
+
+// workloadResource names the resource in errors.
+const workloadResource = "externalworkloads.workload.linkerd.io"
+
+// drainFlags are the flags of drain.
+type drainFlags struct {
+	grace, timeout time.Duration
+	remove         bool
+}
+
+func (p *program) drainCommand() *cobra.Command {
+	flags := drainFlags{}
+	command := &cobra.Command{
+		Use:   "drain WORKLOAD",
+		Short: "Take a machine out of all Services, and wait until it is out",
+		Long: "Take a machine out of all Services with the annotation " + v1beta1.DrainAnnotation + ", wait until no EndpointSlice has it ready, " +
+			"then for the grace period, in which open connections end. With --delete the object is deleted after that.\n\n" +
+			"It may be called again at any time: what is done already is not done again.",
+		Example: p.examples("# Take vm-1 out of service", "drain vm-1", "# And remove it for good", "drain vm-1 --delete --grace 1m"),
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: p.completeWorkload,
+		RunE: func(c *cobra.Command, args []string) error { return p.drain(c.Context(), flags, args[0]) },
+	}
+	command.Flags().DurationVar(&flags.grace, "grace", defaultGrace, "time for open connections to end, once no slice has the machine ready")
+	command.Flags().BoolVar(&flags.remove, "delete", false, "delete the ExternalWorkload afterwards")
+	command.Flags().DurationVar(&flags.timeout, "timeout", defaultDrainTimeout, "maximum time to wait until no slice has the machine ready")
+	return command
+}
+
+func (p *program) undrainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "undrain WORKLOAD",
+		Short:   "Put a drained machine back into service",
+		Example: p.examples("# Put vm-1 back into service", "undrain vm-1"),
+		Args:    cobra.ExactArgs(1), ValidArgsFunction: p.completeWorkload,
+		RunE: func(c *cobra.Command, args []string) error { return p.undrain(c.Context(), args[0]) },
+	}
+}
+
+func (p *program) drain(ctx context.Context, flags drainFlags, name string) error {
+	if flags.grace < 0 || flags.timeout <= 0 {
+		return errors.New("--grace must not be negative, and --timeout must be positive")
+	}
+	c, namespace, err := p.place()
+	if err != nil {
+		return err
+	}
+	client := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
+	workload, err := client.Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err) && flags.remove:
+		fmt.Fprintf(p.out, "externalworkload/%s is gone already\n", name)
+		return nil
+	case err != nil:
+		return requestFailed("get", workloadResource, namespace, err)
+	case workload.Drained():
+		fmt.Fprintf(p.out, "externalworkload/%s is drained already\n", name)
+	default:
+		if workload, err = client.Patch(ctx, name, types.MergePatchType, drainPatch(time.Now().UTC().Format(time.RFC3339)), metav1.PatchOptions{}); err != nil {
+			return requestFailed("patch", workloadResource, namespace, err)
+		}
+		fmt.Fprintf(p.out, "externalworkload/%s draining\n", name)
+	}
+	if err := p.waitUntilWithdrawn(ctx, c, workload, flags.timeout); err != nil {
+		return err
+	}
+	if err := p.waitGrace(ctx, name, flags.grace); err != nil {
+		return err
+	}
+	if !flags.remove {
+		return nil
+	}
+	err = client.Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &workload.UID}})
+	if err != nil && !apierrors.IsNotFound(err) {
+		return requestFailed("delete", workloadResource, namespace, err)
+	}
+	fmt.Fprintf(p.out, "externalworkload/%s deleted\n", name)
+	return nil
+}
+
+// place is where a verb that writes works.
+func (p *program) place() (*clients, string, error) {
+	namespace, err := p.namespace()
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := p.connect()
+	return c, namespace, err
+}
+
+// drainPatch sets the annotation, or takes it away if the value is empty.
+func drainPatch(value string) []byte {
+	var annotation any
+	if value != "" {
+		annotation = value
+	}
+	// Maps of strings always encode.
+	patch, _ := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{v1beta1.DrainAnnotation: annotation}}})
+	return patch
+}
+
+// waitUntilWithdrawn waits until no slice has the workload ready, and says what
+// it waits for.
+func (p *program) waitUntilWithdrawn(ctx context.Context, c *clients, workload *v1beta1.ExternalWorkload, timeout time.Duration) error {
+	always, err := alwaysReady(ctx, c, workload)
+	if err != nil {
+		return err
+	}
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	waiting := newWaiting(workload, always, func(line string) { fmt.Fprintln(p.out, line) })
+	err = sliceSource(c, workload.Namespace).follow(limited, waiting.listed, waiting.changed, func(err error) {
+		fmt.Fprintf(p.err, "watching EndpointSlices: %s; trying again\n", oneLine(err.Error()))
+	})
+	switch {
+	case apierrors.IsForbidden(err):
+		fmt.Fprintf(p.err, "no right to list EndpointSlices: waiting for the grace period only\n")
+		return nil
+	case ctx.Err() != nil:
+		return errors.New("interrupted; the machine stays drained")
+	case limited.Err() != nil:
+		return fmt.Errorf("after %s externalworkload/%s is still ready in %s; does the controller run and serve namespace %s?", timeout, workload.Name, waiting.names(), workload.Namespace)
+	case err != nil:
+		return requestFailed("list", "endpointslices.discovery.k8s.io", workload.Namespace, err)
+	}
+	fmt.Fprintf(p.out, "externalworkload/%s drained: no slice has it ready\n", workload.Name)
+	return nil
+}
+
+// alwaysReady lists the Services that publish their endpoints as ready, drained
+// or not.
+func alwaysReady(ctx context.Context, c *clients, workload *v1beta1.ExternalWorkload) (map[string]bool, error) {
+	services, err := c.core.CoreV1().Services(workload.Namespace).List(ctx, metav1.ListOptions{})
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, requestFailed("list", "services", workload.Namespace, err)
+	}
+	always := map[string]bool{}
+	for i := range services.Items {
+		always[services.Items[i].Name] = services.Items[i].Spec.PublishNotReadyAddresses
+	}
+	return always, nil
+}
+
+func sliceSource(c *clients, namespace string) source[discoveryv1.EndpointSlice] {
+	return source[discoveryv1.EndpointSlice]{
+		list: func(ctx context.Context, options metav1.ListOptions) ([]*discoveryv1.EndpointSlice, string, error) {
+			list, err := c.core.DiscoveryV1().EndpointSlices(namespace).List(ctx, options)
+			if err != nil {
+				return nil, "", err
+			}
+			return pointers[discoveryv1.EndpointSlice](list.Items), list.ResourceVersion, nil
+		},
+		watch: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			return c.watchCore.DiscoveryV1().EndpointSlices(namespace).Watch(ctx, options)
+		},
+	}
+}
+
+// waitGrace gives open connections time to end.
+func (p *program) waitGrace(ctx context.Context, name string, grace time.Duration) error {
+	if grace == 0 {
+		return nil
+	}
+	fmt.Fprintf(p.out, "externalworkload/%s: waiting %s for open connections to end\n", name, grace)
+	select {
+	case <-ctx.Done():
+		return errors.New("interrupted; the machine stays drained")
+	case <-time.After(grace):
+		return nil
+	}
+}
+
+func (p *program) undrain(ctx context.Context, name string) error {
+	c, namespace, err := p.place()
+	if err != nil {
+		return err
+	}
+	client := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
+	workload, err := client.Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return requestFailed("get", workloadResource, namespace, err)
+	}
+	if workload.DeletionTimestamp != nil {
+		return fmt.Errorf("externalworkload/%s is being deleted, which cannot be undone", name)
+	}
+	if !workload.Drained() {
+		fmt.Fprintf(p.out, "externalworkload/%s is not drained\n", name)
+		return nil
+	}
+	if _, err := client.Patch(ctx, name, types.MergePatchType, drainPatch(""), metav1.PatchOptions{}); err != nil {
+		return requestFailed("patch", workloadResource, namespace, err)
+	}
+	fmt.Fprintf(p.out, "externalworkload/%s undrained\n", name)
+	return nil
+}

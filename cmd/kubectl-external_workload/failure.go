@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
+
+// requestFailed says in one line what a failed request means to the user.
+func requestFailed(verb, resource, namespace string, err error) error {
+	where := ""
+	if namespace != "" {
+		where = fmt.Sprintf(" in namespace %q", namespace)
+	}
+	var address *url.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("interrupted")
+	case apierrors.IsForbidden(err):
+		return fmt.Errorf("no right to %s %s%s; ask for a Role that allows it (%w)", verb, resource, where, err)
+	case apierrors.IsUnauthorized(err):
+		return fmt.Errorf("the API server does not accept the credentials of the kubeconfig; they may have expired: %w", err)
+	case apierrors.IsNotFound(err) && verb == "list":
+		return fmt.Errorf("the cluster does not know %s: install the chart or the CustomResourceDefinition", resource)
+	case errors.As(err, &address) && unreachable(err):
+		return fmt.Errorf("cannot reach the API server: %w", address)
+	}
+	return fmt.Errorf("%s %s%s: %w", verb, resource, where, err)
+}
+
+// unreachable tells whether no answer came from the API server.
+func unreachable(err error) bool {
+	var network net.Error
+	return errors.As(err, &network)
+}

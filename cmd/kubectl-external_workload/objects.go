@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/desired"
+	"github.com/external-workload/controller/pkg/explain"
+)
+
+// Defaults of the controller, where neither a flag nor a slice says otherwise.
+const (
+	defaultManagedBy    = "linkerd-external-workloads-controller"
+	defaultMaxEndpoints = 100
+	withhold            = "withhold"
+)
+
+// controllerFlags say how the controller is configured, where that cannot be
+// read from what it publishes.
+type controllerFlags struct {
+	managedBy    string
+	maxEndpoints int
+	secondFamily string
+}
+
+func (c *controllerFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&c.managedBy, "managed-by", "", "the controller's --managed-by; if empty, read from the slices")
+	flags.IntVar(&c.maxEndpoints, "max-endpoints-per-slice", defaultMaxEndpoints, "the controller's --max-endpoints-per-slice")
+	flags.StringVar(&c.secondFamily, "second-family", "", "the controller's --second-family, publish or withhold; if empty, read from the slices")
+}
+
+// options joins what the flags say with what the slices show.
+func (c *controllerFlags) options(published []*discoveryv1.EndpointSlice, now time.Time) explain.Options {
+	observed := explain.Observe(published)
+	options := explain.Options{Options: desired.Options{ManagedBy: c.managedBy, Now: now}, MaxEndpoints: max(c.maxEndpoints, 1)}
+	if options.ManagedBy == "" {
+		options.ManagedBy = observed.ManagedBy
+	}
+	if options.ManagedBy == "" {
+		options.ManagedBy = defaultManagedBy
+	}
+	options.WithholdSecondFamily = c.secondFamily == withhold || c.secondFamily == "" && observed.SecondFamilyWithheld
+	return options
+}
+
+// cluster is what was read, of one namespace or of all.
+type cluster struct {
+	objects explain.Objects
+	options explain.Options
+}
+
+// readCluster lists the three resources.
+func (p *program) readCluster(ctx context.Context, namespace string) (explain.Objects, error) {
+	c, err := p.connect()
+	if err != nil {
+		return explain.Objects{}, err
+	}
+	var (
+		objects explain.Objects
+		group   errgroup.Group
+	)
+	group.Go(func() error {
+		list, err := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return requestFailed("list", "externalworkloads.workload.linkerd.io", namespace, err)
+		}
+		objects.Workloads = pointers[v1beta1.ExternalWorkload](list.Items)
+		return nil
+	})
+	group.Go(func() error {
+		list, err := c.core.CoreV1().Services(namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return requestFailed("list", "services", namespace, err)
+		}
+		objects.Services = pointers[corev1.Service](list.Items)
+		return nil
+	})
+	group.Go(func() error {
+		list, err := c.core.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return requestFailed("list", "endpointslices.discovery.k8s.io", namespace, err)
+		}
+		objects.Slices = pointers[discoveryv1.EndpointSlice](list.Items)
+		return nil
+	})
+	return objects, group.Wait()
+}
+
+func pointers[T any](items []T) []*T {
+	all := make([]*T, len(items))
+	for i := range items {
+		all[i] = &items[i]
+	}
+	return all
+}
+
+// namespaces lists the namespaces that have a workload.
+func (c *cluster) namespaces() []string {
+	var names []string
+	for _, w := range c.objects.Workloads {
+		names = append(names, w.Namespace)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// byNamespace makes the answers for one namespace.
+func (c *cluster) in(namespace string) *explain.Namespace {
+	return explain.New(namespace, c.objects, c.options)
+}
+
+// gather reads the cluster, the manifests, or the manifests over the cluster.
+func (p *program) gather(ctx context.Context, namespace string, files []string, local bool) (*cluster, []string, error) {
+	if local && len(files) == 0 {
+		return nil, nil, fmt.Errorf("--local needs manifests: give them with -f")
+	}
+	var manifests manifestObjects
+	if len(files) > 0 {
+		var err error
+		if manifests, err = readManifests(files, p.in, namespace); err != nil {
+			return nil, nil, err
+		}
+	}
+	now := time.Now()
+	if local {
+		objects := manifests.objects()
+		options := p.controller.options(nil, now)
+		options.OnlyManifests = true
+		return &cluster{objects, options}, manifests.workloadNames(), nil
+	}
+	objects, err := p.readCluster(ctx, namespace)
+	if err != nil {
+		return nil, nil, err
+	}
+	options := p.controller.options(objects.Slices, now)
+	return &cluster{manifests.over(objects), options}, manifests.workloadNames(), nil
+}
+
+// args joins words for an error.
+func words(args []string) string { return strings.Join(args, " ") }

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/external-workload/controller/pkg/explain"
+)
+
+// whyFlags are the flags of why.
+type whyFlags struct {
+	service string
+	files   []string
+	local   bool
+}
+
+func (p *program) whyCommand() *cobra.Command {
+	var flags whyFlags
+	command := &cobra.Command{
+		Use:   "why [WORKLOAD [SERVICE]]",
+		Short: "Say whether Services send traffic to a machine, and why not",
+		Long: "Say for each Service that selects a machine, or for one, whether it sends traffic to it, with every check in order, " +
+			"what else limits who reaches it, and what to do.\n\nIt lists Services, EndpointSlices and ExternalWorkloads, and needs no controller. " +
+			"With -f it looks at manifests as if they were applied to the cluster; with --local at manifests alone.",
+		Example: p.examples(
+			"# Why is machine vm-1 not served?", "why vm-1",
+			"# By Service web alone", "why vm-1 web",
+			"# All machines of Service web", "why --service web",
+			"# What would happen if these manifests were applied?", "why vm-1 -f manifests/",
+			"# The same in CI, without a cluster", "why -f manifests/ --local"),
+		Args:              cobra.MaximumNArgs(2),
+		ValidArgsFunction: p.completeWorkloadThenService,
+		RunE: func(c *cobra.Command, args []string) error {
+			return p.why(c.Context(), flags, args)
+		},
+	}
+	command.Flags().StringVar(&flags.service, "service", "", "explain all machines of this Service")
+	command.Flags().StringSliceVarP(&flags.files, "filename", "f", nil, "manifests to look at: files, directories or - for the standard input")
+	command.Flags().BoolVar(&flags.local, "local", false, "look at the manifests alone, and contact no API server")
+	_ = command.RegisterFlagCompletionFunc("service", p.completeServices)
+	p.controller.add(command.Flags())
+	p.addOutputFlag(command, formatJSON, formatYAML)
+	return command
+}
+
+func (p *program) why(ctx context.Context, flags whyFlags, args []string) error {
+	switch {
+	case flags.service != "" && len(args) > 0:
+		return errors.New("give either a workload or --service; for one workload in one Service: why WORKLOAD SERVICE")
+	case flags.service == "" && len(args) == 0 && len(flags.files) == 0:
+		return errors.New("give a workload, --service SERVICE, or manifests with -f")
+	}
+	namespace := p.manifestNamespace()
+	if !flags.local {
+		var err error
+		if namespace, err = p.namespace(); err != nil {
+			return err
+		}
+	}
+	seen, given, err := p.gather(ctx, namespace, flags.files, flags.local)
+	if err != nil {
+		return err
+	}
+	answers := seen.in(namespace)
+	if flags.service != "" {
+		return p.whyService(answers, flags.service, seen)
+	}
+	service := ""
+	if len(args) > 0 {
+		given = args[:1]
+	}
+	if len(args) > 1 {
+		service = args[1]
+	}
+	if len(given) == 0 {
+		return errors.New("there is no ExternalWorkload in the manifests; name one of the cluster")
+	}
+	return p.whyWorkloads(answers, given, service)
+}
+
+func (p *program) whyWorkloads(answers *explain.Namespace, names []string, service string) error {
+	var all []*explain.Workload
+	for _, name := range names {
+		one, err := answers.Workload(name, service)
+		if err != nil {
+			return err
+		}
+		all = append(all, one)
+	}
+	if err := p.printWorkloads(all); err != nil {
+		return err
+	}
+	for _, one := range all {
+		if !one.Served {
+			return errNotServed
+		}
+	}
+	return nil
+}
+
+func (p *program) printWorkloads(all []*explain.Workload) error {
+	var value any = all
+	if len(all) == 1 {
+		value = all[0]
+	}
+	if done, err := p.print(value); done {
+		return err
+	}
+	for i, one := range all {
+		if i > 0 {
+			fmt.Fprintln(p.out)
+		}
+		if err := explain.WriteWorkload(p.out, one, p.style()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *program) whyService(answers *explain.Namespace, name string, seen *cluster) error {
+	one, err := answers.Service(name)
+	if err != nil {
+		return err
+	}
+	if done, err := p.print(one); done {
+		if err != nil {
+			return err
+		}
+	} else if err := explain.WriteService(p.out, one, seen.options.Now, p.style()); err != nil {
+		return err
+	}
+	if one.Problem != "" || one.Served < len(one.Answers) {
+		return errNotServed
+	}
+	return nil
+}
+
+// examples writes pairs of a comment and the arguments of a command.
+func (p *program) examples(pairs ...string) string {
+	text := ""
+	for i := 0; i+1 < len(pairs); i += 2 {
+		text += fmt.Sprintf("  %s\n  %s %s\n", pairs[i], p.name, pairs[i+1])
+		if i+2 < len(pairs) {
+			text += "\n"
+		}
+	}
+	return text
+}

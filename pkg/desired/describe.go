@@ -1,0 +1,28 @@
+package desired
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// AddressIn is the address under which the workload is published in a family,
+// or empty.
+func (w *Workload) AddressIn(family discoveryv1.AddressType) string {
+	return w.addresses[indexOf(family)].text
+}
+
+// AddressProblemIn says why the workload has no address in a family although it
+// gives one, or is empty.
+func (w *Workload) AddressProblemIn(family discoveryv1.AddressType) string {
+	if w.AddressIn(family) != "" {
+		return ""
+	}
+	return w.addresses[indexOf(family)].problem
+}
+
+// TargetPort finds the workload's port that a Service's port stands for.
+func TargetPort(port *corev1.ServicePort, workload []v1beta1.PortSpec) (number int32, found bool) {
+	return targetOf(port, corev1.Protocol(protocolOf(string(port.Protocol))), portsOf(internPorts(workload)))
+}

@@ -1,0 +1,241 @@
+package explain
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// State is a workload's own state, whichever Service it is in.
+type State struct {
+	Workload  string   `json:"workload"`
+	Addresses []string `json:"addresses"`
+	// Ready is the status of the condition Ready; Unknown if there is none.
+	Ready string `json:"ready"`
+	// Source is where readiness comes from: drain, deletion, probe, declaration or other.
+	Source string `json:"source"`
+	Reason string `json:"reason,omitempty"`
+	// Message is what the condition says.
+	Message string `json:"message,omitempty"`
+	// Since is when Ready last changed; nil if it is not known.
+	Since *time.Time `json:"since,omitempty"`
+}
+
+// stateOf describes a workload.
+func stateOf(object *v1beta1.ExternalWorkload, _ time.Time) State {
+	state := State{Workload: object.Name, Addresses: []string{}, Ready: string(v1beta1.ConditionUnknown), Source: sourceOf(object)}
+	for _, address := range object.Spec.WorkloadIPs {
+		state.Addresses = append(state.Addresses, address.IP)
+	}
+	if ready := readyCondition(object); ready != nil {
+		state.Ready, state.Reason, state.Message = string(ready.Status), ready.Reason, ready.Message
+		if !ready.LastTransitionTime.IsZero() {
+			state.Since = &ready.LastTransitionTime.Time
+		}
+	}
+	switch state.Source {
+	case sourceDrain:
+		state.Reason = "Draining"
+	case sourceDeletion:
+		state.Reason = "Deleting"
+	}
+	return state
+}
+
+// The sources of readiness; the first one present wins.
+const (
+	sourceDeletion    = "deletion"
+	sourceDrain       = "drain"
+	sourceProbe       = "probe"
+	sourceDeclaration = "declaration"
+	sourceOther       = "other"
+)
+
+func sourceOf(object *v1beta1.ExternalWorkload) string {
+	_, probed := object.Annotations[v1beta1.ProbeAnnotation]
+	_, declared := object.Annotations[v1beta1.ReadyAnnotation]
+	switch {
+	case object.DeletionTimestamp != nil:
+		return sourceDeletion
+	case object.Annotations[v1beta1.DrainAnnotation] != "":
+		return sourceDrain
+	case probed:
+		return sourceProbe
+	case declared:
+		return sourceDeclaration
+	default:
+		return sourceOther
+	}
+}
+
+// readyCondition is the condition Ready that decides: one with status True, if
+// there are several under a lax CustomResourceDefinition.
+func readyCondition(object *v1beta1.ExternalWorkload) *v1beta1.WorkloadCondition {
+	found := conditionOf(object, v1beta1.WorkloadReady)
+	for i := range object.Status.Conditions {
+		c := &object.Status.Conditions[i]
+		if c.Type == v1beta1.WorkloadReady && c.Status == v1beta1.ConditionTrue {
+			return c
+		}
+	}
+	return found
+}
+
+func conditionOf(object *v1beta1.ExternalWorkload, kind v1beta1.WorkloadConditionType) *v1beta1.WorkloadCondition {
+	for i := range object.Status.Conditions {
+		if object.Status.Conditions[i].Type == kind {
+			return &object.Status.Conditions[i]
+		}
+	}
+	return nil
+}
+
+// checkDraining tells whether the workload is taken out of service.
+func checkDraining(service *corev1.Service, object *v1beta1.ExternalWorkload, now time.Time) []Check {
+	check := Check{Name: CheckDraining, Result: No}
+	switch {
+	case object.DeletionTimestamp != nil:
+		check.Reason = "Deleting"
+		check.Detail = fmt.Sprintf("the object is being deleted for %s, and waits for finalizers %s", age(object.DeletionTimestamp.Time, now), strings.Join(object.Finalizers, ", "))
+		check.Fix = "let the owners of the finalizers finish; a deleted object cannot be brought back, so apply it again under the same name afterwards"
+	case object.Annotations[v1beta1.DrainAnnotation] != "":
+		check.Reason = "Draining"
+		check.Detail = fmt.Sprintf("the annotation %s is %q", v1beta1.DrainAnnotation, object.Annotations[v1beta1.DrainAnnotation])
+		if since := conditionOf(object, v1beta1.WorkloadDraining); since != nil && since.Status == v1beta1.ConditionTrue && !since.LastTransitionTime.IsZero() {
+			check.Detail += ", for " + age(since.LastTransitionTime.Time, now)
+		}
+		check.Fix = fmt.Sprintf("kubectl external-workload undrain %s -n %s", object.Name, object.Namespace)
+	default:
+		return nil
+	}
+	if service.Spec.PublishNotReadyAddresses {
+		check.Result, check.Fix = Note, ""
+		check.Detail += "; the Service publishes it nevertheless (publishNotReadyAddresses)"
+	}
+	return []Check{check}
+}
+
+// checkReadiness tells what the condition Ready says, where it comes from, and
+// whether the endpoints follow it.
+func checkReadiness(service *corev1.Service, object *v1beta1.ExternalWorkload, families []Family, now time.Time) Check {
+	check := Check{Name: CheckReadiness, Result: OK}
+	ready := readyCondition(object)
+	switch {
+	case ready == nil:
+		check.Result, check.Reason, check.Detail = No, "NoReadyCondition", "the object has no condition Ready"
+	case ready.Status == v1beta1.ConditionTrue:
+		check.Detail = conditionText(ready, now)
+	default:
+		check.Result, check.Reason, check.Detail = No, cmpOr(ready.Reason, "NotReady"), conditionText(ready, now)
+	}
+	if check.Result == OK && unprovenEverywhere(families) {
+		check.Result, check.Reason = No, "AddressNotProven"
+		check.Detail += "; but the present address has not passed the probe"
+	}
+	check.Detail += "; " + sourceText(object)
+	if accepted := conditionOf(object, v1beta1.WorkloadAccepted); accepted != nil && accepted.Status == v1beta1.ConditionFalse {
+		check.Detail += fmt.Sprintf("; Accepted is False (%s): %s", accepted.Reason, accepted.Message)
+		if check.Result == No && annotationReason(accepted.Reason) {
+			check.Reason = accepted.Reason
+		}
+	}
+	if check.Result != No {
+		return check
+	}
+	check.Fix = readinessFix(object, check.Reason)
+	if service.Spec.PublishNotReadyAddresses {
+		check.Result, check.Fix = Note, ""
+		check.Detail += "; the Service publishes it nevertheless (publishNotReadyAddresses)"
+	}
+	return check
+}
+
+// unprovenEverywhere tells whether a workload that says that it is ready does
+// not serve in any family, because its present addresses were not probed.
+func unprovenEverywhere(families []Family) bool {
+	endpoints := 0
+	for i := range families {
+		if families[i].Skipped != "" {
+			continue
+		}
+		endpoints++
+		if families[i].Serving {
+			return false
+		}
+	}
+	return endpoints > 0
+}
+
+// conditionText describes a condition in one line.
+func conditionText(c *v1beta1.WorkloadCondition, now time.Time) string {
+	text := fmt.Sprintf("Ready is %s", cmpOr(string(c.Status), `""`))
+	if c.Reason != "" {
+		text += " (" + c.Reason + ")"
+	}
+	if !c.LastTransitionTime.IsZero() {
+		text += " for " + age(c.LastTransitionTime.Time, now)
+	}
+	if !c.LastProbeTime.IsZero() {
+		text += ", probed " + age(c.LastProbeTime.Time, now) + " ago"
+	}
+	if c.Message != "" {
+		text += ": " + c.Message
+	}
+	return text
+}
+
+// sourceText says where readiness comes from.
+func sourceText(object *v1beta1.ExternalWorkload) string {
+	_, probed := object.Annotations[v1beta1.ProbeAnnotation]
+	value, declared := object.Annotations[v1beta1.ReadyAnnotation]
+	switch {
+	case probed:
+		return "set by its probe"
+	case declared:
+		return fmt.Sprintf("set by its annotation %s: %q", v1beta1.ReadyAnnotation, value)
+	default:
+		return "set by others, since it has neither a probe nor a declaration"
+	}
+}
+
+// annotationReason tells whether Accepted speaks about an annotation that
+// readiness comes from.
+func annotationReason(reason string) bool {
+	return strings.HasPrefix(reason, "InvalidProbe") || strings.HasPrefix(reason, "InvalidReady") || strings.HasPrefix(reason, "ProbeAddress")
+}
+
+// readinessFix says what makes a workload ready.
+func readinessFix(object *v1beta1.ExternalWorkload, reason string) string {
+	_, probed := object.Annotations[v1beta1.ProbeAnnotation]
+	_, declared := object.Annotations[v1beta1.ReadyAnnotation]
+	declare := fmt.Sprintf("kubectl annotate externalworkload %s -n %s --overwrite %s=True", object.Name, object.Namespace, v1beta1.ReadyAnnotation)
+	switch {
+	case annotationReason(reason):
+		return "correct the annotation that the message names"
+	case probed && reason == "NoReadyCondition":
+		return "wait for the first probes; if none comes, look whether the controller runs with --readiness and may reach the machine"
+	case probed && (reason == "AddressNotProven" || reason == "AddressChanged"):
+		return "wait until the new address has passed the probe, and start what listens there"
+	case probed:
+		return "start what answers the probe on the machine, or correct the annotation " + v1beta1.ProbeAnnotation
+	case declared:
+		return declare
+	default:
+		return declare + " declares it ready; or give it a probe with the annotation " + v1beta1.ProbeAnnotation
+	}
+}
+
+// age is the time since then as kubectl prints it.
+func age(then, now time.Time) string { return duration.HumanDuration(max(now.Sub(then), 0)) }
+
+func cmpOr(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
