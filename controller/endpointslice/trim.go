@@ -173,7 +173,7 @@ func (s *shares) trimWorkload(object any) (any, error) {
 	}
 	workload.ManagedFields = nil
 	kept := map[string]string(nil)
-	for _, name := range []string{v1beta1.ReadyAnnotation, v1beta1.ProbeAnnotation, v1beta1.DrainAnnotation, v1beta1.UnreadableAnnotation} {
+	for _, name := range []string{v1beta1.ReadyAnnotation, v1beta1.ProbeAnnotation, v1beta1.ProbeServerNameAnnotation, v1beta1.DrainAnnotation, v1beta1.UnreadableAnnotation} {
 		if value, given := workload.Annotations[name]; given {
 			if kept == nil {
 				kept = make(map[string]string, 1)

@@ -3,11 +3,11 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	kjson "sigs.k8s.io/json"
-	"sigs.k8s.io/yaml"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
@@ -23,12 +23,11 @@ const (
 // The most that a probe may ask for. Kubernetes has no such bounds; here one
 // prober serves everybody.
 const (
-	// MaxBytes bounds the annotation.
-	MaxBytes = 16 << 10
 	// MaxSeconds bounds the period and the initial delay: one day.
 	MaxSeconds = 24 * 60 * 60
-	// MaxTimeoutSeconds bounds the time that one probe may take.
-	MaxTimeoutSeconds = 300
+	// MaxTimeoutSeconds bounds the time that one probe may take, besides its
+	// period.
+	MaxTimeoutSeconds = 30
 	// MaxThreshold bounds both thresholds.
 	MaxThreshold = 1000
 )
@@ -74,20 +73,14 @@ func Decode(annotation string, workload *v1beta1.ExternalWorkload, options Optio
 // unmarshal accepts YAML and JSON, with the exact names of the fields, each at
 // most once.
 func unmarshal(annotation string) (*corev1.Probe, error) {
-	if len(annotation) > MaxBytes {
-		return nil, fmt.Errorf("the probe has %d bytes; at most %d are allowed", len(annotation), MaxBytes)
-	}
-	data, err := yaml.YAMLToJSONStrict([]byte(annotation))
+	data, err := toJSON(annotation)
 	if err != nil {
-		return nil, fmt.Errorf("the probe is neither JSON nor YAML: %w", err)
+		return nil, err
 	}
 	decoded := &corev1.Probe{}
 	strict, err := kjson.UnmarshalStrict(data, decoded)
-	if err != nil {
-		return nil, fmt.Errorf("the probe does not decode: %w", err)
-	}
-	if len(strict) > 0 {
-		return nil, fmt.Errorf("the probe does not decode: %w", errors.Join(strict...))
+	if err = errors.Join(append(strict, err)...); err != nil {
+		return nil, fmt.Errorf("the probe does not decode: %s", clip(strings.ReplaceAll(err.Error(), "\n", "; ")))
 	}
 	return decoded, nil
 }
@@ -115,6 +108,9 @@ func timing(decoded *corev1.Probe) (*Spec, error) {
 		if *field.value < 1 || *field.value > field.limit {
 			return nil, fmt.Errorf("%s is %d; it must be 1 to %d", field.name, *field.value, field.limit)
 		}
+	}
+	if timeout > period {
+		return nil, fmt.Errorf("timeoutSeconds is %d; it must not be longer than periodSeconds, which is %d", timeout, period)
 	}
 	if delay := decoded.InitialDelaySeconds; delay < 0 || delay > MaxSeconds {
 		return nil, fmt.Errorf("initialDelaySeconds is %d; it must be 0 to %d", delay, MaxSeconds)

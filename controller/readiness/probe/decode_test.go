@@ -31,6 +31,15 @@ func machine(addresses ...string) *v1beta1.ExternalWorkload {
 	return workload
 }
 
+// asking is a machine with the annotation of a server name.
+func asking(serverName string) *v1beta1.ExternalWorkload {
+	workload := machine("192.0.2.10")
+	workload.Annotations = map[string]string{v1beta1.ProbeServerNameAnnotation: serverName}
+	return workload
+}
+
+func secure(s *Spec) { s.Secure = true }
+
 // spec is a probe with all defaults.
 func spec(changes ...func(*Spec)) *Spec {
 	made := &Spec{
@@ -52,7 +61,7 @@ func TestDecode(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.Kind = HTTP
-			s.Request = &Request{Path: parsed, Header: http.Header{"Accept": {"*/*"}, "User-Agent": {UserAgent}}, ServerName: "vm.example.org"}
+			s.Request = &Request{Path: parsed, Header: http.Header{"Accept": {"*/*"}, "User-Agent": {UserAgent}}}
 			if change != nil {
 				change(s.Request)
 			}
@@ -78,14 +87,24 @@ func TestDecode(t *testing.T) {
 		"HTTP without path":   {annotation: `{"httpGet":{"port":"http"}}`, want: spec(get("/", nil))},
 		"a path cannot name another host": {
 			annotation: `{"httpGet":{"port":"http","path":"//metadata/x"}}`,
-			want:       spec(get("/", func(r *Request) { r.Path.Path = "//metadata/x" })),
+			want:       spec(get("/x", nil)),
 		},
 		"HTTPS with header fields": {
 			annotation: `{"httpGet":{"port":"http","scheme":"HTTPS","httpHeaders":[{"name":"host","value":"shop"},{"name":"accept","value":""},{"name":"X-One","value":"1"}]}}`,
-			want: spec(get("/", func(r *Request) {
-				r.Secure, r.Host, r.Header = true, "shop", http.Header{"User-Agent": {UserAgent}, "X-One": {"1"}}
+			want: spec(secure, get("/", func(r *Request) {
+				r.Host, r.Header = "shop", http.Header{"User-Agent": {UserAgent}, "X-One": {"1"}}
 			})),
 		},
+		"gRPC with TLS":                 {annotation: `{"grpc":{"port":9000,"mode":"TLS"}}`, want: spec(secure, func(s *Spec) { s.Kind, s.Targets[0].Port = GRPC, 9000 })},
+		"gRPC without TLS, by choice":   {annotation: `{"grpc":{"port":9000,"mode":"Plaintext"}}`, want: spec(func(s *Spec) { s.Kind, s.Targets[0].Port = GRPC, 9000 })},
+		"HTTP/2 without TLS":            {annotation: `{"httpGet":{"port":"http","protocol":"HTTP2"}}`, want: spec(get("/", func(r *Request) { r.HTTP2 = true }))},
+		"HTTP/1 by choice":              {annotation: `{"httpGet":{"port":"http","protocol":"HTTP1"}}`, want: spec(get("/", nil))},
+		"what is no URL is escaped":     {annotation: `{"httpGet":{"port":"http","path":"/%zz"}}`, want: spec(get("/%25zz", nil))},
+		"the mesh's name, where chosen": {annotation: `{"httpGet":{"port":"http","scheme":"HTTPS"}}`, workload: asking("mesh"), want: spec(secure, get("/", nil), func(s *Spec) { s.ServerName = "vm.example.org" })},
+		"another name, where chosen":    {annotation: `{"grpc":{"port":8080,"mode":"TLS"}}`, workload: asking("Shop.example.org"), want: spec(secure, func(s *Spec) { s.Kind, s.ServerName = GRPC, "Shop.example.org" })},
+		"upper case and an underscore":  {annotation: `{"tcpSocket":{"port":8080,"host":"My_VM.Example.org."}}`, want: spec(func(s *Spec) { s.Targets = []Target{{Host: "My_VM.Example.org.", Port: 8080}} })},
+		"YAML of many kinds":            {annotation: "# a comment\n---\ntcpSocket:\n  'port': 0x1f90\n...\n", want: spec()},
+		"a text that looks like a bool": {annotation: "httpGet: {port: http, httpHeaders: [{name: X, value: yes}]}\n", want: spec(get("/", func(r *Request) { r.Header.Set("X", "yes") }))},
 		"all numbers": {
 			annotation: `{"tcpSocket":{"port":8080},"initialDelaySeconds":5,"periodSeconds":7,"timeoutSeconds":2,"successThreshold":4,"failureThreshold":6}`,
 			want: spec(func(s *Spec) {
@@ -133,13 +152,29 @@ func TestDecodeRefuses(t *testing.T) {
 		"a negative threshold":          {annotation: `{"tcpSocket":{"port":80},"failureThreshold":-1}`, says: "failureThreshold is -1; it must be 1 to 1000"},
 		"a threshold too large":         {annotation: `{"tcpSocket":{"port":80},"successThreshold":1001}`, says: "successThreshold is 1001"},
 		"a negative period":             {annotation: `{"tcpSocket":{"port":80},"periodSeconds":-1}`, says: "periodSeconds is -1"},
-		"a timeout too long":            {annotation: `{"tcpSocket":{"port":80},"timeoutSeconds":301}`, says: "timeoutSeconds is 301"},
+		"a timeout too long":            {annotation: `{"tcpSocket":{"port":80},"periodSeconds":60,"timeoutSeconds":31}`, says: "timeoutSeconds is 31; it must be 1 to 30"},
+		"a timeout over the period":     {annotation: `{"tcpSocket":{"port":80},"periodSeconds":5,"timeoutSeconds":6}`, says: "timeoutSeconds is 6; it must not be longer than periodSeconds, which is 5"},
+		"a bogus mode":                  {annotation: `{"grpc":{"port":80,"mode":"Bogus"}}`, says: `grpc.mode is "Bogus"; it must be Plaintext or TLS`},
+		"a bogus protocol":              {annotation: `{"httpGet":{"port":80,"protocol":"SPDY"}}`, says: `protocol is "SPDY"; it must be HTTP1 or HTTP2`},
+		"HTTP/2 by choice with TLS":     {annotation: `{"httpGet":{"port":80,"scheme":"HTTPS","protocol":"HTTP2"}}`, says: "protocol is HTTP2, which is for the scheme HTTP"},
+		"a server name without TLS":     {annotation: `{"httpGet":{"port":80}}`, workload: asking("mesh"), says: "is for probes with TLS"},
+		"a server name that is none":    {annotation: `{"httpGet":{"port":80,"scheme":"HTTPS"}}`, workload: asking("a b"), says: `the server name "a b" is no DNS name`},
+		"a second document":             {annotation: "tcpSocket: {port: 80}\n---\ntcpSocket: {port: 81}\n", says: "more than one YAML document"},
+		"an anchor":                     {annotation: "tcpSocket: &a {port: 80}\n", says: "line 1: YAML anchors and aliases are not allowed"},
+		"an alias":                      {annotation: "a: &a x\ntcpSocket: *a\n", says: "line 1: YAML anchors and aliases are not allowed"},
+		"an alias of nothing":           {annotation: "tcpSocket: *a\n", says: "neither JSON nor YAML"},
+		"a merge key":                   {annotation: "tcpSocket:\n  <<: {port: 80}\n", says: "line 2: YAML merge keys are not allowed"},
+		"a tag":                         {annotation: "tcpSocket: !!map {port: 80}\n", says: "line 1: YAML tags are not allowed"},
+		"a key that is a list":          {annotation: "? [a]\n: b\n", says: "line 1: a key must be a text"},
+		"a list that nests deeply":      {annotation: "a: " + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\n#", says: "nests more than 16 levels"},
+		"a list that is long":           {annotation: "a: [" + strings.Repeat("1,", 3000) + "]\n", says: "more than 2048 keys and values"},
+		"a number that is none":         {annotation: "tcpSocket: {port: 1.5}\n", says: "does not decode"},
 		"a negative delay":              {annotation: `{"tcpSocket":{"port":80},"initialDelaySeconds":-1}`, says: "initialDelaySeconds is -1"},
 		"a grace period":                {annotation: `{"tcpSocket":{"port":80},"terminationGracePeriodSeconds":1}`, says: "terminationGracePeriodSeconds"},
 		"an unknown scheme":             {annotation: `{"httpGet":{"port":80,"scheme":"https"}}`, says: `scheme is "https"`},
 		"a bad header name":             {annotation: `{"httpGet":{"port":80,"httpHeaders":[{"name":"a b","value":"1"}]}}`, says: `"a b" is not the name`},
 		"a header with a line break":    {annotation: `{"httpGet":{"port":80,"httpHeaders":[{"name":"a","value":"1\r\nb: 2"}]}}`, says: "control characters"},
-		"a bad path":                    {annotation: `{"httpGet":{"port":80,"path":"/%zz"}}`, says: "is not the path of a URL"},
+		"a bad path":                    {annotation: `{"httpGet":{"port":80,"path":"mailto:a"}}`, says: "is not the path of a URL"},
 		"a host that is no name":        {annotation: `{"tcpSocket":{"port":80,"host":"a b"}}`, says: `host "a b"`},
 		"a host that is refused":        {annotation: `{"tcpSocket":{"port":80,"host":"169.254.169.254"}}`, says: "must not be probed"},
 		"a workload without an address": {annotation: `{"tcpSocket":{"port":80}}`, workload: machine(), says: "no address"},
@@ -175,24 +210,4 @@ func TestHostIsRefusedByDefault(t *testing.T) {
 			t.Errorf("%s gives %+v, %v; want a HostNotAllowedError", annotation, got, err)
 		}
 	}
-}
-
-// FuzzDecode holds that no annotation makes Decode panic, or gives a probe
-// that could run for ever or reach a refused address.
-func FuzzDecode(f *testing.F) {
-	f.Add(`{"httpGet":{"port":"http","path":"/x","host":"192.0.2.1"}}`)
-	f.Add("grpc:\n  port: 1\n  service: a\n")
-	f.Add("tcpSocket: {port: 80, host: '::ffff:127.0.0.1'}")
-	f.Fuzz(func(t *testing.T, annotation string) {
-		got, err := Decode(annotation, machine("192.0.2.10"), Options{AllowHost: true})
-		if err != nil {
-			return
-		}
-		if got.Period < time.Second || got.Timeout < time.Second || got.Timeout > MaxTimeoutSeconds*time.Second {
-			t.Errorf("%q gives period %s and timeout %s", annotation, got.Period, got.Timeout)
-		}
-		if len(got.Targets) == 0 || got.Targets[0].Port == 0 || got.SuccessThreshold < 1 || got.FailureThreshold < 1 {
-			t.Errorf("%q gives %+v", annotation, got)
-		}
-	})
 }

@@ -1,36 +1,41 @@
 package probe
 
 import (
+	"bufio"
+	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/url"
 )
 
 const (
 	// maxRedirects is how many redirects on the same host are followed.
 	maxRedirects = 10
 
-	// maxHeaderBytes bounds what is read of an answer. Of its body nothing is
-	// read: only the status counts.
-	maxHeaderBytes = 32 << 10
-
-	// bufferBytes is the size of a connection's buffers.
-	bufferBytes = 4 << 10
+	// maxBodyBytes is how much of a body must arrive, unless it ends before.
+	maxBodyBytes = 10 << 10
 )
 
-var errTooManyRedirects = fmt.Errorf("stopped after %d redirects", maxRedirects)
+var (
+	errTooManyRedirects = fmt.Errorf("stopped after %d redirects", maxRedirects)
+	errRequest          = errors.New("the request cannot be sent as it is; correct its header fields")
+	errScheme           = errors.New("the answer is a redirect to a URL that is neither http nor https")
+)
 
-// http succeeds if the status is 2xx or 3xx.
+// http succeeds if the status is 2xx or 3xx and the body's first bytes arrive.
+// http.Client follows the redirects; every request has a connection of its own.
 func (p *Prober) http(ctx context.Context, spec *Spec, target Target) Result {
-	transport := p.transport(spec.Request.ServerName)
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, CheckRedirect: checkRedirect}
-
+	client := &http.Client{
+		Transport:     &transport{prober: p, serverName: spec.ServerName, http2: spec.Request.HTTP2},
+		CheckRedirect: checkRedirect,
+	}
 	request := (&http.Request{
 		Method:     http.MethodGet,
-		URL:        spec.Request.url(target),
+		URL:        spec.url(target),
 		Header:     spec.Request.Header.Clone(),
 		Host:       spec.Request.Host,
 		Proto:      "HTTP/1.1",
@@ -41,8 +46,10 @@ func (p *Prober) http(ctx context.Context, spec *Spec, target Target) Result {
 	if err != nil {
 		return failed(spec, err)
 	}
-	// Nothing more is wanted of the answer.
-	_ = response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
+	if err := readBody(response.Body); err != nil {
+		return failed(spec, err)
+	}
 	return judgeStatus(response.StatusCode)
 }
 
@@ -57,22 +64,20 @@ func judgeStatus(code int) Result {
 	}
 }
 
-// transport is for one probe: the server name differs from workload to
-// workload, and no connection may outlive the probe.
-func (p *Prober) transport(serverName string) *http.Transport {
-	return &http.Transport{
-		DialContext:            p.dialer.DialContext,
-		DisableKeepAlives:      true,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: maxHeaderBytes,
-		ReadBufferSize:         bufferBytes,
-		WriteBufferSize:        bufferBytes,
-		TLSClientConfig: &tls.Config{
-			ServerName: serverName,
-			// As kubelet does: a probe asks whether the machine serves, not who it is.
-			InsecureSkipVerify: true, //nolint:gosec // see above
-		},
+// readBody reads as much of a body as kubelet does, and keeps nothing.
+func readBody(body io.Reader) error {
+	var buffer [512]byte
+	for left := maxBodyBytes; left > 0; {
+		n, err := body.Read(buffer[:min(len(buffer), left)])
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		left -= n
 	}
+	return nil
 }
 
 // checkRedirect follows redirects on the same host only. One to another host
@@ -87,13 +92,122 @@ func checkRedirect(request *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// isTLSError tells errors of the handshake from others.
-func isTLSError(err error) (message string, is bool) {
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
-		return "the answer is not TLS", true
+// transport is an [http.RoundTripper] whose memory does not depend on the
+// answer. That of net/http keeps all header fields and needs two goroutines.
+type transport struct {
+	prober     *Prober
+	serverName string
+	// http2 is whether plain HTTP is HTTP/2 too.
+	http2 bool
+}
+
+// RoundTrip sends one request and reads the answer's header. Closing the body
+// closes the connection.
+func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
+	secure := request.URL.Scheme == "https"
+	if !secure && request.URL.Scheme != "http" {
+		return nil, errScheme
 	}
-	if alert, ok := errors.AsType[tls.AlertError](err); ok {
-		return alert.Error(), true
+	opened, err := t.prober.dial(request.Context(), addressOf(request.URL))
+	if err != nil {
+		return nil, err
 	}
-	return "", false
+	response, err := t.exchange(opened, request, secure)
+	if err != nil {
+		_ = opened.Close()
+		return nil, err
+	}
+	return response, nil
+}
+
+func (t *transport) exchange(opened *connection, request *http.Request, secure bool) (*http.Response, error) {
+	if !secure {
+		if t.http2 {
+			return exchangeHTTP2(opened, opened, request)
+		}
+		return exchangeHTTP1(opened, opened, request)
+	}
+	// As kubelet: the name of the URL, and none where it is an address.
+	name := t.serverName
+	if name == "" {
+		name = request.URL.Hostname()
+	}
+	client, err := opened.secure(name, "h2", "http/1.1")
+	if err != nil {
+		return nil, err
+	}
+	if client.ConnectionState().NegotiatedProtocol == "h2" {
+		return exchangeHTTP2(opened, client, request)
+	}
+	return exchangeHTTP1(opened, client, request)
+}
+
+func addressOf(target *url.URL) string {
+	port := target.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[target.Scheme]
+	}
+	return net.JoinHostPort(target.Hostname(), port)
+}
+
+// exchangeHTTP1 sends a request in HTTP/1.1 over what is layered on the
+// connection.
+func exchangeHTTP1(opened *connection, layer io.ReadWriter, request *http.Request) (*http.Response, error) {
+	var sent bytes.Buffer
+	request.Close = true
+	if err := request.Write(&sent); err != nil {
+		return nil, errRequest
+	}
+	if _, err := layer.Write(sent.Bytes()); err != nil {
+		return nil, err
+	}
+	reader := bufio.NewReaderSize(layer, bufferBytes)
+	for {
+		status, head, err := readHead(reader)
+		if err != nil {
+			return nil, err
+		}
+		if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+			continue
+		}
+		// What is read of the header and the body is net/http's.
+		rest := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(head), reader), bufferBytes)
+		response, err := http.ReadResponse(rest, request)
+		if err != nil {
+			return nil, errMalformed
+		}
+		response.Body = &body{ReadCloser: response.Body, connection: opened}
+		return response, nil
+	}
+}
+
+// body is the body of an answer in HTTP/1.1.
+type body struct {
+	io.ReadCloser
+	connection *connection
+	complete   bool
+}
+
+// Read replaces what net/http says of a body that is malformed.
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF):
+		b.complete = true
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errTooLarge), isTimeout(err):
+	default:
+		if _, is := errors.AsType[*net.OpError](err); !is {
+			err = errMalformed
+		}
+	}
+	return n, err
+}
+
+// Close closes the connection, if possible after the server.
+func (b *body) Close() error {
+	if b.complete {
+		b.connection.awaitEnd()
+	}
+	return b.connection.Close()
 }

@@ -2,16 +2,16 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/url"
 	"strings"
 	"syscall"
 )
 
-// maxMessage bounds a message that a machine may have had a hand in.
+// maxMessage bounds what is repeated of an annotation.
 const maxMessage = 256
 
 // ownTrouble are the errors that say that the prober ran out of something.
@@ -29,9 +29,14 @@ var plain = []struct {
 	{syscall.EPIPE, "connection reset by peer"},
 	{syscall.EHOSTUNREACH, "no route to host"},
 	{syscall.ENETUNREACH, "network is unreachable"},
-	{errTooManyRedirects, errTooManyRedirects.Error()},
 	{io.ErrUnexpectedEOF, "connection closed before the answer was complete"},
 	{io.EOF, "connection closed before the answer was complete"},
+}
+
+// ownErrors are the errors of this package that say themselves what is wrong.
+var ownErrors = []error{
+	errTooManyRedirects, errScheme, errRequest, errTooLarge, errHandshake, errNotTLS, errTLS, errMalformed, errKept,
+	errNotHTTP2, errStream, errNotGRPC, errNoH2,
 }
 
 // failed turns the error of a probe into its result.
@@ -65,27 +70,24 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
+// describe finds the words for an error. An error without words is not
+// repeated: it may hold what the machine has said.
 func describe(err error) string {
 	for _, known := range plain {
 		if errors.Is(err, known.err) {
 			return known.message
 		}
 	}
-	if message, ok := isTLSError(err); ok {
-		return "TLS: " + message
+	for _, own := range ownErrors {
+		if errors.Is(err, own) {
+			return own.Error()
+		}
 	}
-	return clip(innermost(err).Error())
-}
-
-// innermost takes away what names the local port, which differs each time.
-func innermost(err error) error {
-	if outer, ok := errors.AsType[*url.Error](err); ok {
-		err = outer.Err
+	if alert, is := errors.AsType[tls.AlertError](err); is {
+		// The text is that of crypto/tls for the number of the alert.
+		return "TLS: " + strings.TrimPrefix(alert.Error(), "tls: ")
 	}
-	if outer, ok := errors.AsType[*net.OpError](err); ok {
-		err = outer.Err
-	}
-	return err
+	return "the connection failed"
 }
 
 // clip makes a message printable and bounds it.

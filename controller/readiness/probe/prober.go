@@ -37,21 +37,36 @@ type Result struct {
 // connection from one probe to the next.
 type Prober struct {
 	dialer net.Dialer
+	budget budget
 }
 
-// NewProber makes a Prober that reaches nothing that fence refuses.
-func NewProber(fence Fence) *Prober {
-	return &Prober{dialer: net.Dialer{
-		Control: fence.control,
-		// A connection lives for one probe only.
-		KeepAliveConfig: net.KeepAliveConfig{Enable: false},
-		KeepAlive:       -1,
-	}}
+// NewProber makes a Prober that reaches nothing that fence refuses, and whose
+// probes in flight take DefaultMemory at most.
+func NewProber(fence Fence) *Prober { return NewProberWithMemory(fence, DefaultMemory) }
+
+// NewProberWithMemory makes a Prober whose probes in flight take so many bytes
+// of memory at most.
+func NewProberWithMemory(fence Fence, memory int64) *Prober {
+	return &Prober{
+		budget: newBudget(memory),
+		dialer: net.Dialer{
+			Control: fence.control,
+			// A connection lives for one probe only.
+			KeepAliveConfig: net.KeepAliveConfig{Enable: false},
+			KeepAlive:       -1,
+		},
+	}
 }
 
-// Probe asks one of the spec's targets once, within the spec's timeout. It
-// returns with every connection closed.
+// Probe asks one of the spec's targets once. It waits until there is memory
+// for it; then it takes the spec's timeout at most, and returns with every
+// connection closed.
 func (p *Prober) Probe(ctx context.Context, spec *Spec, target Target) Result {
+	done, err := p.budget.take(ctx, spec)
+	if err != nil {
+		return Result{Outcome: Error, Message: "the prober is being stopped"}
+	}
+	defer done()
 	ctx, cancel := context.WithTimeout(ctx, spec.Timeout)
 	defer cancel()
 	switch spec.Kind {
@@ -66,11 +81,11 @@ func (p *Prober) Probe(ctx context.Context, spec *Spec, target Target) Result {
 
 // tcp succeeds if a connection can be opened.
 func (p *Prober) tcp(ctx context.Context, spec *Spec, target Target) Result {
-	connection, err := p.dialer.DialContext(ctx, "tcp", target.String())
+	opened, err := p.dial(ctx, target.String())
 	if err != nil {
 		return failed(spec, err)
 	}
 	// The connection has served its purpose; how it ends says nothing.
-	_ = connection.Close()
+	_ = opened.Close()
 	return Result{Outcome: Success}
 }

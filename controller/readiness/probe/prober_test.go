@@ -38,7 +38,7 @@ func at(kind Kind, address net.Addr, changes ...func(*Spec)) *Spec {
 func within(timeout time.Duration) func(*Spec) { return func(s *Spec) { s.Timeout = timeout } }
 func path(path string) func(*Spec)             { return func(s *Spec) { s.Request.Path.Path = path } }
 func byName(host string) func(*Spec)           { return func(s *Spec) { s.Targets[0].Host = host } }
-func overTLS(s *Spec)                          { s.Request.Secure, s.Request.ServerName = true, "vm.example.org" }
+func overTLS(s *Spec)                          { s.Secure, s.ServerName = true, "vm.example.org" }
 
 // closedPort is an address at which nobody listens.
 func closedPort(t testing.TB) net.Addr {
@@ -155,7 +155,7 @@ func TestGRPC(t *testing.T) {
 		"a server without health":       {spec: at(GRPC, bareListener.Addr()), want: Result{Outcome: Failure, Message: "the server does not know the gRPC health protocol"}},
 		"nobody listens":                {spec: at(GRPC, closedPort(t)), want: Result{Outcome: Failure, Message: "connection refused"}},
 		"a server that says nothing":    {spec: at(GRPC, serve(t, hang), within(brief)), want: Result{Outcome: Timeout, Message: "no answer within 200ms"}},
-		"a server that says garbage":    {spec: at(GRPC, serve(t, garbage), within(brief)), want: Result{Outcome: Failure, Message: "gRPC status Unavailable"}},
+		"a server that says garbage":    {spec: at(GRPC, serve(t, garbage), within(brief)), want: Result{Outcome: Failure, Message: "the answer is not HTTP/2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := NewProber(Fence{AllowLoopback: true}).Probe(t.Context(), test.spec, test.spec.Targets[0])

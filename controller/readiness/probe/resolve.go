@@ -36,6 +36,9 @@ func resolve(spec *Spec, handler *corev1.ProbeHandler, workload *v1beta1.Externa
 		if handler.GRPC.Service != nil {
 			spec.Service = *handler.GRPC.Service
 		}
+		if err := setMode(spec, handler.GRPC.Mode); err != nil {
+			return err
+		}
 	}
 	number, err := portOf(port, workload)
 	if err != nil {
@@ -47,7 +50,10 @@ func resolve(spec *Spec, handler *corev1.ProbeHandler, workload *v1beta1.Externa
 		spec.Targets, spec.Refused, err = targetsOf(workload, number, options.Addresses)
 	}
 	if err == nil && spec.Kind == HTTP {
-		spec.Request, err = requestOf(handler.HTTPGet, workload)
+		err = setRequest(spec, handler.HTTPGet)
+	}
+	if err == nil {
+		err = setServerName(spec, workload)
 	}
 	return err
 }
@@ -118,14 +124,22 @@ func familyOf(address netip.Addr) corev1.IPFamily {
 	return corev1.IPv6Protocol
 }
 
+// checkHost takes an address, or what may be a name in DNS: upper case and
+// underscores too, which resolvers accept.
 func checkHost(host string, fence Fence) (string, error) {
 	if address, err := netip.ParseAddr(host); err == nil {
 		return address.String(), fence.Check(address)
 	}
-	if problems := validation.IsDNS1123Subdomain(strings.TrimSuffix(host, ".")); len(problems) > 0 {
-		return "", fmt.Errorf("host %q is neither an IP address nor a DNS name", host)
+	for label := range strings.SplitSeq(strings.TrimSuffix(host, "."), ".") {
+		if len(label) == 0 || len(label) > 63 || len(host) > 253 || strings.ContainsFunc(label, isNotInName) {
+			return "", fmt.Errorf("host %q is neither an IP address nor a DNS name", clip(host))
+		}
 	}
 	return host, nil
+}
+
+func isNotInName(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_')
 }
 
 // portOf is the port's number; a name is looked up among the workload's TCP ports.
@@ -153,28 +167,86 @@ func isTCP(protocol corev1.Protocol) bool {
 	return protocol == "" || strings.EqualFold(string(protocol), string(corev1.ProtocolTCP))
 }
 
-func requestOf(get *corev1.HTTPGetAction, workload *v1beta1.ExternalWorkload) (*Request, error) {
-	// A host in front keeps the path from being taken for one.
-	path, err := url.Parse("http://host/" + strings.TrimPrefix(get.Path, "/"))
-	if err != nil {
-		return nil, fmt.Errorf("path %q is not the path of a URL", get.Path)
+// setMode follows the modes that Kubernetes knows.
+func setMode(spec *Spec, mode *corev1.GRPCProbeMode) error {
+	if mode == nil {
+		return nil
 	}
-	request := &Request{
-		Path:       &url.URL{Path: path.Path, RawPath: path.RawPath, RawQuery: path.RawQuery},
-		ServerName: workload.Spec.MeshTLS.ServerName,
+	switch *mode {
+	case corev1.GRPCProbeModePlaintext:
+	case corev1.GRPCProbeModeTLS:
+		spec.Secure = true
+	default:
+		return fmt.Errorf("grpc.mode is %q; it must be %s or %s", clip(string(*mode)), corev1.GRPCProbeModePlaintext, corev1.GRPCProbeModeTLS)
 	}
+	return nil
+}
+
+// setRequest fills in what an HTTP probe asks for.
+func setRequest(spec *Spec, get *corev1.HTTPGetAction) (err error) {
+	spec.Request = &Request{}
 	switch get.Scheme {
 	case "", corev1.URISchemeHTTP:
 	case corev1.URISchemeHTTPS:
-		request.Secure = true
+		spec.Secure = true
 	default:
-		return nil, fmt.Errorf("scheme is %q; it must be HTTP or HTTPS", get.Scheme)
+		return fmt.Errorf("scheme is %q; it must be HTTP or HTTPS", clip(string(get.Scheme)))
 	}
-	request.Header, request.Host, err = headerOf(get.HTTPHeaders)
+	if protocol := get.Protocol; protocol != nil {
+		switch *protocol {
+		case corev1.HTTPProtocolHTTP1:
+		case corev1.HTTPProtocolHTTP2:
+			if spec.Secure {
+				return errors.New("protocol is HTTP2, which is for the scheme HTTP; with HTTPS the server chooses")
+			}
+			spec.Request.HTTP2 = true
+		default:
+			return fmt.Errorf("protocol is %q; it must be %s or %s", clip(string(*protocol)), corev1.HTTPProtocolHTTP1, corev1.HTTPProtocolHTTP2)
+		}
+	}
+	if spec.Request.Path, err = pathOf(get.Path); err != nil {
+		return err
+	}
+	spec.Request.Header, spec.Request.Host, err = headerOf(get.HTTPHeaders)
+	return err
+}
+
+// pathOf follows kubelet: the path is taken for a URL, whose host is replaced;
+// what is no URL is escaped.
+func pathOf(path string) (*url.URL, error) {
+	given, err := url.Parse(path)
 	if err != nil {
-		return nil, err
+		given = &url.URL{Path: path}
 	}
-	return request, nil
+	given.Scheme, given.Host = "http", "host"
+	complete, err := url.Parse(given.String())
+	if err != nil || complete.Host != "host" {
+		return nil, fmt.Errorf("path %q is not the path of a URL", clip(path))
+	}
+	if complete.Path == "" {
+		complete.Path = "/"
+	}
+	complete.Scheme, complete.Host, complete.Fragment, complete.RawFragment = "", "", "", ""
+	return complete, nil
+}
+
+// setServerName follows the annotation; without it kubelet's rule holds.
+func setServerName(spec *Spec, workload *v1beta1.ExternalWorkload) error {
+	name, given := workload.Annotations[v1beta1.ProbeServerNameAnnotation]
+	if !given {
+		return nil
+	}
+	if !spec.Secure {
+		return fmt.Errorf("the annotation %s is for probes with TLS; remove it, or set scheme HTTPS or mode TLS", v1beta1.ProbeServerNameAnnotation)
+	}
+	if name == v1beta1.ProbeServerNameMesh {
+		name = workload.Spec.MeshTLS.ServerName
+	}
+	if len(validation.IsDNS1123Subdomain(strings.ToLower(name))) > 0 {
+		return fmt.Errorf("the server name %q is no DNS name", clip(name))
+	}
+	spec.ServerName = name
+	return nil
 }
 
 // headerOf follows kubelet: Host is set apart, User-Agent and Accept have

@@ -33,6 +33,12 @@ type Spec struct {
 	// may be probed; an endpoint of such a family can never be proven.
 	Refused []*RefusedError
 
+	// Secure is whether an HTTP or gRPC probe uses TLS.
+	Secure bool
+	// ServerName is the name that is asked for in TLS. Empty: that of the URL,
+	// or none where that is an address.
+	ServerName string
+
 	// Request is what an HTTP probe asks for; nil for others.
 	Request *Request
 	// Service is the service that a gRPC probe asks about; it may be empty.
@@ -54,21 +60,20 @@ type Spec struct {
 type Request struct {
 	// Path is the URL without scheme and host.
 	Path *url.URL
-	// Secure is whether the request is sent by HTTPS.
-	Secure bool
+	// HTTP2 is whether the request is sent in HTTP/2 although without TLS. With
+	// TLS, both sides agree on a version.
+	HTTP2 bool
 	// Header are the header fields to send.
 	Header http.Header
 	// Host is the Host field to send; empty for the target's.
 	Host string
-	// ServerName is sent as SNI where the request is sent by HTTPS.
-	ServerName string
 }
 
-// url is the request's URL at a target.
-func (r *Request) url(target Target) *url.URL {
-	complete := *r.Path
+// url is the URL of an HTTP probe's request at a target.
+func (s *Spec) url(target Target) *url.URL {
+	complete := *s.Request.Path
 	complete.Scheme, complete.Host = "http", target.String()
-	if r.Secure {
+	if s.Secure {
 		complete.Scheme = "https"
 	}
 	return &complete

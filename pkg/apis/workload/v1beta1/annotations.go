@@ -14,6 +14,15 @@ const (
 	// of service as Kubernetes does with a Pod that is being deleted: its
 	// endpoint is not ready and is terminating, whoever says that it is ready.
 	DrainAnnotation = "external-workload.io/drain"
+
+	// ProbeServerNameAnnotation is the server name (SNI) that a probe with TLS
+	// asks for: a DNS name, or ProbeServerNameMesh for the workload's
+	// meshTLS.serverName. Without it kubelet's rule holds: the probe's host, or
+	// none where an address is probed.
+	ProbeServerNameAnnotation = "external-workload.io/probe-server-name"
+	// ProbeServerNameMesh is for machines that terminate the mesh's TLS
+	// themselves.
+	ProbeServerNameMesh = "mesh"
 )
 
 // Drained tells whether the machine is to get no new traffic: DrainAnnotation
