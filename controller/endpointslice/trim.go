@@ -10,6 +10,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/external-workload/controller/controller/readiness/declaration"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
@@ -165,15 +166,20 @@ func known(value *bool) *bool {
 }
 
 // trimWorkload drops what is not read of an ExternalWorkload: all annotations
-// but our own, of which one may be a copy of the whole object.
+// but our own, and of the copy of the whole object that one of the others may be
+// all but the Ready condition.
 func (s *shares) trimWorkload(object any) (any, error) {
 	workload, ok := object.(*v1beta1.ExternalWorkload)
 	if !ok {
 		return object, nil
 	}
+	declaration.Digest(workload)
 	workload.ManagedFields = nil
 	kept := map[string]string(nil)
-	for _, name := range []string{v1beta1.ReadyAnnotation, v1beta1.ProbeAnnotation, v1beta1.ProbeServerNameAnnotation, v1beta1.DrainAnnotation, v1beta1.UnreadableAnnotation} {
+	for _, name := range []string{
+		v1beta1.ReadyAnnotation, v1beta1.InlineReadyAnnotation, v1beta1.OverruledAnnotation,
+		v1beta1.ProbeAnnotation, v1beta1.ProbeServerNameAnnotation, v1beta1.DrainAnnotation, v1beta1.UnreadableAnnotation,
+	} {
 		if value, given := workload.Annotations[name]; given {
 			if kept == nil {
 				kept = make(map[string]string, 1)

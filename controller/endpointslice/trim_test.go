@@ -168,3 +168,14 @@ func TestSharesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestTheConditionInAManifestOutlivesIt(t *testing.T) {
+	workload := decoded("a")
+	workload.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: `{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkload",` +
+		`"metadata":{"name":"a","namespace":"shop"},"status":{"conditions":[{"type":"Ready","status":"True"}]}}`}
+	workload.Status.Conditions = nil
+	want := map[string]string{v1beta1.InlineReadyAnnotation: "True"}
+	if diff := cmp.Diff(want, trimmed(t, newShares(), workload).Annotations); diff != "" {
+		t.Errorf("annotations kept (-want +got):\n%s", diff)
+	}
+}

@@ -67,6 +67,8 @@ type Config struct {
 	// Client writes the status of workloads.
 	Client versioned.Interface
 	// Workloads is the informer of all workloads. It is started by the caller.
+	// Its transform calls declaration.Digest, by which the conditions that
+	// manifests have inline are known.
 	Workloads informers.TypedExternalWorkloadInformer
 	// MoreWorkloads are informers of further namespaces, where Workloads is one
 	// of a single namespace. All are judged together. No two have a workload in

@@ -17,7 +17,7 @@ const (
 	// ReasonProbeHeld: Ready stays True although the probe fails, since the
 	// prober is the suspect.
 	ReasonProbeHeld = "ProbeHeld"
-	// ReasonDeclared: Ready, by the annotation that declares it.
+	// ReasonDeclared: Ready, by an annotation or by the manifest itself.
 	ReasonDeclared = "Declared"
 	// ReasonInvalidProbe: Accepted is False since the probe does not decode.
 	ReasonInvalidProbe = "InvalidProbe"
@@ -55,10 +55,20 @@ func sourceOf(workload *v1beta1.ExternalWorkload) Source {
 	if _, is := workload.Annotations[v1beta1.ProbeAnnotation]; is {
 		return SourceProbe
 	}
-	if _, is := workload.Annotations[v1beta1.ReadyAnnotation]; is {
+	if _, _, is := declaredReady(workload); is {
 		return SourceDeclared
 	}
 	return SourceOther
+}
+
+// declaredReady is what a workload declares, and where. The annotation for it
+// takes precedence over a condition that the manifest has inline.
+func declaredReady(workload *v1beta1.ExternalWorkload) (status, origin string, declared bool) {
+	if status, declared = workload.Annotations[v1beta1.ReadyAnnotation]; declared {
+		return status, "the annotation " + v1beta1.ReadyAnnotation, true
+	}
+	status, declared = workload.Annotations[v1beta1.InlineReadyAnnotation]
+	return status, "the condition in the manifest", declared
 }
 
 // knowledge is all that is known of a workload beside the object itself.
@@ -109,7 +119,7 @@ func decide(workload *v1beta1.ExternalWorkload, known knowledge) decision {
 	case SourceProbe:
 		decided.ready, problems = decideProbed(known.probe)
 	case SourceDeclared:
-		decided.ready, problems = decideDeclared(workload.Annotations[v1beta1.ReadyAnnotation])
+		decided.ready, problems = decideDeclared(workload)
 	case SourceOther:
 	}
 	problems = append(problems, known.problems...)
@@ -148,19 +158,20 @@ func decideProbed(known *probeKnowledge) (*condition, []Problem) {
 	return ready, nil
 }
 
-func decideDeclared(value string) (*condition, []Problem) {
+func decideDeclared(workload *v1beta1.ExternalWorkload) (*condition, []Problem) {
+	value, origin, _ := declaredReady(workload)
 	status := v1beta1.ConditionStatus(value)
 	switch status {
 	case v1beta1.ConditionTrue, v1beta1.ConditionFalse, v1beta1.ConditionUnknown:
 	default:
 		return nil, []Problem{{
 			Reason:  ReasonInvalidReady,
-			Message: clip(fmt.Sprintf("annotation %s is %q; it must be \"True\", \"False\" or \"Unknown\"", v1beta1.ReadyAnnotation, value)),
+			Message: clip(fmt.Sprintf("%s is %q; it must be \"True\", \"False\" or \"Unknown\"", origin, value)),
 		}}
 	}
 	return &condition{
 		kind: v1beta1.WorkloadReady, status: status, reason: ReasonDeclared,
-		message: "declared by the annotation " + v1beta1.ReadyAnnotation,
+		message: "declared by " + origin,
 	}, nil
 }
 

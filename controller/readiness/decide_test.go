@@ -19,7 +19,7 @@ func TestConditions(t *testing.T) {
 	good := health{ready: true, decided: true, probed: now}
 	bad := health{decided: true, probed: now, message: "connection refused"}
 	const declaredMessage = "declared by the annotation external-workload.io/ready"
-	const invalid = `annotation external-workload.io/ready is "yes"; it must be "True", "False" or "Unknown"`
+	const invalid = `the annotation external-workload.io/ready is "yes"; it must be "True", "False" or "Unknown"`
 	address := []Problem{{Reason: "InvalidAddress", Message: "no"}}
 
 	for name, test := range map[string]struct {
@@ -33,6 +33,17 @@ func TestConditions(t *testing.T) {
 		"Unknown can be declared":                {workload: workload("w", declared("Unknown")), want: []v1beta1.WorkloadCondition{since(is(ready, "Unknown", "Declared", declaredMessage), now)}},
 		"a declaration that stands is not written": {
 			workload: workload("w", declared("True"), having(since(is(ready, "True", "Declared", declaredMessage), old))),
+		},
+		"a condition that the manifest has inline is written": {
+			workload: workload("w", annotated(v1beta1.InlineReadyAnnotation, "True")),
+			want:     []v1beta1.WorkloadCondition{since(is(ready, "True", "Declared", "declared by the condition in the manifest"), now)},
+		},
+		"the annotation takes precedence over the manifest's condition": {
+			workload: workload("w", declared("False"), annotated(v1beta1.InlineReadyAnnotation, "True")),
+			want:     []v1beta1.WorkloadCondition{since(is(ready, "False", "Declared", declaredMessage), now)},
+		},
+		"a declaration that another manager has overruled is not written": {
+			workload: workload("w", annotated(v1beta1.OverruledAnnotation, "an agent wrote"), having(is(ready, "False", "", ""))),
 		},
 		"others keep their place, and the transition its time": {
 			workload: workload("w", declared("True"), having(other, since(is(ready, "True", "Manual", ""), old), other)),

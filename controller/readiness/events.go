@@ -34,6 +34,9 @@ var (
 		ReasonProbeAddressRefused: kinds.Warning(ReasonProbeAddressRefused, actionProbe),
 		ReasonHostNotAllowed:      kinds.Warning(ReasonHostNotAllowed, actionDecode),
 	}
+	// eventDeclarationOverruled on a workload: another manager has written the
+	// condition that the manifest declares.
+	eventDeclarationOverruled = kinds.Warning("DeclarationOverruled", actionDecode)
 	// eventHoldBegan: readiness is held, since the prober is the suspect.
 	eventHoldBegan = kinds.Warning("ReadinessHoldBegan", actionHold)
 	// eventHoldEnded and eventHoldExpired: it is not held any more.

@@ -24,6 +24,7 @@ func (h handler) OnUpdate(before, after *v1beta1.ExternalWorkload) {
 		h.gone(cache.MetaObjectToName(before), before.UID)
 	}
 	h.seen(after, false)
+	h.reportOverruled(before, after)
 }
 
 // OnDelete handles a workload that is gone.

@@ -11,10 +11,11 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/external-workload/controller/controller/loop"
+	"github.com/external-workload/controller/controller/readiness/declaration"
 )
 
 // fieldManager owns the fields that this package writes.
-const fieldManager = "external-workload-controller-readiness"
+const fieldManager = declaration.FieldManager
 
 // writeTimeout bounds one request.
 const writeTimeout = 30 * time.Second

@@ -23,7 +23,17 @@ const (
 	// ProbeServerNameMesh is for machines that terminate the mesh's TLS
 	// themselves.
 	ProbeServerNameMesh = "mesh"
+
+	// InlineReadyAnnotation holds the status of the condition Ready that the
+	// last manifest had inline. The admission policy writes it, because the API
+	// server drops status from an ordinary create or update. Other than
+	// ReadyAnnotation it yields to whoever writes the condition later.
+	InlineReadyAnnotation = "external-workload.io/inline-ready"
 )
+
+// OverruledAnnotation says, on an object in memory only, why an inline Ready
+// condition is not followed.
+const OverruledAnnotation = "external-workload.io/inline-ready-overruled"
 
 // Drained tells whether the machine is to get no new traffic: DrainAnnotation
 // has a value, or the object is being deleted while a finalizer holds it.

@@ -1,0 +1,101 @@
+// Package declaration finds out which Ready condition a manifest declares.
+//
+// Status is a subresource, so the API server drops a condition that a manifest
+// has inline. What the author wrote is kept in two other places: kubectl apply
+// and Argo CD keep the whole manifest in an annotation, and the admission policy
+// of the chart keeps the condition's status in another one, for tools that keep
+// nothing.
+//
+// The package is pure: the same object always gives the same Declaration. What
+// it reads was written by a tenant, so the effort is bounded.
+package declaration
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// FieldManager owns the conditions that this project writes.
+const FieldManager = "external-workload-controller-readiness"
+
+// Declaration is what the manifest of a workload says of its readiness.
+type Declaration struct {
+	// Status is the status of the inline condition Ready as it was written;
+	// empty if there is none.
+	Status string
+	// OverruledBy is the field manager that has written the condition Ready
+	// since; empty if the declaration is to be followed.
+	OverruledBy string
+}
+
+// Of returns the declaration of a workload as the API server stores it, with
+// its managedFields.
+//
+// The word that the admission policy kept is newer than that of the last
+// kubectl apply, because the policy takes it away when that changes. Whoever
+// writes the condition later than the manifest wins, and so does an unknown
+// order: a manifest says what its author expects, and an agent what it sees.
+func Of(workload *v1beta1.ExternalWorkload) Declaration {
+	var declared time.Time
+	status, kept := workload.Annotations[v1beta1.InlineReadyAnnotation]
+	if !kept {
+		if status = lastAppliedReady(workload); status == "" {
+			return Declaration{}
+		}
+		declared = appliedAt(workload.ManagedFields)
+	}
+	return Declaration{Status: status, OverruledBy: laterWriter(workload, declared)}
+}
+
+// Digest leaves of a workload's declaration only what counts, in the annotations
+// InlineReadyAnnotation and OverruledAnnotation, for a cache that keeps neither
+// the manifest nor managedFields. Doing it twice is doing it once.
+func Digest(workload *v1beta1.ExternalWorkload) {
+	if workload.ManagedFields == nil && workload.Annotations[LastApplied] == "" {
+		return // nothing is left to find out
+	}
+	declared := Of(workload)
+	delete(workload.Annotations, v1beta1.InlineReadyAnnotation)
+	delete(workload.Annotations, v1beta1.OverruledAnnotation)
+	switch {
+	case declared.Status == "":
+	case declared.OverruledBy == "":
+		metav1.SetMetaDataAnnotation(&workload.ObjectMeta, v1beta1.InlineReadyAnnotation, declared.Status)
+	default:
+		metav1.SetMetaDataAnnotation(&workload.ObjectMeta, v1beta1.OverruledAnnotation,
+			fmt.Sprintf("the manifest declares Ready %s, but %s has written the condition since", declared.Status, declared.OverruledBy))
+	}
+}
+
+// laterWriter is the manager that has written the condition Ready after a time
+// (zero: at any time), or empty if nobody but this project has.
+func laterWriter(workload *v1beta1.ExternalWorkload, declared time.Time) string {
+	ready := readyOf(workload)
+	if ready == nil {
+		return ""
+	}
+	writer := readyWriter(workload.ManagedFields, ready.Reason)
+	isEarlier := !writer.at.IsZero() && writer.at.Before(declared)
+	if writer.manager == FieldManager || isEarlier {
+		return ""
+	}
+	return cmp.Or(writer.manager, "an unknown manager")
+}
+
+func readyOf(workload *v1beta1.ExternalWorkload) *v1beta1.WorkloadCondition {
+	for i := range workload.Status.Conditions {
+		if c := &workload.Status.Conditions[i]; c.Type == v1beta1.WorkloadReady {
+			return c
+		}
+	}
+	return nil
+}
+
+// LastApplied is the annotation in which kubectl apply keeps the manifest.
+const LastApplied = corev1.LastAppliedConfigAnnotation

@@ -1,0 +1,97 @@
+package declaration
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// maxFields bounds the managedFields of one manager that are read. Those of a
+// workload with a hundred ports take 20 KiB.
+const maxFields = 64 << 10
+
+// appliers are the managers whose writes apply a manifest each time. Another
+// that owns the manifest's annotation, such as a backup that was restored, may
+// have written since for another reason, so that its time says nothing.
+var appliers = []string{
+	"kubectl-client-side-apply", "kubectl-last-applied", "argocd-controller", "argocd-application-controller",
+}
+
+// write is who wrote a field last, and when.
+type write struct {
+	manager string
+	at      time.Time
+}
+
+// fields is the part of managedFields that counts. Conditions are a map by type
+// where the definition says so, and one value in Linkerd's definition.
+type fields struct {
+	Metadata struct {
+		Annotations map[string]json.RawMessage `json:"f:annotations"`
+	} `json:"f:metadata"`
+	Status struct {
+		Conditions map[string]map[string]json.RawMessage `json:"f:conditions"`
+	} `json:"f:status"`
+}
+
+const readyKey = `k:{"type":"Ready"}`
+
+// appliedAt is when the manifest that LastApplied holds was applied; zero if
+// that is unknown.
+func appliedAt(entries []metav1.ManagedFieldsEntry) time.Time {
+	var latest time.Time
+	for i := range entries {
+		entry := &entries[i]
+		if entry.Subresource != "" || entry.Time == nil || !slices.Contains(appliers, entry.Manager) {
+			continue
+		}
+		if _, owned := fieldsOf(entry).Metadata.Annotations["f:"+LastApplied]; owned && entry.Time.After(latest) {
+			latest = entry.Time.Time
+		}
+	}
+	return latest
+}
+
+// readyWriter is who wrote the condition Ready last. Several managers own parts
+// of it where one changed its status only: the owner of the status counts.
+// Where nobody owns it alone, the reason tells whether this project wrote it.
+func readyWriter(entries []metav1.ManagedFieldsEntry, reason string) write {
+	var last write
+	for i := range entries {
+		entry := &entries[i]
+		if entry.Subresource != "status" {
+			continue
+		}
+		conditions := fieldsOf(entry).Status.Conditions
+		_, owned := conditions[readyKey]["f:status"]
+		whole := conditions != nil && len(conditions) == 0 && !slices.Contains(ownReasons, reason)
+		if (owned || whole) && (last.manager == "" || entry.Time == nil || entry.Time.After(last.at)) {
+			last = write{manager: entry.Manager}
+			if entry.Time != nil {
+				last.at = entry.Time.Time
+			}
+		}
+	}
+	if last.manager == "" && slices.Contains(ownReasons, reason) {
+		return write{manager: FieldManager}
+	}
+	return last
+}
+
+// ownReasons are reasons of the condition Ready that this project writes.
+var ownReasons = []string{"Declared", "ProbeSucceeded", "ProbeFailed", "ProbeHeld", "AddressChanged"}
+
+func fieldsOf(entry *metav1.ManagedFieldsEntry) fields {
+	var owned fields
+	if entry.FieldsV1 == nil {
+		return owned
+	}
+	// What cannot be read owns nothing.
+	raw := entry.FieldsV1.GetRawBytes()
+	if len(raw) > maxFields || json.Unmarshal(raw, &owned) != nil {
+		return fields{}
+	}
+	return owned
+}
