@@ -33,7 +33,7 @@ func familyOf(spec *probe.Spec) corev1.IPFamily { return spec.Targets[0].Family 
 // nameOf is a family as people call it.
 func nameOf(family corev1.IPFamily) string {
 	if family == "" {
-		return "host"
+		return "Host"
 	}
 	return string(family)
 }

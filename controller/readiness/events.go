@@ -82,7 +82,7 @@ func (c *Controller) tellWarning(key cache.ObjectName, before health, result pro
 // may read the Event need not be the tenant whose workloads are held.
 func (c *Controller) reportHoldBegan(ctx context.Context, decision holdDecision) {
 	if regarding := c.holdRegarding(ctx); regarding != nil {
-		c.config.Events.Record(eventHoldBegan, regarding, nil,
+		c.config.Events.Record(eventHoldBegan.For(nameOf(decision.family)), regarding, nil,
 			"Probes (%s) of %d of %d namespaces, and of %d of %d workloads, fail together: readiness is held, no workload there is withdrawn",
 			nameOf(decision.family), decision.FailingNamespaces, decision.Namespaces, decision.FailingTargets, decision.Targets)
 	}
@@ -93,10 +93,10 @@ func (c *Controller) reportHoldEnded(ctx context.Context, decision holdDecision)
 	switch {
 	case regarding == nil:
 	case decision.Expired:
-		c.config.Events.Record(eventHoldExpired, regarding, nil,
+		c.config.Events.Record(eventHoldExpired.For(nameOf(decision.family)), regarding, nil,
 			"Readiness (%s) has been held for as long as it may be: workloads whose probes fail are withdrawn", nameOf(decision.family))
 	default:
-		c.config.Events.Record(eventHoldEnded, regarding, nil,
+		c.config.Events.Record(eventHoldEnded.For(nameOf(decision.family)), regarding, nil,
 			"Enough probes (%s) succeed again: readiness follows probes", nameOf(decision.family))
 	}
 }

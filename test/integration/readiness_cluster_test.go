@@ -61,17 +61,22 @@ func startCluster(t testing.TB, change func(*apiextensionsv1.CustomResourceDefin
 	return cluster
 }
 
-func (c *readinessCluster) runController(t testing.TB, observer readiness.Observer) {
+// runController runs the controller with a configuration that changes were applied to.
+func (c *readinessCluster) runController(t testing.TB, observer readiness.Observer, changes ...func(*readiness.Config)) {
 	t.Helper()
 	factory := externalversions.NewSharedInformerFactory(c.client, 0)
-	var err error
-	c.controller, err = readiness.New(readiness.Config{
+	config := readiness.Config{
 		Client:        c.client,
 		Workloads:     factory.Workload().V1beta1().ExternalWorkloads(),
 		Events:        events.Discard{},
 		Observer:      observer,
 		ProbeLoopback: true, ProbeAllowHost: true,
-	})
+	}
+	for _, change := range changes {
+		change(&config)
+	}
+	var err error
+	c.controller, err = readiness.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
