@@ -1,8 +1,6 @@
 package endpointslice
 
 import (
-	"maps"
-
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -55,15 +53,18 @@ func (c *Controller) setService(service *corev1.Service) {
 }
 
 func (c *Controller) updateService(before, now *corev1.Service) {
-	if bearsOnSlices(before, now) {
+	if differs(before, now) {
 		c.setService(now)
 	}
 }
 
-// bearsOnSlices tells whether what is published may differ.
-func bearsOnSlices(before, now *corev1.Service) bool {
-	return before.UID != now.UID || !maps.Equal(before.Labels, now.Labels) ||
-		!equality.Semantic.DeepEqual(&before.Spec, &now.Spec)
+// differs tells whether a cached Service changed in anything but its version.
+// What nothing reads is not in the cache (trimService), so this cannot pass over
+// a field that decides what is published.
+func differs(before, now *corev1.Service) bool {
+	sameVersion := *before
+	sameVersion.ResourceVersion, sameVersion.Generation = now.ResourceVersion, now.Generation
+	return !equality.Semantic.DeepEqual(&sameVersion, now)
 }
 
 func (c *Controller) deleteService(gone coreinformers.DeletedService) {

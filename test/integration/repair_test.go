@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/external-workload/controller/internal/build"
 )
@@ -141,6 +142,40 @@ func TestServiceThatIsRecreated(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestServiceThatIsBeingDeletedGetsNoNewSlices has a Service that a finalizer
+// keeps, while somebody deletes its slices as the garbage collector does in a
+// foreground deletion.
+func TestServiceThatIsBeingDeletedGetsNoNewSlices(t *testing.T) {
+	s := newSite(t, sharedPlane(t))
+	s.service("web", build.ObjectOption(func(m *metav1.ObjectMeta) { m.Finalizers = []string{"example.org/hold"} }))
+	s.workload("a")
+	s.waitFor("web", "IPv4 http:8080/TCP | a 192.0.2.1")
+	services := s.core.CoreV1().Services(s.namespace)
+	s.remove("web")
+	defer func() {
+		release := []byte(`{"metadata":{"finalizers":null}}`)
+		if _, err := services.Patch(context.WithoutCancel(t.Context()), "web", types.MergePatchType, release, metav1.PatchOptions{}); err != nil {
+			t.Error(err)
+		}
+	}()
+	before := s.requests()
+	for _, slice := range s.slicesOf("web") {
+		if err := s.core.DiscoveryV1().EndpointSlices(s.namespace).Delete(t.Context(), slice.Name, metav1.DeleteOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A change that is published elsewhere shows that the deletion has been seen.
+	s.service("api")
+	s.workload("b", build.IPs("192.0.2.2"))
+	s.waitFor("api", "IPv4 http:8080/TCP | a 192.0.2.1 | b 192.0.2.2")
+	for request, count := range s.requests().Since(before) {
+		if request.Resource == "endpointslices" && request.Verb == "POST" && count > 1 {
+			t.Errorf("there were %d creations, want the one of the other Service", count)
+		}
+	}
+	s.waitFor("web")
 }
 
 func TestServiceThatGoesWhileTheControllerIsDown(t *testing.T) {
