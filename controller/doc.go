@@ -37,6 +37,6 @@
 //     keeps every write within the Lease, and every byte of it: writes have a
 //     connection of their own.
 //   - Namespaces take turns in the queue, and one that is busy all the time
-//     beside others gets one worker: more of them would not delay the others
-//     here, but make the API server do so.
+//     beside others begins syncs at a limited rate: more would not delay the
+//     others here, but make the API server do so.
 package controller

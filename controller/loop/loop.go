@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -30,6 +31,10 @@ const (
 	// before the loop says that it is stuck. Every request has a deadline far
 	// below it, so only a defect reaches it.
 	StuckAfter = 5 * time.Minute
+
+	// failuresToReport is after how many failures in a row a success is logged.
+	// A few are normal: conflicts, and requests during an update of the API server.
+	failuresToReport = 8
 )
 
 // ResultPanic and ResultError are the results of a sync that panicked, and of
@@ -82,7 +87,7 @@ type Config struct {
 // for concurrent use.
 type Loop struct {
 	config   Config
-	fair     *fairQueue
+	order    *namespaceQueue
 	queue    workqueue.TypedRateLimitingInterface[cache.ObjectName]
 	progress progress
 }
@@ -99,17 +104,17 @@ func New(config Config) *Loop {
 	if config.Clock == nil {
 		config.Clock = clock.RealClock{}
 	}
-	fair := newFairQueue(config.Clock)
-	return &Loop{config: config, fair: fair, queue: newQueue(config, fair)}
+	order := newNamespaceQueue(config.Clock)
+	return &Loop{config: config, order: order, queue: newQueue(config, order)}
 }
 
 // newQueue makes a queue in which namespaces take turns and failures back off.
 func newQueue(config Config, order workqueue.Queue[cache.ObjectName]) workqueue.TypedRateLimitingInterface[cache.ObjectName] {
-	fair := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[cache.ObjectName]{
+	ordered := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[cache.ObjectName]{
 		Name: config.Name, MetricsProvider: config.QueueMetrics, Clock: config.Clock, Queue: order,
 	})
 	delaying := workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[cache.ObjectName]{
-		Name: config.Name, MetricsProvider: config.QueueMetrics, Clock: config.Clock, Queue: fair,
+		Name: config.Name, MetricsProvider: config.QueueMetrics, Clock: config.Clock, Queue: ordered,
 	})
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](config.MinBackoff, config.MaxBackoff)
 	return workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{
@@ -121,15 +126,13 @@ func newQueue(config Config, order workqueue.Queue[cache.ObjectName]) workqueue.
 // and one that is being synced is synced once more afterwards.
 func (l *Loop) Add(key cache.ObjectName) { l.queue.Add(key) }
 
-// AddAfter asks for a sync of key after a time.
-func (l *Loop) AddAfter(key cache.ObjectName, after time.Duration) { l.queue.AddAfter(key, after) }
-
 // Len is the number of keys that wait.
-func (l *Loop) Len() int { return l.fair.waits() }
+func (l *Loop) Len() int { return l.order.size() }
 
 // Run syncs keys with so many workers until ctx is cancelled, and returns when
 // the last worker has ended. Keys that still wait then are left.
 func (l *Loop) Run(ctx context.Context, workers int) {
+	l.order.open(workers)
 	l.progress.start(l.config.Clock.Now())
 	defer l.progress.stop()
 
@@ -141,6 +144,7 @@ func (l *Loop) Run(ctx context.Context, workers int) {
 		})
 	}
 	<-ctx.Done()
+	l.order.close()
 	l.queue.ShutDown()
 	running.Wait()
 }
@@ -157,12 +161,16 @@ func (l *Loop) Stuck() error {
 
 // next syncs one key. It returns false when the worker has to end.
 func (l *Loop) next(ctx context.Context) bool {
+	if !l.order.acquire() {
+		return false
+	}
 	key, shutdown := l.queue.Get()
 	if shutdown {
 		return false
 	}
 	defer l.queue.Done(key)
-	defer l.fair.finish(key)
+	hangs := false
+	defer func() { l.order.finish(key, hangs) }()
 	if ctx.Err() != nil {
 		return false
 	}
@@ -173,24 +181,40 @@ func (l *Loop) next(ctx context.Context) bool {
 	end := l.config.Clock.Now()
 	l.progress.finish(end)
 	l.config.Observer.Reconciled(l.config.Name, outcome.Result, end.Sub(begin))
+	hangs = err != nil && end.Sub(begin) >= hangsAfter
 	l.schedule(ctx, key, outcome, err)
 	return true
 }
 
 // schedule decides when key is synced again.
 func (l *Loop) schedule(ctx context.Context, key cache.ObjectName, outcome Outcome, err error) {
+	failures := l.queue.NumRequeues(key)
 	if err != nil {
-		retries := l.queue.NumRequeues(key)
 		l.queue.AddRateLimited(key)
-		if !errors.Is(err, context.Canceled) {
-			klog.FromContext(ctx).Info("Sync failed and will be retried", "controller", l.config.Name, "key", key, "retries", retries, "err", err)
-		}
+		l.logFailure(ctx, key, failures+1, err)
 		return
 	}
 	l.queue.Forget(key)
+	if failures >= failuresToReport {
+		klog.FromContext(ctx).Info("Sync succeeded after failures", "controller", l.config.Name, "key", key, "failures", failures)
+	}
 	if outcome.After > 0 {
 		l.queue.AddAfter(key, outcome.After)
 	}
+}
+
+// logFailure logs a failure when the number of them in a row has doubled, so
+// that a key that fails for hours does not fill the log; the others are logged
+// at level 2.
+func (l *Loop) logFailure(ctx context.Context, key cache.ObjectName, failures int, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	logger := klog.FromContext(ctx)
+	if bits.OnesCount(uint(failures)) > 1 {
+		logger = logger.V(2)
+	}
+	logger.Info("Sync failed and will be retried", "controller", l.config.Name, "key", key, "failures", failures, "err", err)
 }
 
 // syncSafely turns a panic of the sync function into an error, so that one bad

@@ -3,6 +3,7 @@ package loop
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+	"k8s.io/klog/v2/ktesting"
 )
 
 // record collects what the loop reports.
@@ -62,6 +65,37 @@ func TestAFailingKeyIsRetriedForEverWithCappedBackoff(t *testing.T) {
 			if gap := times[i].Sub(times[i-1]); gap > time.Minute {
 				t.Fatalf("pause before retry %d is %s, want at most the cap of 1m", i, gap)
 			}
+		}
+	})
+}
+
+// The fault: each try of a key that failed was logged, 30 lines an hour for each
+// Service.
+func TestKeyThatFailsForHoursDoesNotFillTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		logger := ktesting.NewLogger(t, ktesting.NewConfig(ktesting.BufferLogs(true), ktesting.Verbosity(0)))
+		fails := true
+		l := New(Config{Name: "test", Observer: &record{}, Sync: func(context.Context, cache.ObjectName) (Outcome, error) {
+			if fails {
+				return Outcome{}, errors.New("refused")
+			}
+			return Outcome{}, nil
+		}})
+		ctx, cancel := context.WithCancel(klog.NewContext(t.Context(), logger))
+		done := make(chan struct{})
+		go func() { defer close(done); l.Run(ctx, 1) }()
+		l.Add(key("a"))
+		elapse(24 * time.Hour)
+		fails = false
+		elapse(DefaultMaxBackoff + time.Second)
+		cancel()
+		<-done
+		log := logger.GetSink().(ktesting.Underlier).GetBuffer().String()
+		if lines := strings.Count(log, "Sync failed"); lines < 5 || lines > 12 {
+			t.Errorf("24 hours of failures are %d lines, want a few:\n%s", lines, log)
+		}
+		if lines := strings.Count(log, "succeeded"); lines != 1 {
+			t.Errorf("the end of the failures is %d lines, want 1:\n%s", lines, log)
 		}
 	})
 }

@@ -45,8 +45,9 @@ func (w Write) Succeeded() bool {
 	return w.Code >= http.StatusOK && w.Code < http.StatusMultipleChoices
 }
 
-// MostAtOnce is how many of the chosen writes were under way at once, at most.
-func MostAtOnce(writes []Write, chosen func(Write) bool) int {
+// BegunBesideOthers counts the chosen writes that began while another of them was
+// under way.
+func BegunBesideOthers(writes []Write, chosen func(Write) bool) int {
 	type edge struct {
 		at     time.Time
 		change int
@@ -58,12 +59,14 @@ func MostAtOnce(writes []Write, chosen func(Write) bool) int {
 		}
 	}
 	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.change, b.change)) })
-	most, now := 0, 0
+	beside, now := 0, 0
 	for _, e := range edges {
+		if e.change > 0 && now > 0 {
+			beside++
+		}
 		now += e.change
-		most = max(most, now)
 	}
-	return most
+	return beside
 }
 
 // recorder counts what a proxy sees.
