@@ -13,11 +13,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
-	"github.com/external-workload/controller/controller/endpointslice"
 	"github.com/external-workload/controller/pkg/adopt"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/desired"
 	"github.com/external-workload/controller/pkg/leadership"
+	"github.com/external-workload/controller/pkg/plan"
 	"github.com/external-workload/controller/pkg/takeover"
 )
 
@@ -126,15 +126,14 @@ func subjectsIn(ctx context.Context, clients *clients, namespace, managedBy stri
 		return nil, fmt.Errorf("listing ExternalWorkloads: %w", err)
 	}
 	owned := map[types.NamespacedName][]*discoveryv1.EndpointSlice{}
-	for _, selector := range []string{discoveryv1.LabelManagedBy + "=" + managedBy, "!" + discoveryv1.LabelManagedBy} {
+	for _, selector := range plan.Selectors(managedBy) {
 		list, err := clients.core.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{LabelSelector: selector})
 		if err != nil {
 			return nil, fmt.Errorf("listing EndpointSlices: %w", err)
 		}
 		for i := range list.Items {
-			if key, ours := endpointslice.ServiceOf(&list.Items[i]); ours {
-				name := types.NamespacedName{Namespace: key.Namespace, Name: key.Name}
-				owned[name] = append(owned[name], &list.Items[i])
+			if service, ours := plan.ServiceOf(&list.Items[i]); ours {
+				owned[service] = append(owned[service], &list.Items[i])
 			}
 		}
 	}

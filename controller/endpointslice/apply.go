@@ -7,14 +7,11 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
-	"github.com/external-workload/controller/controller/loop"
 	"github.com/external-workload/controller/pkg/plan"
 )
 
@@ -24,19 +21,15 @@ const (
 
 	// parallelWrites is how many writes of one Service are in flight at most.
 	parallelWrites = 16
-
-	// staleRetry is when a sync that found the cache behind is tried again, if
-	// no event does so earlier.
-	staleRetry = 100 * time.Millisecond
 )
 
 // apply carries out a plan: phase by phase, the writes of a phase at once. It
 // stops at the first failure, and between writes when ctx is cancelled; the
 // next sync goes on from what stands then.
-func (c *Controller) apply(ctx context.Context, key cache.ObjectName, next plan.Plan) error {
+func (c *Controller) apply(ctx context.Context, state *serviceState, next plan.Plan) error {
 	for _, phase := range next.Phases {
 		if len(phase) == 1 {
-			if err := c.write(ctx, key, phase[0]); err != nil {
+			if err := c.write(ctx, state, phase[0]); err != nil {
 				return err
 			}
 			continue
@@ -44,7 +37,7 @@ func (c *Controller) apply(ctx context.Context, key cache.ObjectName, next plan.
 		group, groupCtx := errgroup.WithContext(ctx)
 		group.SetLimit(parallelWrites)
 		for _, write := range phase {
-			group.Go(func() error { return c.write(groupCtx, key, write) })
+			group.Go(func() error { return c.write(groupCtx, state, write) })
 		}
 		if err := group.Wait(); err != nil {
 			return err
@@ -55,13 +48,13 @@ func (c *Controller) apply(ctx context.Context, key cache.ObjectName, next plan.
 
 // write makes one request. Once begun it is not broken off when ctx is
 // cancelled, so that its outcome is known.
-func (c *Controller) write(ctx context.Context, key cache.ObjectName, w plan.Write) error {
+func (c *Controller) write(ctx context.Context, state *serviceState, w plan.Write) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("before a write: %w", context.Cause(ctx))
 	}
 	requestCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	defer cancel()
-	err := c.request(requestCtx, key, w)
+	err := c.request(requestCtx, state, w)
 	c.config.Observer.SliceWritten(string(w.Operation), writeOutcome(err))
 	if err != nil {
 		return err
@@ -75,7 +68,7 @@ func (c *Controller) write(ctx context.Context, key cache.ObjectName, w plan.Wri
 
 // request sends a write and remembers what the cache has to see before the
 // next one.
-func (c *Controller) request(ctx context.Context, key cache.ObjectName, w plan.Write) error {
+func (c *Controller) request(ctx context.Context, state *serviceState, w plan.Write) error {
 	client := c.config.Client.EndpointSlices(w.Slice.Namespace)
 	// What the cache keeps of the field managers is no part of the object.
 	sent := *w.Slice
@@ -86,17 +79,17 @@ func (c *Controller) request(ctx context.Context, key cache.ObjectName, w plan.W
 	case plan.Create:
 		stands, err = client.Create(ctx, &sent, metav1.CreateOptions{FieldManager: c.config.FieldManager})
 		if apierrors.IsAlreadyExists(err) {
-			return errors.Join(err, c.exists(ctx, key, w.Slice))
+			return errors.Join(err, c.exists(ctx, state, w.Slice))
 		}
 	case plan.Update:
 		stands, err = client.Update(ctx, &sent, metav1.UpdateOptions{FieldManager: c.config.FieldManager})
 	case plan.Delete:
-		return c.delete(ctx, key, w.Slice)
+		return c.delete(ctx, state, w.Slice)
 	}
 	if err != nil {
 		return fmt.Errorf("%s EndpointSlice %s: %w", w.Operation, klog.KObj(w.Slice), err)
 	}
-	c.records.wrote(key, stands)
+	state.cache.wrote(stands, c.config.ManagedBy)
 	return nil
 }
 
@@ -105,56 +98,32 @@ func (c *Controller) request(ctx context.Context, key cache.ObjectName, w plan.W
 // and the cache has to see it before the next write. If somebody has just taken
 // the managed-by label away, an informer is about to find it. Otherwise the
 // name belongs to somebody else, and another is chosen.
-func (c *Controller) exists(ctx context.Context, key cache.ObjectName, wanted *discoveryv1.EndpointSlice) error {
+func (c *Controller) exists(ctx context.Context, state *serviceState, wanted *discoveryv1.EndpointSlice) error {
 	stands, err := c.config.Client.EndpointSlices(wanted.Namespace).Get(ctx, wanted.Name, metav1.GetOptions{})
 	if err != nil {
 		return fmt.Errorf("get EndpointSlice %s: %w", klog.KObj(wanted), err)
 	}
-	manager, managed := stands.Labels[discoveryv1.LabelManagedBy]
+	manager := stands.Labels[discoveryv1.LabelManagedBy]
 	owned := metav1.IsControlledBy(stands, &metav1.ObjectMeta{UID: wanted.OwnerReferences[0].UID})
 	switch {
 	case owned && manager == c.config.ManagedBy:
-		c.records.wrote(key, stands)
-	case owned && !managed:
+		state.cache.wrote(stands, c.config.ManagedBy)
+	case owned && manager == "":
 	default:
-		c.records.with(key, func(rec *record) { rec.namesTaken++ })
+		state.namesTaken.Add(1)
 	}
 	return nil
 }
 
 // delete deletes exactly the slice that the plan was made from. One that is
 // not found is a conflict like others: the next sync sees whether it is gone.
-func (c *Controller) delete(ctx context.Context, key cache.ObjectName, slice *discoveryv1.EndpointSlice) error {
+func (c *Controller) delete(ctx context.Context, state *serviceState, slice *discoveryv1.EndpointSlice) error {
 	err := c.config.Client.EndpointSlices(slice.Namespace).Delete(ctx, slice.Name, metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &slice.UID, ResourceVersion: &slice.ResourceVersion},
 	})
 	if err != nil {
 		return fmt.Errorf("delete EndpointSlice %s: %w", klog.KObj(slice), err)
 	}
-	c.records.deletes(key, slice.UID)
+	state.cache.removed(slice.UID)
 	return nil
-}
-
-// failed turns the failure of a write into the sync's outcome. In a namespace
-// that is going away nothing can be created, and nothing needs to be.
-func (c *Controller) failed(key cache.ObjectName, err error) (loop.Outcome, error) {
-	reason := failureReason(err)
-	if reason == reasonTerminating {
-		return loop.Outcome{Result: resultTerminating}, nil
-	}
-	c.config.Observer.Failed(Name, reason)
-	outcome := loop.Outcome{Result: loop.ResultError}
-	if reason == reasonConflict {
-		outcome.Result = resultConflict
-	}
-	return outcome, fmt.Errorf("publishing Service %s: %w", key, err)
-}
-
-// namespaceGoing tells whether a write failed because its namespace is going away or gone.
-func namespaceGoing(err error) bool {
-	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-		return true
-	}
-	status, ok := errors.AsType[*apierrors.StatusError](err)
-	return ok && apierrors.IsNotFound(err) && status.ErrStatus.Details != nil && status.ErrStatus.Details.Kind == "namespaces"
 }

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
 	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
 	"k8s.io/client-go/tools/cache"
@@ -74,22 +73,26 @@ type Controller struct {
 	config     Config
 	loop       *loop.Loop
 	membership *membership
-	records    *records
 	handlers   []cache.DoneChecker
-	// others are the field managers of others that the log has named.
-	others  sync.Map
-	scratch sync.Pool
+	// leads is true from the beginning of Run. Before that nothing but caches is
+	// kept: no key is queued and no change remembered.
+	leads   atomic.Bool
+	changes *changes
+	states  serviceStates
+	// foreignManagers are the field managers of others that the log has named.
+	foreignManagers sync.Map
+	scratch         sync.Pool
 }
 
 // scratch is memory that one sync after another uses.
 type scratch struct {
-	state     desired.State
+	desired   desired.State
 	planner   plan.Planner
 	workloads []*desired.Workload
 }
 
 // New makes a controller and registers it with its informers, whose events it
-// takes in from then on. It writes nothing before Run.
+// takes in from then on. It queues and writes nothing before Run.
 func New(config Config) (*Controller, error) {
 	if config.Clock == nil {
 		config.Clock = clock.RealClock{}
@@ -97,7 +100,7 @@ func New(config Config) (*Controller, error) {
 	c := &Controller{
 		config:     config,
 		membership: newMembership(),
-		records:    newRecords(),
+		changes:    newChanges(),
 		scratch:    sync.Pool{New: func() any { return &scratch{} }},
 	}
 	c.loop = loop.New(loop.Config{
@@ -121,8 +124,27 @@ func (c *Controller) Run(ctx context.Context, workers int) error {
 	if !cache.WaitFor(ctx, Name+" caches", c.handlers...) {
 		return fmt.Errorf("waiting for the caches: %w", context.Cause(ctx))
 	}
+	c.lead()
 	c.loop.Run(ctx, workers)
 	return nil
+}
+
+// lead begins to queue, with all Services that are known and those to which
+// slices belong. No change counts as older than that.
+func (c *Controller) lead() {
+	c.leads.Store(true) // events from now on are queued, all from before are in the caches
+	for _, key := range c.membership.services() {
+		c.changed(key)
+	}
+	for _, informers := range c.config.Informers {
+		for _, informer := range informers.Slices {
+			for _, text := range informer.GetIndexer().ListIndexFuncValues(byService) {
+				if key, err := cache.ParseObjectName(text); err == nil {
+					c.changed(key)
+				}
+			}
+		}
+	}
 }
 
 // errNotSynced says that the caches are not filled yet.
@@ -142,36 +164,6 @@ func (c *Controller) Synced() error {
 
 // Stuck is an error when restarting would help: keys wait and none is finished.
 func (c *Controller) Stuck() error { return c.loop.Stuck() }
-
-// gather reads a Service's part of the world: nothing but caches, nothing of
-// which may be changed.
-func (c *Controller) gather(key cache.ObjectName, s *scratch) (input, bool) {
-	var in input
-	in.service, s.workloads = c.membership.gather(key, s.workloads[:0])
-	informers := c.informersFor(key.Namespace)
-	if informers == nil {
-		return in, true
-	}
-	// What the cache has seen is asked before what it holds: the other way
-	// round, it could say that it has seen a write which is not in what was read.
-	seen := informers.Slices.GetStore().LastStoreSyncResourceVersion()
-	in.slices = slicesOf(informers.Slices, key)
-	for _, stray := range slicesOf(informers.Unmanaged, key) {
-		if !slices.ContainsFunc(in.slices, func(s *discoveryv1.EndpointSlice) bool { return s.Name == stray.Name }) {
-			in.slices = append(in.slices, stray)
-		}
-	}
-	return in, c.records.fresh(key, seen, in.slices)
-}
-
-// slicesOf are the slices of a Service that an informer holds.
-func slicesOf(informer sliceInformer, key cache.ObjectName) []*discoveryv1.EndpointSlice {
-	found, err := informer.GetTypedIndexer().ByTypedIndex(byService, key.String())
-	if err != nil {
-		panic(err) // the index exists since NewInformers
-	}
-	return found
-}
 
 // informersFor are those that watch a namespace.
 func (c *Controller) informersFor(namespace string) *Informers {

@@ -3,8 +3,13 @@ package endpointslice
 import (
 	"context"
 	"errors"
+	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/external-workload/controller/controller/loop"
 )
 
 // The reasons for which a write fails, as metrics and Events show them.
@@ -18,6 +23,30 @@ const (
 	reasonTimeout     = "Timeout"
 	reasonUnavailable = "Unavailable"
 )
+
+// failed turns the failure of a write into the sync's outcome. In a namespace
+// that is going away nothing can be created, and nothing needs to be.
+func (c *Controller) failed(key cache.ObjectName, err error) (loop.Outcome, error) {
+	reason := failureReason(err)
+	if reason == reasonTerminating {
+		return loop.Outcome{Result: resultTerminating}, nil
+	}
+	c.config.Observer.Failed(Name, reason)
+	outcome := loop.Outcome{Result: loop.ResultError}
+	if reason == reasonConflict {
+		outcome.Result = resultConflict
+	}
+	return outcome, fmt.Errorf("publishing Service %s: %w", key, err)
+}
+
+// namespaceGoing tells whether a write failed because its namespace is going away or gone.
+func namespaceGoing(err error) bool {
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return true
+	}
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	return ok && apierrors.IsNotFound(err) && status.ErrStatus.Details != nil && status.ErrStatus.Details.Kind == "namespaces"
+}
 
 // failureReason puts an error into one of a few classes, by its type.
 func failureReason(err error) string {
@@ -66,7 +95,7 @@ func advice(reason string) string {
 	case reasonInvalid:
 		return "; please report this defect"
 	case reasonUnavailable, reasonTimeout, reasonThrottled:
-		return "; it is tried again by itself"
+		return "; the controller retries"
 	}
 	return ""
 }

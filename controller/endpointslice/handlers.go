@@ -1,6 +1,8 @@
 package endpointslice
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -12,6 +14,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/desired"
 	workloadinformers "github.com/external-workload/controller/pkg/generated/informers/externalversions/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/plan"
 )
 
 // register adds the handlers that turn events into keys.
@@ -33,7 +36,7 @@ func (c *Controller) register(i *Informers) error {
 		return err
 	}
 	c.handlers = append(c.handlers, services.HasSyncedChecker(), workloads.HasSyncedChecker())
-	for _, informer := range []sliceInformer{i.Slices, i.Unmanaged} {
+	for _, informer := range i.Slices {
 		slices, err := informer.AddTypedEventHandler(discoveryinformers.EndpointSliceHandlerFuncs{
 			AddFunc:    c.seeSlice,
 			UpdateFunc: c.updateSlice,
@@ -80,7 +83,7 @@ func (c *Controller) setWorkload(workload *v1beta1.ExternalWorkload, initial boo
 		c.changed(key)
 	}
 	for _, key := range effect.changed {
-		c.loop.Add(key)
+		c.changedAt(key, time.Time{}) // the workload knows when
 	}
 	if why, unreadable := workload.Annotations[v1beta1.UnreadableAnnotation]; unreadable && effect.differs {
 		klog.Background().Error(nil, "ExternalWorkload cannot be read and is not served; correct it", "workload", klog.KObj(workload), "problem", why)
@@ -97,16 +100,21 @@ func (c *Controller) deleteWorkload(gone workloadinformers.DeletedExternalWorklo
 }
 
 // changed asks for a sync of a Service because of a change that is seen now.
-func (c *Controller) changed(key cache.ObjectName) {
-	c.records.changed(key, c.config.Clock.Now())
-	c.loop.Add(key)
+func (c *Controller) changed(key cache.ObjectName) { c.changedAt(key, c.config.Clock.Now()) }
+
+// changedAt is changed for a change that was seen at a time.
+func (c *Controller) changedAt(key cache.ObjectName, at time.Time) {
+	if c.leads.Load() {
+		c.changes.add(key, at)
+		c.loop.Add(key)
+	}
 }
 
 // seeSlice asks for a sync of the Service that a slice belongs to. Our own
 // writes come by here too: their sync finds nothing to do, or the next step.
 func (c *Controller) seeSlice(slice *discoveryv1.EndpointSlice) {
-	if key, ours := ServiceOf(slice); ours {
-		c.loop.Add(key)
+	if service, ours := plan.ServiceOf(slice); ours && c.leads.Load() {
+		c.loop.Add(cache.NewObjectName(service.Namespace, service.Name))
 	}
 }
 

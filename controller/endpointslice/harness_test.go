@@ -273,9 +273,11 @@ func (w *world) noteCached(i *Informers) {
 			w.cached[o] = o.DeepCopyObject()
 		}
 	}
-	for _, informer := range []cache.SharedIndexInformer{
-		i.Services, i.Workloads.Informer(), i.Slices, i.Unmanaged,
-	} {
+	all := []cache.SharedIndexInformer{i.Services, i.Workloads.Informer()}
+	for _, slices := range i.Slices {
+		all = append(all, slices)
+	}
+	for _, informer := range all {
 		_, err := informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
 			AddFunc: note, UpdateFunc: func(_, now any) { note(now) },
 		})

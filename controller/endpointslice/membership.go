@@ -174,6 +174,19 @@ func (m *membership) deleteWorkload(key cache.ObjectName) []cache.ObjectName {
 	return servicesOf(left)
 }
 
+// services lists all Services.
+func (m *membership) services() []cache.ObjectName {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	var keys []cache.ObjectName
+	for name, n := range m.namespaces {
+		for service := range n.services {
+			keys = append(keys, cache.NewObjectName(name, service))
+		}
+	}
+	return keys
+}
+
 // gather returns a Service, or nil, and the workloads that it selects, sorted
 // by name and appended to buffer.
 func (m *membership) gather(key cache.ObjectName, buffer []*desired.Workload) (*corev1.Service, []*desired.Workload) {

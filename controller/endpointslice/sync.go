@@ -2,11 +2,15 @@ package endpointslice
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 
 	"github.com/external-workload/controller/controller/loop"
 	"github.com/external-workload/controller/pkg/desired"
@@ -21,8 +25,8 @@ const (
 	resultPublished = "published"
 	// resultStale: the cache has not seen our own last write yet.
 	resultStale = "stale"
-	// resultYielded: somebody else writes the slices again and again, so they
-	// are left alone for a while.
+	// resultYielded: somebody else writes the slices again and again, so their
+	// repair waits for a while.
 	resultYielded = "yielded"
 	// resultConflict: somebody else wrote in between.
 	resultConflict = "conflict"
@@ -42,50 +46,129 @@ func (in *input) gone() bool { return in.service == nil && len(in.slices) == 0 }
 
 // sync brings the slices of one Service a step nearer to what is desired.
 func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outcome, error) {
-	s := c.scratch.Get().(*scratch)
-	defer c.scratch.Put(s)
+	m := c.scratch.Get().(*scratch)
+	defer c.scratch.Put(m)
 	begin := c.config.Clock.Now()
+	state := c.states.of(key, begin)
+	state.takeUp(c.changes.take(key))
 
-	in, fresh := c.gather(key, s)
-	if !fresh {
-		return loop.Outcome{Result: resultStale, After: staleRetry}, nil
+	in, stale, err := c.gather(ctx, key, state, m, begin)
+	switch {
+	case err != nil:
+		return c.failed(key, err)
+	case stale > 0:
+		return loop.Outcome{Result: resultStale, After: stale}, nil
 	}
-	if left := c.yields(key, begin); left > 0 {
-		return loop.Outcome{Result: resultYielded, After: left}, nil
-	}
-	others := c.meetOthers(ctx, key, in, begin)
-	s.state.Compute(in.service, s.workloads, desired.Options{
+	m.desired.Compute(in.service, m.workloads, desired.Options{
 		ManagedBy:            c.config.ManagedBy,
 		WithholdSecondFamily: c.config.WithholdSecondFamily,
 		Now:                  begin,
 	})
-	options := c.records.options(key, c.config.MaxEndpoints)
-	next := s.planner.Compute(&s.state, in.slices, options)
-	if others && !next.Empty() {
-		c.records.with(key, func(rec *record) { rec.dispute.repair(begin) })
+	next := m.planner.Compute(&m.desired, in.slices, c.optionsOf(state))
+	if c.detectForeignWrites(state, in, &next) {
+		c.countForeignWrite(ctx, key, state, in, &next, begin)
+		if wait := state.contention.repair(begin); wait > 0 {
+			state.logBackoff(ctx, wait)
+			return loop.Outcome{Result: resultYielded, After: wait}, nil
+		}
+		state.beginRepair()
 	}
-	err := c.apply(ctx, key, next)
-	c.observe(ctx, key, in, &s.state, next, err)
+	err = c.apply(ctx, state, next)
+	c.observe(ctx, key, state, in, &m.desired, next, err)
 	if err != nil {
 		return c.failed(key, err)
 	}
-	if !next.More {
-		c.remember(key, in, &s.state, next, options, begin)
+	retryAt := m.desired.RetryAt
+	if !next.More && retryAt.IsZero() {
+		state.settle(begin)
 	}
-	return outcomeOf(next, s.state.RetryAt.Sub(begin)), nil
+	if in.gone() {
+		c.states.forget(key)
+	}
+	return outcomeOf(next, retryAt.Sub(begin)), nil
 }
 
-// remember takes note of a Service that is as desired, or will be when the cache
-// has seen what a sync that began at a time has written.
-func (c *Controller) remember(key cache.ObjectName, in input, state *desired.State, done plan.Plan, options plan.Options, begin time.Time) {
-	if done.Empty() {
-		c.records.stands(key, in.slices)
+// gather reads a Service's part of the world: caches, nothing of which may be
+// changed. If the slices' cache is behind our own writes it tells when to look
+// again; if it has been so for long, the slices are read from the API server.
+func (c *Controller) gather(ctx context.Context, key cache.ObjectName, state *serviceState, m *scratch, now time.Time) (in input, stale time.Duration, err error) {
+	in.service, m.workloads = c.membership.gather(key, m.workloads[:0])
+	informers := c.informersFor(key.Namespace)
+	if informers == nil {
+		return in, 0, nil
 	}
-	since := begin
-	if !state.RetryAt.IsZero() {
-		since = options.Since // what is held is still to be published
+	// What a cache has seen is asked before what it holds: the other way round,
+	// it could say that it has seen a write which is not in what was read.
+	var seen [informersOfSlices]string
+	for i, informer := range informers.Slices {
+		seen[i] = informer.GetStore().LastStoreSyncResourceVersion()
 	}
-	c.records.settled(key, options.Trigger, since, in.gone())
+	in.slices = slicesOf(informers, key)
+	switch behind, current := state.cache.behind(in.slices, seen, now); {
+	case current:
+		return in, 0, nil
+	case behind < staleLimit:
+		return in, max(staleRetry, behind/10), nil
+	}
+	in.slices, err = c.look(ctx, key, in.slices)
+	if err == nil {
+		state.cache.looked(in.slices, c.config.ManagedBy, now)
+	}
+	return in, 0, err
+}
+
+// slicesOf are the slices of a Service that informers hold, each once. One whose
+// label is just being changed may be in two of them; the first counts.
+func slicesOf(informers *Informers, key cache.ObjectName) []*discoveryv1.EndpointSlice {
+	var all []*discoveryv1.EndpointSlice
+	for _, informer := range informers.Slices {
+		found, err := informer.GetTypedIndexer().ByTypedIndex(byService, key.String())
+		if err != nil {
+			panic(err) // the index exists since NewInformers
+		}
+		if all == nil {
+			all = found
+			continue
+		}
+		for _, slice := range found {
+			if !slices.ContainsFunc(all, func(s *discoveryv1.EndpointSlice) bool { return s.Name == slice.Name }) {
+				all = append(all, slice)
+			}
+		}
+	}
+	return all
+}
+
+// look reads a Service's slices from the API server. Those that the cache holds
+// and that do not carry the Service's name are taken as they are there.
+func (c *Controller) look(ctx context.Context, key cache.ObjectName, cached []*discoveryv1.EndpointSlice) ([]*discoveryv1.EndpointSlice, error) {
+	klog.FromContext(ctx).Error(nil, "The watch of EndpointSlices has not shown our own write for long; it stands still, or etcd was restored from a backup. Reading them directly",
+		"after", staleLimit)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	list, err := c.config.Client.EndpointSlices(key.Namespace).List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + key.Name})
+	if err != nil {
+		return nil, fmt.Errorf("list EndpointSlices: %w", err)
+	}
+	var found []*discoveryv1.EndpointSlice
+	for i := range list.Items {
+		slice := &list.Items[i]
+		manager := slice.Labels[discoveryv1.LabelManagedBy]
+		if service, ours := plan.ServiceOf(slice); ours && service.Name == key.Name && (manager == "" || manager == c.config.ManagedBy) {
+			found = append(found, slice)
+		}
+	}
+	for _, slice := range cached {
+		if slice.Labels[discoveryv1.LabelServiceName] != key.Name {
+			found = append(found, slice)
+		}
+	}
+	return found, nil
+}
+
+// optionsOf are what a plan has to know of the past.
+func (c *Controller) optionsOf(s *serviceState) plan.Options {
+	return plan.Options{MaxEndpoints: c.config.MaxEndpoints, Trigger: s.trigger, Since: s.since, NamesTaken: int(s.namesTaken.Load())}
 }
 
 // outcomeOf says what a sync did that carried out a plan.

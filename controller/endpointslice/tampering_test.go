@@ -24,6 +24,7 @@ func TestTamperingIsRepaired(t *testing.T) {
 		"a label of the Service is gone":  func(s *discoveryv1.EndpointSlice) { delete(s.Labels, "team") },
 		"the Service's name is gone":      func(s *discoveryv1.EndpointSlice) { delete(s.Labels, discoveryv1.LabelServiceName) },
 		"the Service's name is another":   func(s *discoveryv1.EndpointSlice) { s.Labels[discoveryv1.LabelServiceName] = "other" },
+		"managed-by is empty":             func(s *discoveryv1.EndpointSlice) { s.Labels[discoveryv1.LabelManagedBy] = "" },
 		"managed-by is gone":              func(s *discoveryv1.EndpointSlice) { delete(s.Labels, discoveryv1.LabelManagedBy) },
 		"all labels are gone":             func(s *discoveryv1.EndpointSlice) { s.Labels = nil },
 		"the owner is gone":               func(s *discoveryv1.EndpointSlice) { s.OwnerReferences = nil },

@@ -1,112 +1,17 @@
 package endpointslice
 
 import (
-	"hash/maphash"
-	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	"k8s.io/apimachinery/pkg/types"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/external-workload/controller/controller/readiness/declaration"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
-
-// maxShares bounds each kind of what shares remember, so that values of which
-// each comes once do not pile up.
-const maxShares = 4096
-
-// shares lets objects in a cache have equal parts in common: each object is
-// decoded with a copy of its own of every text and map, and a fleet of machines
-// has few different labels. They are safe for concurrent use.
-type shares struct {
-	mu     sync.Mutex
-	seed   maphash.Seed
-	texts  map[string]*string
-	labels map[uint64]map[string]string
-	// addresses are by the first of them, targets by their UID.
-	addresses map[string][]string
-	targets   map[types.UID]*corev1.ObjectReference
-}
-
-func newShares() *shares {
-	return &shares{
-		seed: maphash.MakeSeed(), texts: map[string]*string{}, labels: map[uint64]map[string]string{},
-		addresses: map[string][]string{}, targets: map[types.UID]*corev1.ObjectReference{},
-	}
-}
-
-// shared gives the value that is known by the key if it equals this one, else
-// this one, which is known from now on.
-func shared[K comparable, V any](s *shares, known map[K]V, key K, value V, equal func(a, b V) bool) V {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if before, found := known[key]; found && equal(before, value) {
-		return before
-	}
-	if len(known) >= maxShares {
-		clear(known)
-	}
-	known[key] = value
-	return value
-}
-
-// text gives a text that equal ones share. It is for texts that recur.
-func (s *shares) text(text string) string {
-	if text == "" {
-		return ""
-	}
-	s.mu.Lock()
-	known, found := s.texts[text]
-	s.mu.Unlock()
-	if found {
-		return *known
-	}
-	recurring := text // so that only a new text is put on the heap
-	return *s.pointer(&recurring)
-}
-
-// pointer gives a pointer that those to equal texts share. Nobody may change
-// what it points to.
-func (s *shares) pointer(text *string) *string {
-	if text == nil {
-		return nil
-	}
-	return shared(s, s.texts, *text, text, equalTexts)
-}
-
-func equalTexts(a, b *string) bool { return *a == *b }
-
-// labelsOf gives labels that equal ones share. Nobody may change them.
-func (s *shares) labelsOf(labels map[string]string) map[string]string {
-	if len(labels) == 0 {
-		return nil
-	}
-	// The order in which a map is gone through must not matter.
-	var sum uint64
-	for key, value := range labels {
-		sum += maphash.Comparable(s.seed, label{key, value})
-	}
-	return shared(s, s.labels, sum, labels, maps.Equal)
-}
-
-// addressesOf gives addresses that equal ones share: a machine is in a slice of
-// every Service that selects it. Nobody may change them.
-func (s *shares) addressesOf(addresses []string) []string {
-	if len(addresses) == 0 {
-		return addresses
-	}
-	return shared(s, s.addresses, addresses[0], addresses, slices.Equal)
-}
-
-// targetOf gives a reference that equal ones share. Nobody may change it.
-func (s *shares) targetOf(target *corev1.ObjectReference) *corev1.ObjectReference {
-	return shared(s, s.targets, target.UID, target, equalTargets)
-}
-
-func equalTargets(a, b *corev1.ObjectReference) bool { return *a == *b }
 
 // trimService drops what is not read of a Service.
 func trimService(object any) (any, error) {
@@ -201,3 +106,42 @@ func (s *shares) trimWorkload(object any) (any, error) {
 	}
 	return workload, nil
 }
+
+// keepLastWriters leaves of a slice's field managers the names of those that
+// wrote in the second of the last write.
+func keepLastWriters(slice *discoveryv1.EndpointSlice) {
+	var last metav1.Time
+	for i := range slice.ManagedFields {
+		if at := slice.ManagedFields[i].Time; at != nil && last.Before(at) {
+			last = *at
+		}
+	}
+	var names []string
+	for i := range slice.ManagedFields {
+		if entry := &slice.ManagedFields[i]; entry.Time != nil && entry.Time.Equal(&last) && !slices.Contains(names, entry.Manager) {
+			names = append(names, entry.Manager)
+		}
+	}
+	slice.ManagedFields = namesOnly(names)
+}
+
+// namesOnly makes entries that hold names. All cached slices with the same
+// names share them; there are few, as few programs write slices of ours.
+func namesOnly(names []string) []metav1.ManagedFieldsEntry {
+	if len(names) == 0 {
+		return nil
+	}
+	key := strings.Join(names, "\n")
+	if known, found := writers.Load(key); found {
+		return known.([]metav1.ManagedFieldsEntry)
+	}
+	var entries []metav1.ManagedFieldsEntry
+	for _, name := range names {
+		entries = append(entries, metav1.ManagedFieldsEntry{Manager: name})
+	}
+	known, _ := writers.LoadOrStore(key, entries)
+	return known.([]metav1.ManagedFieldsEntry)
+}
+
+// writers are the entries of namesOnly by their names.
+var writers sync.Map

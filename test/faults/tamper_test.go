@@ -123,19 +123,14 @@ func (w *world) tamper(slice *discoveryv1.EndpointSlice) error {
 }
 
 // mostRepairs is how many writes of a Service's slices repair what somebody else
-// writes for a time: some at once, then one after each pause, which doubles.
+// writes for a time: some at once, then one in each interval.
 func mostRepairs(lasted time.Duration) int {
 	const (
 		atOnce        = 20
-		shortest      = time.Second
-		longest       = 10 * time.Second
+		interval      = 5 * time.Second
 		stepsOfRepair = 2
 	)
-	repairs := atOnce
-	for at, pause := time.Duration(0), shortest; at <= lasted; at, pause = at+pause, min(2*pause, longest) {
-		repairs++
-	}
-	return stepsOfRepair * repairs
+	return stepsOfRepair * (atOnce + int(lasted/interval) + 1)
 }
 
 // told fails the test unless the metric counts the writes of somebody else, and

@@ -1,0 +1,118 @@
+package endpointslice
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+)
+
+const (
+	// staleRetry is when a sync that found the cache behind is tried again, if no
+	// event does so earlier. The interval grows with the time that it is behind.
+	staleRetry = 100 * time.Millisecond
+	// staleLimit is how long a cache may be behind our own write. A watch that
+	// works shows it within milliseconds. It does not if it stands still, or if
+	// etcd was restored from a backup: then resourceVersions have gone back.
+	staleLimit = time.Minute
+)
+
+// freshness knows which writes of ours the cache has to show before it may be
+// read again. Writes of one plan may end at the same time, so it has a lock.
+type freshness struct {
+	mu      sync.Mutex
+	awaited []awaitedWrite
+	deleted []types.UID
+	// staleSince is since when the cache was found behind; zero if it was not.
+	staleSince time.Time
+}
+
+// awaitedWrite is a slice as a write of ours left it.
+type awaitedWrite struct {
+	uid             types.UID
+	resourceVersion string
+	// shownBy is the index of the informer that watches it.
+	shownBy int
+}
+
+// wrote remembers a slice that was written.
+func (f *freshness) wrote(slice *discoveryv1.EndpointSlice, managedBy string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.await(slice, managedBy)
+}
+
+func (f *freshness) await(slice *discoveryv1.EndpointSlice, managedBy string) {
+	write := awaitedWrite{slice.UID, slice.ResourceVersion, informerOf(slice, managedBy)}
+	at := slices.IndexFunc(f.awaited, func(w awaitedWrite) bool { return w.uid == slice.UID })
+	if at < 0 {
+		f.awaited = append(f.awaited, write)
+	} else {
+		f.awaited[at] = write
+	}
+}
+
+// removed remembers a slice that was deleted.
+func (f *freshness) removed(uid types.UID) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deleted = append(f.deleted, uid)
+}
+
+// looked takes slices that were read from the API server itself as what the
+// cache has to show.
+func (f *freshness) looked(found []*discoveryv1.EndpointSlice, managedBy string, now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.awaited, f.deleted, f.staleSince = nil, nil, now
+	for _, slice := range found {
+		f.await(slice, managedBy)
+	}
+}
+
+// behind is for how long the cache has been found behind our writes; it is not
+// if current is true. Found are the slices that it holds, and seen is the
+// resourceVersion that each informer had reached before they were read.
+func (f *freshness) behind(found []*discoveryv1.EndpointSlice, seen [informersOfSlices]string, now time.Time) (since time.Duration, current bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.shown(found, seen) {
+		f.awaited, f.deleted, f.staleSince = nil, nil, time.Time{}
+		return 0, true
+	}
+	if f.staleSince.IsZero() {
+		f.staleSince = now
+	}
+	return now.Sub(f.staleSince), false
+}
+
+func (f *freshness) shown(found []*discoveryv1.EndpointSlice, seen [informersOfSlices]string) bool {
+	for _, slice := range found {
+		if slice.DeletionTimestamp == nil && slices.Contains(f.deleted, slice.UID) {
+			return false
+		}
+	}
+	for _, write := range f.awaited {
+		reached := seen[write.shownBy]
+		if at := slices.IndexFunc(found, func(s *discoveryv1.EndpointSlice) bool { return s.UID == write.uid }); at >= 0 {
+			reached = found[at].ResourceVersion
+		}
+		if reached != "" && newer(write.resourceVersion, reached) {
+			return false
+		}
+	}
+	return true
+}
+
+// newer tells whether resourceVersion a is later than b. One that cannot be
+// compared is not.
+func newer(a, b string) bool {
+	if a == "" || b == "" {
+		return a != ""
+	}
+	order, err := resourceversion.CompareResourceVersion(a, b)
+	return err == nil && order > 0
+}

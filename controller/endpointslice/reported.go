@@ -1,0 +1,118 @@
+package endpointslice
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+
+	"github.com/external-workload/controller/pkg/desired"
+	"github.com/external-workload/controller/pkg/events"
+)
+
+// reported is what Events said about a Service, so that each says something new.
+type reported struct {
+	// skips are the workloads that are left out, with their names.
+	skips map[reportedSkip]string
+	// failure is the reason of the failure of writes, or empty.
+	failure string
+}
+
+// reportedSkip is what an Event said of a workload.
+type reportedSkip struct {
+	uid    types.UID
+	reason desired.Reason
+	family discoveryv1.AddressType
+}
+
+// workloadEvent is an Event to record on a workload.
+type workloadEvent struct {
+	kind events.Kind
+	on   *desired.Workload
+	note string
+}
+
+// skipped gives the Events that are due: one on each workload that is newly left
+// out, and one on each that is published after it had been left out.
+func (r *reported) skipped(wanted *desired.State) []workloadEvent {
+	if len(r.skips) == 0 && len(wanted.Skipped) == 0 {
+		return nil
+	}
+	var due []workloadEvent
+	before := r.skips
+	r.skips = make(map[reportedSkip]string, len(wanted.Skipped))
+	for i := range wanted.Skipped {
+		skip := &wanted.Skipped[i]
+		report := reportedSkip{uid: skip.Workload.UID, reason: skip.Reason, family: skip.Family}
+		r.skips[report] = skip.Workload.Name
+		if _, known := before[report]; !known {
+			due = append(due, workloadEvent{skippedKind(skip.Reason).For(string(skip.Family)), skip.Workload, skip.Message()})
+		}
+	}
+	for _, report := range slices.SortedFunc(maps.Keys(before), compareReports) {
+		if _, still := r.skips[report]; still {
+			continue
+		}
+		if w := publishedAs(wanted, report, before[report]); w != nil {
+			due = append(due, workloadEvent{eventPublished.For(string(report.family)), w, "published for Service " + wanted.Service.Name})
+		}
+	}
+	return due
+}
+
+func compareReports(a, b reportedSkip) int {
+	return cmp.Or(cmp.Compare(a.uid, b.uid), cmp.Compare(a.reason, b.reason), cmp.Compare(a.family, b.family))
+}
+
+// publishedAs finds a workload among the endpoints of the family, or of any
+// family, in which it was left out before.
+func publishedAs(wanted *desired.State, report reportedSkip, name string) *desired.Workload {
+	for i := range wanted.Families {
+		f := &wanted.Families[i]
+		if report.family != "" && report.family != f.AddressType {
+			continue
+		}
+		at, found := slices.BinarySearchFunc(f.Endpoints, name, func(e desired.Endpoint, name string) int {
+			return strings.Compare(e.Workload.Name, name)
+		})
+		if found && f.Endpoints[at].Workload.UID == report.uid {
+			return f.Endpoints[at].Workload
+		}
+	}
+	return nil
+}
+
+// failed takes note of how the writes ended, and tells whether that is new:
+// whether they fail for another reason, or succeed again.
+func (r *reported) failed(reason string) (isNew bool) {
+	isNew, r.failure = r.failure != reason, reason
+	return isNew
+}
+
+// reportFailure records an Event on the Service when writing begins to fail for
+// a reason, and when it succeeds again. Conflicts are normal.
+func (c *Controller) reportFailure(ctx context.Context, state *serviceState, service *corev1.Service, err error) {
+	reason := ""
+	if err != nil {
+		switch reason = failureReason(err); reason {
+		case reasonConflict, reasonStopped, reasonTerminating:
+			return
+		}
+	}
+	if !state.reported.failed(reason) {
+		return
+	}
+	on := serviceReference(service)
+	if reason == "" {
+		c.config.Events.Record(eventRecovered, on, nil, "EndpointSlices can be written again")
+		return
+	}
+	klog.FromContext(ctx).Error(err, "EndpointSlices cannot be written"+advice(reason), "reason", reason)
+	c.config.Events.Record(eventFailed, on, nil, "EndpointSlices cannot be written: %v%s", err, advice(reason))
+}
