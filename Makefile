@@ -67,7 +67,7 @@ test-faults: ## break everything around the controller
 	$(WITH_KUBERNETES) go -C test test -timeout 30m ./faults
 
 .PHONY: e2e
-e2e: ## prove the chart in a whole cluster on this machine, as root; E2E=auto leaves it out where that cannot be
+e2e: ## prove the chart in a whole cluster on this machine, as root; ARGS=--install installs missing Debian packages, E2E=auto leaves it out where it cannot run
 	hack/e2e/run.sh $(ARGS)
 
 .PHONY: soak

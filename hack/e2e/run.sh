@@ -7,10 +7,16 @@
 # mounts and network. When the first process there ends, however it ends, the
 # kernel ends all others and takes back the mounts and the links.
 #
-# Flags are those of the program in test/e2e, such as --picture FILE and --hold.
+# It uses the programs of the Debian packages below where they are installed. It
+# installs what is missing only with --install or E2E_INSTALL=1, by apt-get, and
+# lets none of the packages' daemons start.
+#
+# Other flags are those of the program in test/e2e, such as --picture FILE and
+# --hold.
 #
 # Environment:
-#   E2E=auto   leave it out, and say so, where the machine does not allow it
+#   E2E=auto   leave it out, and say why, where the machine does not allow it
+#   E2E_INSTALL=1  install Debian packages that are missing
 #   E2E_TIMEOUT  seconds for all of it, builds included (default 2400)
 #   E2E_LOGS   where the logs are left when it fails (default .cache/e2e-logs)
 set -euo pipefail
@@ -20,6 +26,10 @@ cd "$here/../.."
 E2E_TIMEOUT=${E2E_TIMEOUT:-2400}
 if [[ -z ${E2E_BOUNDED:-} ]]; then
     E2E_BOUNDED=1 exec timeout --foreground --kill-after=60 "$E2E_TIMEOUT" "$here/run.sh" "$@"
+fi
+if [[ ${1:-} == --install ]]; then
+    E2E_INSTALL=1
+    shift
 fi
 E2E_LOGS=${E2E_LOGS:-.cache/e2e-logs}
 packages=(containerd crun containernetworking-plugins iproute2 nftables prometheus)
@@ -50,19 +60,19 @@ stage() {
     printf 'ok    %-56s %6ds\n' "$name" $((SECONDS - begin))
 }
 
-have_packages() {
+# missing lists the programs that are not installed.
+missing() {
     local program
     for program in containerd ctr crun ip nft nsenter prometheus unshare; do
-        command -v "$program" >/dev/null || return 1
+        command -v "$program" >/dev/null || echo "$program"
     done
-    [[ -x /usr/lib/cni/ptp ]]
+    [[ -x /usr/lib/cni/ptp ]] || echo /usr/lib/cni/ptp
 }
 
 # install_packages must not start the daemons that the packages bring. Their
 # scripts ask whether systemd runs, and else for the run level; where apt-get runs
 # the first is hidden, and the second is the one of single users.
 install_packages() {
-    have_packages && return 0
     command -v apt-get >/dev/null || return 1
     install_quietly && return 0
     apt-get update
@@ -123,10 +133,15 @@ unshare --net --mount --pid --fork --kill-child --mount-proc true 2>/dev/null ||
     leave_out "this machine allows no new namespaces"
 work=$(mktemp -d)
 mkdir "$work/bin" "$work/logs"
-install_packages >"$work/stage.log" 2>&1 || {
-    tail -n 5 "$work/stage.log" >&2
-    leave_out "these Debian packages cannot be installed: ${packages[*]}"
-}
+if [[ -n $(missing) ]]; then
+    [[ ${E2E_INSTALL:-} == 1 ]] ||
+        leave_out "these programs are missing: $(missing | xargs); E2E_INSTALL=1 installs the Debian packages ${packages[*]}"
+    echo "e2e: installing the Debian packages ${packages[*]}"
+    install_packages >"$work/stage.log" 2>&1 || {
+        tail -n 5 "$work/stage.log" >&2
+        leave_out "these Debian packages cannot be installed: ${packages[*]}"
+    }
+fi
 
 stage "build the Kubernetes components" build_kubernetes
 stage "build CoreDNS and Helm" build_tools
