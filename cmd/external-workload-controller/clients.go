@@ -33,6 +33,8 @@ type clients struct {
 	unfenced kubernetes.Interface
 	// namespace is the one that the configuration names.
 	namespace string
+	// hosts are those under which the API server is reached.
+	hosts []string
 }
 
 // loadConfig reads how to reach the API server.
@@ -75,7 +77,7 @@ func newClients(o *options, fence *leadership.Fence) (*clients, error) {
 	}
 	config.UserAgent = userAgent()
 	config.QPS, config.Burst = o.qps, o.burst
-	c := &clients{namespace: namespace}
+	c := &clients{namespace: namespace, hosts: []string{hostOf(config), os.Getenv("KUBERNETES_SERVICE_HOST")}}
 	reading := rest.CopyConfig(config)
 	reading.Wrap((&leadership.Fence{}).Guard)
 	if c.core, c.workloads, err = clientsets(reading); err != nil {
@@ -94,6 +96,16 @@ func newClients(o *options, fence *leadership.Fence) (*clients, error) {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
 	return c, nil
+}
+
+// hostOf is the host of the API server's URL, or empty where that is none; the
+// clients say then what is wrong with it.
+func hostOf(config *rest.Config) string {
+	base, _, err := rest.DefaultServerUrlFor(config)
+	if err != nil {
+		return ""
+	}
+	return base.Hostname()
 }
 
 // connectTimeout bounds the wait for the connection of writes.

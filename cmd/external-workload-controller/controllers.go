@@ -11,8 +11,8 @@ import (
 
 	"github.com/external-workload/controller/controller/endpointslice"
 	"github.com/external-workload/controller/controller/readiness"
+	"github.com/external-workload/controller/pkg/clusternetwork"
 	"github.com/external-workload/controller/pkg/events"
-	workloadinformers "github.com/external-workload/controller/pkg/generated/informers/externalversions/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/metrics"
 	"github.com/external-workload/controller/pkg/server"
 )
@@ -27,7 +27,8 @@ const problemReason = "InvalidAddress"
 type controllers struct {
 	informers []*endpointslice.Informers
 	publisher *endpointslice.Controller
-	readiness *readiness.Controller // nil if switched off
+	readiness *readiness.Controller    // nil if switched off
+	networks  *clusternetwork.Networks // nil if they may be probed, or nothing is
 	events    *events.Broadcaster
 	preflight *preflight
 	// connect opens the connection for writes.
@@ -56,7 +57,7 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 	}
 	var err error
 	if o.readiness.enabled {
-		if c.readiness, err = newReadiness(o, clients, c.informers, c.events, observer); err != nil {
+		if err = c.addReadiness(o, clients, c.events, observer); err != nil {
 			return nil, err
 		}
 	}
@@ -75,36 +76,6 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 	return c, err
 }
 
-// newReadiness makes the readiness controller of all informers.
-func newReadiness(o *options, clients *clients, informers []*endpointslice.Informers, recorder events.Recorder, observer *metrics.Metrics) (*readiness.Controller, error) {
-	allow, err := prefixes("probe-allow-cidr", o.readiness.allow)
-	if err != nil {
-		return nil, err
-	}
-	deny, err := prefixes("probe-deny-cidr", o.readiness.deny)
-	if err != nil {
-		return nil, err
-	}
-	var more []workloadinformers.TypedExternalWorkloadInformer
-	for _, i := range informers[1:] {
-		more = append(more, i.Workloads)
-	}
-	return readiness.New(readiness.Config{
-		Client:           clients.fencedWorkloads,
-		Workloads:        informers[0].Workloads,
-		MoreWorkloads:    more,
-		Events:           recorder,
-		Observer:         observer,
-		QueueMetrics:     observer.WorkqueueProvider(),
-		ProbeAllow:       allow,
-		ProbeDeny:        deny,
-		Concurrency:      o.readiness.concurrency,
-		HoldRegarding:    holdRegarding(o, clients),
-		HoldMaximum:      o.readiness.holdMaximum.config(),
-		ProbeTimeRefresh: o.readiness.timeRefresh,
-	})
-}
-
 // reportAddresses passes on what keeps a workload from being published.
 func (c *controllers) reportAddresses(workload cache.ObjectName, uid types.UID, problems []string) {
 	if c.readiness == nil {
@@ -117,14 +88,20 @@ func (c *controllers) reportAddresses(workload cache.ObjectName, uid types.UID, 
 	c.readiness.Report(workload, uid, found)
 }
 
-// watch starts the informers and returns what stops them.
+// watch starts the informers and returns what stops them. The cluster's own
+// networks are known before anything can be probed.
 func (c *controllers) watch(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	for _, informers := range c.informers {
 		informers.Start(ctx)
 	}
+	wait := func() {}
+	if c.networks != nil {
+		wait = c.networks.Start(ctx)
+	}
 	return func() {
 		cancel()
+		wait()
 		for _, informers := range c.informers {
 			informers.Wait()
 		}

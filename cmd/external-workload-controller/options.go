@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/external-workload/controller/controller/readiness"
+	"github.com/external-workload/controller/pkg/address"
 	"github.com/external-workload/controller/pkg/server"
 )
 
@@ -82,11 +83,14 @@ type servingOptions struct {
 }
 
 type readinessOptions struct {
-	enabled     bool
-	concurrency int
-	allow, deny []string
-	holdMaximum holdMaximum
-	timeRefresh time.Duration
+	enabled      bool
+	concurrency  int
+	allow, deny  []string
+	cluster      []string
+	allowHost    bool
+	allowCluster bool
+	holdMaximum  holdMaximum
+	timeRefresh  time.Duration
 }
 
 // newFlags makes the flag set that fills o, which gets all defaults.
@@ -130,8 +134,11 @@ func newFlags(o *options) *pflag.FlagSet {
 func addReadinessFlags(f *pflag.FlagSet, o *readinessOptions) {
 	f.BoolVar(&o.enabled, "readiness", true, "write the readiness that annotations of workloads declare or ask to probe")
 	f.IntVar(&o.concurrency, "probe-concurrency", readiness.DefaultConcurrency, fmt.Sprintf("probes that run at the same time at most (%d to %d)", readiness.MinConcurrency, readiness.MaxConcurrency))
-	f.StringSliceVar(&o.allow, "probe-allow-cidr", nil, "address ranges that may be probed; all if empty, except for those that are never probed")
+	f.StringSliceVar(&o.allow, "probe-allow-cidr", nil, "address ranges that may be probed; all if empty, except for those that are never probed and for the cluster's own networks. A range within one of those networks permits it")
 	f.StringSliceVar(&o.deny, "probe-deny-cidr", nil, "address ranges that must not be probed")
+	f.StringSliceVar(&o.cluster, "probe-cluster-network-cidr", nil, "address ranges of the cluster's own networks, such as that of Pods, which are not probed; the addresses of the API server and the ranges of its ServiceCIDR objects are added where it tells them")
+	f.BoolVar(&o.allowCluster, "probe-allow-cluster-networks", false, "permit probes of the cluster's own networks")
+	f.BoolVar(&o.allowHost, "probe-allow-host", false, "permit probes that name a host instead of asking the workload's own addresses")
 	o.holdMaximum = holdMaximum(readiness.DefaultHoldMaximum)
 	f.Var(&o.holdMaximum, "hold-maximum", "maximum time that readiness is held while probes of most namespaces fail together (at least 1m); 0 holds nothing, unlimited has no end")
 	f.DurationVar(&o.timeRefresh, "probe-time-refresh", readiness.DefaultProbeTimeRefresh, "shortest time between two writes of lastProbeTime alone")
@@ -194,18 +201,20 @@ func (o *readinessOptions) validate(refuse refuseFunc) error {
 	refuse(o.timeRefresh < readiness.MinProbeTimeRefresh || o.timeRefresh > readiness.MaxProbeTimeRefresh, "probe-time-refresh", o.timeRefresh, bounds(readiness.MinProbeTimeRefresh, readiness.MaxProbeTimeRefresh))
 	_, errAllow := prefixes("probe-allow-cidr", o.allow)
 	_, errDeny := prefixes("probe-deny-cidr", o.deny)
-	return errors.Join(errAllow, errDeny)
+	_, errCluster := prefixes("probe-cluster-network-cidr", o.cluster)
+	refuse(len(o.cluster) > 0 && o.allowCluster, "probe-cluster-network-cidr", strings.Join(o.cluster, ","), "to be given only without --probe-allow-cluster-networks")
+	return errors.Join(errAllow, errDeny, errCluster)
 }
 
 // prefixes reads address ranges.
 func prefixes(flag string, texts []string) ([]netip.Prefix, error) {
 	var all []netip.Prefix
 	for _, text := range texts {
-		prefix, err := netip.ParsePrefix(strings.TrimSpace(text))
+		prefix, err := address.ParsePrefix(text)
 		if err != nil {
-			return nil, fmt.Errorf("--%s is %q, want address ranges like 10.0.0.0/8 or 2001:db8::/32", flag, text)
+			return nil, fmt.Errorf("--%s is %q, %w", flag, text, err)
 		}
-		all = append(all, prefix.Masked())
+		all = append(all, prefix)
 	}
 	return all, nil
 }

@@ -91,6 +91,10 @@ type Config struct {
 	ProbeAllow []netip.Prefix
 	// ProbeDeny refuses probes of addresses in these ranges, also those in ProbeAllow.
 	ProbeDeny []netip.Prefix
+	// ClusterNetworks gives the ranges of the cluster's own Services, Pods and
+	// API servers, which are not probed; nil for none. It is called for each
+	// probe and must be cheap and safe for concurrent use.
+	ClusterNetworks func() []netip.Prefix
 	// ProbeAllowHost permits probes that name a host.
 	ProbeAllowHost bool
 	// ProbeLoopback permits probes of loopback addresses. It is for tests alone.

@@ -51,12 +51,17 @@ func New(config Config) (*Controller, error) {
 	if err := config.validate(); err != nil {
 		return nil, fmt.Errorf("configure the %s controller: %w", Name, err)
 	}
-	fence := probe.Fence{Allow: config.ProbeAllow, Deny: config.ProbeDeny, AllowLoopback: config.ProbeLoopback}
+	policy := probe.AddressPolicy{
+		Allow:           config.ProbeAllow,
+		Deny:            config.ProbeDeny,
+		ClusterNetworks: config.ClusterNetworks,
+		AllowLoopback:   config.ProbeLoopback,
+	}
 	c := &Controller{
 		config:   config,
 		sources:  append([]informers.TypedExternalWorkloadInformer{config.Workloads}, config.MoreWorkloads...),
-		options:  probe.Options{Addresses: fence, AllowHost: config.ProbeAllowHost},
-		ask:      probe.NewProber(fence).Probe,
+		options:  probe.Options{Addresses: policy, AllowHost: config.ProbeAllowHost},
+		ask:      probe.NewProber(policy).Probe,
 		census:   census{observer: config.Observer},
 		evaluate: make(chan struct{}, 1),
 		records:  map[cache.ObjectName]*record{},

@@ -96,12 +96,12 @@ func TestParsePrefix(t *testing.T) {
 		"10.0.0.0/8":             "10.0.0.0/8",
 		" 10.1.2.3/8 ":           "10.0.0.0/8",
 		"2001:DB8::/32":          "2001:db8::/32",
-		"10.0.0.0":               "error: want an address range",
-		"":                       "error: want an address range",
-		"::ffff:10.0.0.0/104":    "error: an IPv4-mapped range",
-		"::ffff:0:0/96":          "error: an IPv4-mapped range",
-		"::ffff:169.254.0.0/112": "error: an IPv4-mapped range",
-		"fe80::%eth0/10":         "error: want an address range",
+		"10.0.0.0":               "error: want address ranges",
+		"":                       "error: want address ranges",
+		"::ffff:10.0.0.0/104":    "error: want no IPv4-mapped range",
+		"::ffff:0:0/96":          "error: want no IPv4-mapped range",
+		"::ffff:169.254.0.0/112": "error: want no IPv4-mapped range",
+		"fe80::%eth0/10":         "error: want address ranges",
 	} {
 		t.Run(text, func(t *testing.T) {
 			prefix, err := ParsePrefix(text)

@@ -8,8 +8,8 @@ import (
 
 // Errors of [ParsePrefix].
 var (
-	errNoPrefix     = errors.New("want an address range like 10.0.0.0/8 or 2001:db8::/32")
-	errMappedPrefix = errors.New("an IPv4-mapped range matches no address; write it as IPv4, like 10.0.0.0/8")
+	errNoPrefix     = errors.New("want address ranges like 10.0.0.0/8 or 2001:db8::/32")
+	errMappedPrefix = errors.New("want no IPv4-mapped range, for it would match no address; write it as IPv4, like 10.0.0.0/8")
 )
 
 // ParsePrefix reads an address range. Bits beyond the prefix length are

@@ -35,7 +35,7 @@ const (
 // Options are what the operator lets probes do.
 type Options struct {
 	// Addresses says which addresses may be probed.
-	Addresses Fence
+	Addresses AddressPolicy
 	// AllowHost permits probes that name a host instead of asking the workload's
 	// own addresses. Who may write a workload could scan the network by it.
 	AllowHost bool

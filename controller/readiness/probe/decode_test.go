@@ -79,7 +79,7 @@ func TestDecode(t *testing.T) {
 		"a bad first address is skipped": {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("vm", "2001:DB8::1"), want: spec(func(s *Spec) { s.Targets = []Target{ipv6} })},
 		"both families are asked":        {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("2001:db8::1", "192.0.2.10", "192.0.2.11"), want: spec(func(s *Spec) { s.Targets = []Target{ipv6, s.Targets[0]} })},
 		"a family that is refused is told": {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("fe80::1", "192.0.2.10"), want: spec(func(s *Spec) {
-			s.Refused = []*RefusedError{{Address: netip.MustParseAddr("fe80::1"), Why: "it is a link-local address"}}
+			s.Refused = []*RefusedError{{Address: netip.MustParseAddr("fe80::1"), Why: "it is a link-local address, which other networks cannot reach"}}
 		})},
 		"gRPC":                {annotation: `{"grpc":{"port":9000}}`, want: spec(func(s *Spec) { s.Kind, s.Targets[0].Port = GRPC, 9000 })},
 		"gRPC with a service": {annotation: `{"grpc":{"port":9000,"service":"shop"}}`, want: spec(func(s *Spec) { s.Kind, s.Targets[0].Port, s.Service = GRPC, 9000, "shop" })},

@@ -5,9 +5,9 @@
 // A probe's author is not trusted, nor is the machine. Decoding is strict and
 // bounded, every probe is bounded in time and in the bytes that it reads, and
 // all probes in flight together in memory. Nothing that a machine says is
-// repeated: messages are constants and numbers. The fence refuses addresses
-// that must not be reached. The fence stands at the dialer and sees the address that
-// is really connected to, so neither name resolution nor a redirect gets
+// repeated: messages are constants and numbers. The address policy
+// refuses addresses that must not be reached. The dialer asks it about the address
+// that is really connected to, so neither name resolution nor a redirect gets
 // around it.
 //
 // HTTP and gRPC follow kubelet. The requests and redirects are those of

@@ -55,7 +55,7 @@ func measure(kind, address string) {
 	}
 	spec := measuredSpec(kind, resolved)
 	spec.Timeout = 1500 * time.Millisecond
-	prober := NewProberWithMemory(Fence{AllowLoopback: true}, 1<<30)
+	prober := NewProberWithMemory(AddressPolicy{AllowLoopback: true}, 1<<30)
 	inUse := func() uint64 {
 		runtime.GC()
 		var stats runtime.MemStats

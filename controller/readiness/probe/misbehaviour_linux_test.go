@@ -92,7 +92,7 @@ func TestMisbehaviour(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			address := serve(t, handle)
-			prober := NewProber(Fence{AllowLoopback: true})
+			prober := NewProber(AddressPolicy{AllowLoopback: true})
 			for _, spec := range []*Spec{at(HTTP, address, within(brief)), at(HTTP, address, within(brief), overTLS), at(GRPC, address, within(brief))} {
 				begin := time.Now()
 				got := prober.Probe(t.Context(), spec, spec.Targets[0])
@@ -117,7 +117,7 @@ func TestNothingLeaks(t *testing.T) {
 	for _, handle := range []func(net.Conn){hang, garbage, reset, drip("HTTP/1.1 200 ", "O"), flood("HTTP/1.1 200 OK\r\n", "X-A: 1\r\n")} {
 		addresses = append(addresses, serve(t, handle))
 	}
-	prober := NewProber(Fence{AllowLoopback: true})
+	prober := NewProber(AddressPolicy{AllowLoopback: true})
 	// Whatever is made once, such as the network poller, is made before.
 	first := at(TCP, addresses[1])
 	prober.Probe(t.Context(), first, first.Targets[0])
@@ -146,7 +146,7 @@ func TestDroppedPacketsTimeOut(t *testing.T) {
 	for _, kind := range []Kind{TCP, HTTP, GRPC} {
 		t.Run(fmt.Sprint(kind), func(t *testing.T) {
 			spec := at(kind, address, within(brief))
-			got := NewProber(Fence{AllowLoopback: true}).Probe(t.Context(), spec, spec.Targets[0])
+			got := NewProber(AddressPolicy{AllowLoopback: true}).Probe(t.Context(), spec, spec.Targets[0])
 			if got.Outcome != Timeout {
 				t.Errorf("got %+v, want a timeout", got)
 			}

@@ -40,17 +40,17 @@ type Prober struct {
 	budget budget
 }
 
-// NewProber makes a Prober that reaches nothing that fence refuses, and whose
+// NewProber makes a Prober that reaches nothing that the policy refuses, and whose
 // probes in flight take DefaultMemory at most.
-func NewProber(fence Fence) *Prober { return NewProberWithMemory(fence, DefaultMemory) }
+func NewProber(policy AddressPolicy) *Prober { return NewProberWithMemory(policy, DefaultMemory) }
 
 // NewProberWithMemory makes a Prober whose probes in flight take so many bytes
 // of memory at most.
-func NewProberWithMemory(fence Fence, memory int64) *Prober {
+func NewProberWithMemory(policy AddressPolicy, memory int64) *Prober {
 	return &Prober{
 		budget: newBudget(memory),
 		dialer: net.Dialer{
-			Control: fence.control,
+			Control: policy.control,
 			// A connection lives for one probe only.
 			KeepAliveConfig: net.KeepAliveConfig{Enable: false},
 			KeepAlive:       -1,

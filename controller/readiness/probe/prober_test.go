@@ -125,7 +125,7 @@ func TestHTTP(t *testing.T) {
 		"a name for a loopback address is permitted": {spec: at(HTTP, plainAt, path("/status/200"), byName("localhost")), want: Result{Outcome: Success}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := NewProber(Fence{AllowLoopback: true}).Probe(t.Context(), test.spec, test.spec.Targets[0])
+			got := NewProber(AddressPolicy{AllowLoopback: true}).Probe(t.Context(), test.spec, test.spec.Targets[0])
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
@@ -158,7 +158,7 @@ func TestGRPC(t *testing.T) {
 		"a server that says garbage":    {spec: at(GRPC, serve(t, garbage), within(brief)), want: Result{Outcome: Failure, Message: "the answer is not HTTP/2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := NewProber(Fence{AllowLoopback: true}).Probe(t.Context(), test.spec, test.spec.Targets[0])
+			got := NewProber(AddressPolicy{AllowLoopback: true}).Probe(t.Context(), test.spec, test.spec.Targets[0])
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
@@ -166,7 +166,7 @@ func TestGRPC(t *testing.T) {
 	}
 }
 
-func TestFenceStandsAtTheDialer(t *testing.T) {
+func TestAddressPolicyAppliesToTheResolvedAddress(t *testing.T) {
 	server := httptest.NewServer(http.RedirectHandler("/", http.StatusFound))
 	t.Cleanup(server.Close)
 	address := server.Listener.Addr()
@@ -178,7 +178,7 @@ func TestFenceStandsAtTheDialer(t *testing.T) {
 		"HTTP by a name": at(HTTP, address, byName("localhost")),
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := NewProber(Fence{}).Probe(t.Context(), spec, spec.Targets[0])
+			got := NewProber(AddressPolicy{}).Probe(t.Context(), spec, spec.Targets[0])
 			if got.Outcome != Refused || !strings.Contains(got.Message, "must not be probed: it is a loopback address") {
 				t.Errorf("got %+v, want it refused", got)
 			}
@@ -190,7 +190,7 @@ func TestProbeEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	spec := at(TCP, serve(t, hang))
-	if got := NewProber(Fence{AllowLoopback: true}).Probe(ctx, spec, spec.Targets[0]); got.Outcome == Success {
+	if got := NewProber(AddressPolicy{AllowLoopback: true}).Probe(ctx, spec, spec.Targets[0]); got.Outcome == Success {
 		t.Errorf("got %+v although the context was cancelled", got)
 	}
 }

@@ -88,7 +88,7 @@ func targetOf(host string, port uint16, options Options) ([]Target, error) {
 
 // targetsOf are the workload's first address of each family that may be
 // probed, and what is refused of the families of which none may.
-func targetsOf(workload *v1beta1.ExternalWorkload, port uint16, fence Fence) (targets []Target, refused []*RefusedError, err error) {
+func targetsOf(workload *v1beta1.ExternalWorkload, port uint16, policy AddressPolicy) (targets []Target, refused []*RefusedError, err error) {
 	found, refusals := map[corev1.IPFamily]bool{}, map[corev1.IPFamily]*RefusedError{}
 	err = errors.New("the workload has no address to probe")
 	for _, workloadIP := range workload.Spec.WorkloadIPs {
@@ -98,7 +98,7 @@ func targetsOf(workload *v1beta1.ExternalWorkload, port uint16, fence Fence) (ta
 			continue
 		}
 		family := familyOf(address)
-		checked := fence.Check(address)
+		checked := policy.Check(address)
 		if refusal, is := errors.AsType[*RefusedError](checked); is {
 			err, refusals[family] = checked, refusal
 		} else if !found[family] {
@@ -126,9 +126,9 @@ func familyOf(address netip.Addr) corev1.IPFamily {
 
 // checkHost takes an address, or what may be a name in DNS: upper case and
 // underscores too, which resolvers accept.
-func checkHost(host string, fence Fence) (string, error) {
+func checkHost(host string, policy AddressPolicy) (string, error) {
 	if address, err := netip.ParseAddr(host); err == nil {
-		return address.String(), fence.Check(address)
+		return address.String(), policy.Check(address)
 	}
 	for label := range strings.SplitSeq(strings.TrimSuffix(host, "."), ".") {
 		if len(label) == 0 || len(label) > 63 || len(host) > 253 || strings.ContainsFunc(label, isNotInName) {

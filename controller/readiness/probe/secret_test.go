@@ -75,7 +75,7 @@ func TestNothingOfAnAnswerIsRepeated(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			address := serve(t, handle)
-			prober := NewProber(Fence{AllowLoopback: true})
+			prober := NewProber(AddressPolicy{AllowLoopback: true})
 			for kind := range measuredSpecs {
 				spec := measuredSpec(kind, address)
 				spec.Timeout = brief

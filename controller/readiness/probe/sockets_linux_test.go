@@ -59,7 +59,7 @@ func TestProbesLeaveNoPortWaiting(t *testing.T) {
 		"gRPC":                        at(GRPC, listener.Addr()),
 	} {
 		t.Run(name, func(t *testing.T) {
-			prober := NewProber(Fence{AllowLoopback: true})
+			prober := NewProber(AddressPolicy{AllowLoopback: true})
 			for range probes {
 				prober.Probe(t.Context(), spec, spec.Targets[0])
 			}

@@ -1,0 +1,204 @@
+// Package clusternetwork knows the address ranges that belong to the cluster
+// itself: those of its Services and of its API servers, as far as the API
+// server tells them, and those that the operator gives, such as the Pod
+// network. It decides nothing; the address policy of probes uses it.
+package clusternetwork
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
+)
+
+const (
+	// refreshInterval is the time from one refresh to the next. Service networks
+	// and API servers are added seldom.
+	refreshInterval = 5 * time.Minute
+	// refreshTimeout bounds all requests of one refresh.
+	refreshTimeout = 10 * time.Second
+)
+
+// Config is all that Networks depend on.
+type Config struct {
+	// Client lists ServiceCIDRs and the EndpointSlices of the Service
+	// default/kubernetes.
+	Client kubernetes.Interface
+	// Given are ranges that the operator names.
+	Given []netip.Prefix
+	// Hosts are the hosts under which this process reaches the API server: IP
+	// addresses or DNS names. Empty ones are ignored.
+	Hosts []string
+	// Lookup resolves a DNS name; nil for the resolver of the system.
+	Lookup func(ctx context.Context, name string) ([]netip.Addr, error)
+}
+
+// Networks are the ranges of the cluster itself.
+type Networks struct {
+	config  Config
+	sources []source
+	ranges  atomic.Pointer[[]netip.Prefix]
+}
+
+// source finds out some of the ranges. What it found last stays valid while it fails.
+type source struct {
+	find  func(context.Context) ([]netip.Prefix, error)
+	found []netip.Prefix
+}
+
+// New makes Networks that have the given ranges only, until they are refreshed.
+func New(config Config) *Networks {
+	if config.Lookup == nil {
+		config.Lookup = func(ctx context.Context, name string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+		}
+	}
+	n := &Networks{config: config}
+	n.sources = []source{{find: n.hosts}, {find: n.serviceNetworks}, {find: n.apiServers}}
+	n.ranges.Store(&config.Given)
+	return n
+}
+
+// Ranges gives the ranges. It is cheap and safe for concurrent use; the result
+// must not be changed.
+func (n *Networks) Ranges() []netip.Prefix { return *n.ranges.Load() }
+
+// Refresh finds the ranges out again. The error says what is not known; the
+// ranges are then those that are. It must not be called concurrently.
+func (n *Networks) Refresh(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
+	defer cancel()
+	all := slices.Clone(n.config.Given)
+	var errs []error
+	for i := range n.sources {
+		found, err := n.sources[i].find(ctx)
+		if err != nil {
+			errs = append(errs, err)
+		} else {
+			n.sources[i].found = found
+		}
+		all = append(all, n.sources[i].found...)
+	}
+	slices.SortFunc(all, netip.Prefix.Compare)
+	all = slices.Compact(all)
+	n.ranges.Store(&all)
+	return errors.Join(errs...)
+}
+
+// Start refreshes once, and then again and again until ctx ends. It returns
+// when the first refresh is over; wait returns when the last one is.
+func (n *Networks) Start(ctx context.Context) (wait func()) {
+	logged := n.refreshAndLog(ctx, "")
+	var running sync.WaitGroup
+	running.Go(func() {
+		ticker := time.NewTicker(refreshInterval)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				logged = n.refreshAndLog(ctx, logged)
+			}
+		}
+	})
+	return running.Wait
+}
+
+// refreshAndLog logs the ranges and what is not known of them, if that is not
+// what was logged last, and returns what was logged.
+func (n *Networks) refreshAndLog(ctx context.Context, logged string) string {
+	problem := n.Refresh(ctx)
+	state := fmt.Sprint(n.Ranges(), problem)
+	if state == logged || ctx.Err() != nil {
+		return logged
+	}
+	logger := klog.FromContext(ctx)
+	logger.Info("Addresses of the cluster's own networks are not probed", "ranges", fmt.Sprint(n.Ranges()))
+	if problem != nil {
+		logger.Info("Some networks of the cluster are unknown; give them with --probe-cluster-network-cidr", "problem", problem.Error())
+	}
+	return state
+}
+
+// hosts are the addresses under which this process reaches the API server.
+func (n *Networks) hosts(ctx context.Context) ([]netip.Prefix, error) {
+	var found []netip.Prefix
+	for _, host := range n.config.Hosts {
+		if host == "" {
+			continue
+		}
+		if a, err := netip.ParseAddr(host); err == nil {
+			found = append(found, single(a))
+			continue
+		}
+		addresses, err := n.config.Lookup(ctx, host)
+		if err != nil {
+			return nil, fmt.Errorf("resolve the API server's name: %w", err)
+		}
+		for _, a := range addresses {
+			found = append(found, single(a))
+		}
+	}
+	return found, nil
+}
+
+// serviceNetworks are the ranges of ClusterIPs.
+func (n *Networks) serviceNetworks(ctx context.Context) ([]netip.Prefix, error) {
+	list, err := n.config.Client.NetworkingV1().ServiceCIDRs().List(ctx, metav1.ListOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, errors.New("this version of Kubernetes does not tell its Service networks, for it has no ServiceCIDR")
+	case err != nil:
+		return nil, fmt.Errorf("list ServiceCIDRs: %w", err)
+	}
+	var found []netip.Prefix
+	for i := range list.Items {
+		for _, text := range list.Items[i].Spec.CIDRs {
+			prefix, err := netip.ParsePrefix(text)
+			if err != nil {
+				return nil, fmt.Errorf("parse a range of ServiceCIDR %s: %w", list.Items[i].Name, err)
+			}
+			found = append(found, prefix.Masked())
+		}
+	}
+	return found, nil
+}
+
+// apiServers are the addresses behind the Service default/kubernetes.
+func (n *Networks) apiServers(ctx context.Context) ([]netip.Prefix, error) {
+	list, err := n.config.Client.DiscoveryV1().EndpointSlices(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{
+		LabelSelector: discoveryv1.LabelServiceName + "=kubernetes",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the EndpointSlices of Service default/kubernetes: %w", err)
+	}
+	var found []netip.Prefix
+	for i := range list.Items {
+		for j := range list.Items[i].Endpoints {
+			for _, text := range list.Items[i].Endpoints[j].Addresses {
+				if a, err := netip.ParseAddr(text); err == nil {
+					found = append(found, single(a))
+				}
+			}
+		}
+	}
+	return found, nil
+}
+
+// single is the range of one address.
+func single(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	return netip.PrefixFrom(a, a.BitLen())
+}
