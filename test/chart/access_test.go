@@ -81,6 +81,7 @@ func TestTheAccountMayDoWhatItNeedsAndNothingElse(t *testing.T) {
 		c.helm(t, "install", chartDir, "--create-namespace")
 		c.expect(t, needed, "shop")
 		c.expect(t, needed, "") // lists and watches of the whole cluster
+		c.expect(t, map[string][]string{"networking.k8s.io/servicecidrs": {"list"}}, "")
 		c.expectLease(t, "mesh-vms", lease, "get", "update", "create")
 		c.expectLease(t, "mesh-vms", "another", "create")
 		c.expectLease(t, "linkerd", "linkerd-destination-endpoint-write")
@@ -93,6 +94,7 @@ func TestTheAccountMayDoWhatItNeedsAndNothingElse(t *testing.T) {
 	t.Run("only shop, taking over", func(t *testing.T) {
 		c.helm(t, "upgrade", chartDir, "--set", "namespaces={shop},metrics.secure=false,linkerd.takeOver=true")
 		c.expect(t, needed, "shop")
+		c.expect(t, map[string][]string{"networking.k8s.io/servicecidrs": nil}, "")
 		for _, other := range []string{"warehouse", "linkerd", ""} {
 			c.expect(t, nothing(), other)
 		}

@@ -3,6 +3,7 @@ package chart
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -67,6 +68,7 @@ func TestPoliciesAreRenderedWhereTheClusterHasTheAPI(t *testing.T) {
 		"both":                   {apis(both...), both},
 		"checks switched off":    {append(apis(both...), "--set", "admissionPolicies.validate=Off"), declares},
 		"declared readiness off": {append(apis(both...), "--set", "admissionPolicies.declaredReadiness=false"), checks},
+		"readiness off":          {append(apis(both...), "--set", "readiness.enabled=false"), checks},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
@@ -78,6 +80,65 @@ func TestPoliciesAreRenderedWhereTheClusterHasTheAPI(t *testing.T) {
 			slices.Sort(got)
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("policies (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// policies renders the policies of the release in a namespace and gives the
+// rest of them by name.
+func policies(t *testing.T, release, namespace string, args ...string) map[string]object {
+	t.Helper()
+	args = append([]string{"template", release, chartDir, "--namespace", namespace}, append(apis(slices.Concat(validating, mutating)...), args...)...)
+	out, err := helm(t, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]object{}
+	for _, o := range parse(t, out) {
+		if slices.Contains(slices.Concat(validating, mutating), o.kind()) {
+			found[o.kind()+" "+o.name()] = o
+		}
+	}
+	return found
+}
+
+func TestTwoReleasesDoNotShareAdmissionPolicies(t *testing.T) {
+	first, second := policies(t, "ewc", "mesh-vms"), policies(t, "ewc", "other")
+	if len(first) != len(slices.Concat(validating, mutating)) || len(second) != len(first) {
+		t.Fatalf("%d and %d policies and bindings, want %d", len(first), len(second), len(slices.Concat(validating, mutating)))
+	}
+	for name, o := range first {
+		if _, shared := second[name]; shared {
+			t.Errorf("both releases have %s", name)
+		}
+		if policy, binds := o.at("spec", "policyName").(string); binds {
+			kind := strings.TrimSuffix(o.kind(), "Binding")
+			if _, known := first[kind+" "+policy]; !known {
+				t.Errorf("%s binds the unknown policy %q", name, policy)
+			}
+		}
+	}
+}
+
+func TestPoliciesApplyToTheServedNamespacesAlone(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args []string
+		want any
+	}{
+		"all": {nil, nil},
+		"two namespaces": {[]string{"--set", "namespaces={shop,warehouse}"}, map[string]any{"matchExpressions": []any{map[string]any{
+			"key": "kubernetes.io/metadata.name", "operator": "In", "values": []any{"shop", "warehouse"},
+		}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for policy, o := range policies(t, "ewc", "mesh-vms", tc.args...) {
+				if strings.HasSuffix(o.kind(), "Binding") {
+					continue
+				}
+				if diff := cmp.Diff(tc.want, o.at("spec", "matchConstraints", "namespaceSelector")); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", policy, diff)
+				}
 			}
 		})
 	}

@@ -10,14 +10,18 @@ func TestBadValuesAreRefusedInPlainWords(t *testing.T) {
 		set  []string
 		want string
 	}{
-		"an unknown key":                       {[]string{"replica=3"}, "'replica' not allowed"},
-		"an unknown key further down":          {[]string{"metrics.secured=true"}, "'secured' not allowed"},
-		"text for a number":                    {[]string{"replicas=two"}, "got string, want integer"},
-		"a number for text":                    {[]string{"managedBy=7"}, "got number, want string"},
-		"a slice of more than 1000 endpoints":  {[]string{"maxEndpointsPerSlice=1001"}, "maximum"},
-		"a hold without a unit":                {[]string{"readiness.holdMaximum=for-ever"}, "does not match pattern"},
-		"a duration without a unit":            {[]string{"leaderElection.leaseDuration=15"}, "got number"},
-		"a range that is no CIDR":              {[]string{"readiness.probeDenyCIDRs={10.0.0.0}"}, "does not match pattern"},
+		"an unknown key":                      {[]string{"replica=3"}, "'replica' not allowed"},
+		"an unknown key further down":         {[]string{"metrics.secured=true"}, "'secured' not allowed"},
+		"text for a number":                   {[]string{"replicas=two"}, "got string, want integer"},
+		"a number for text":                   {[]string{"managedBy=7"}, "got number, want string"},
+		"a slice of more than 1000 endpoints": {[]string{"maxEndpointsPerSlice=1001"}, "maximum"},
+		"a hold without a unit":               {[]string{"readiness.holdMaximum=for-ever"}, "does not match pattern"},
+		"a duration without a unit":           {[]string{"leaderElection.leaseDuration=15"}, "got number"},
+		"a range that is no CIDR":             {[]string{"readiness.probeDenyCIDRs={10.0.0.0}"}, "does not match pattern"},
+		"a cluster network that is no CIDR":   {[]string{"readiness.clusterNetworkCIDRs={pods}"}, "does not match pattern"},
+		"cluster networks both ways": {
+			[]string{"readiness.clusterNetworkCIDRs={10.244.0.0/16}", "readiness.probeAllowClusterNetworks=true"}, "remove the ranges",
+		},
 		"an action that no policy has":         {[]string{"admissionPolicies.validate=deny"}, "must be one of"},
 		"a namespace that is listed twice":     {[]string{"namespaces={a,a}"}, "equal"},
 		"a digest that is none":                {[]string{"image.digest=sha256:12"}, "does not match pattern"},

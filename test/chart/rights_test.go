@@ -89,6 +89,7 @@ func TestRightsReachAsFarAsTheNamespaces(t *testing.T) {
 		"two namespaces and open metrics: nothing is cluster-wide": {
 			[]string{"--set", "namespaces={shop,warehouse},metrics.secure=false"},
 			[]string{
+				"RoleBinding mesh-vms/ewc-external-workload-controller-events",
 				"RoleBinding mesh-vms/ewc-external-workload-controller-lease",
 				"RoleBinding shop/mesh-vms-ewc-external-workload-controller",
 				"RoleBinding warehouse/mesh-vms-ewc-external-workload-controller",
@@ -98,13 +99,17 @@ func TestRightsReachAsFarAsTheNamespaces(t *testing.T) {
 			[]string{"--set", "namespaces={shop},metrics.secure=false,linkerd.takeOver=true"},
 			[]string{
 				"RoleBinding linkerd/mesh-vms-ewc-external-workload-controller-take-over",
+				"RoleBinding mesh-vms/ewc-external-workload-controller-events",
 				"RoleBinding mesh-vms/ewc-external-workload-controller-lease",
 				"RoleBinding shop/mesh-vms-ewc-external-workload-controller",
 			},
 		},
 		"one Pod without a Lease": {
 			[]string{"--set", "namespaces={shop},metrics.secure=false,leaderElection.enabled=false,replicas=1"},
-			[]string{"RoleBinding shop/mesh-vms-ewc-external-workload-controller"},
+			[]string{
+				"RoleBinding mesh-vms/ewc-external-workload-controller-events",
+				"RoleBinding shop/mesh-vms-ewc-external-workload-controller",
+			},
 		},
 		"rights that somebody else gives": {[]string{"--set", "rbac.create=false"}, nil},
 	} {

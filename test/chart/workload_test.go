@@ -52,6 +52,40 @@ func TestPodsAreHardened(t *testing.T) {
 	}
 }
 
+// OpenShift's restricted SCC refuses Pods that ask for a user or a group outside
+// of the range that it assigns.
+func TestPodsAskForNoUserOrGroup(t *testing.T) {
+	for name, pod := range pods(t) {
+		for _, field := range []string{"runAsUser", "runAsGroup", "fsGroup", "supplementalGroups"} {
+			if got := pod.at("securityContext", field); got != nil {
+				t.Errorf("%s: %s is %v", name, field, got)
+			}
+			if got := container(pod).at("securityContext", field); got != nil {
+				t.Errorf("%s: %s of the container is %v", name, field, got)
+			}
+		}
+	}
+}
+
+// A rolling update runs the new Pod beside the old one, and without a Lease both
+// would write.
+func TestWithoutLeaderElectionTheOldPodEndsFirst(t *testing.T) {
+	for name, tc := range map[string]struct {
+		args []string
+		want any
+	}{
+		"with leader election":    {nil, nil},
+		"without leader election": {[]string{"--set", "leaderElection.enabled=false,replicas=1"}, "Recreate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			deployment := only(t, parse(t, render(t, tc.args...)), "Deployment")
+			if got := deployment.at("spec", "strategy", "type"); got != tc.want {
+				t.Errorf("the strategy is %v, want %v", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestTheTestPodIsNotTakenForTheController(t *testing.T) {
 	objects := parse(t, render(t))
 	selector := only(t, objects, "Deployment").at("spec", "selector", "matchLabels").(map[string]any)

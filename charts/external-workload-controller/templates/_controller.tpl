@@ -76,6 +76,9 @@ the controller's own.
   (list "probe-concurrency" .Values.readiness.probeConcurrency)
   (list "probe-allow-cidr" (join "," .Values.readiness.probeAllowCIDRs))
   (list "probe-deny-cidr" (join "," .Values.readiness.probeDenyCIDRs))
+  (list "probe-cluster-network-cidr" (join "," .Values.readiness.clusterNetworkCIDRs))
+  (list "probe-allow-cluster-networks" (ternary "true" "" .Values.readiness.probeAllowClusterNetworks))
+  (list "probe-allow-host" (ternary "true" "" .Values.readiness.probeAllowHost))
   (list "hold-maximum" .Values.readiness.holdMaximum)
   (list "probe-time-refresh" .Values.readiness.probeTimeRefresh))
 }}

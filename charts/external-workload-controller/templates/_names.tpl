@@ -23,6 +23,16 @@
 {{- end }}
 {{- end }}
 
+{{/*
+The name of an admission policy of this release, from the context and the name
+in its file: validate.external-workload.io becomes
+validate.RELEASE.external-workload.io.
+*/}}
+{{- define "ewc.policyName" -}}
+{{- $parts := splitn "." 2 (last .) }}
+{{- printf "%s.%s.%s" $parts._0 (include "ewc.clusterName" (first .)) $parts._1 }}
+{{- end }}
+
 {{- define "ewc.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create }}
 {{- default (include "ewc.fullname" .) .Values.serviceAccount.name }}
