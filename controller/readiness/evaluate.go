@@ -166,6 +166,7 @@ func (c *Controller) candidates(state *holdState) []hold.Candidate {
 		}
 		candidates = append(candidates, hold.Candidate{
 			Key: key, FailingSince: current.health.failingSince, Reached: current.health.reached, Held: current.health.held,
+			Unproven: current.moved,
 		})
 	}
 	slices.SortFunc(candidates, func(a, b hold.Candidate) int {

@@ -222,6 +222,21 @@ func TestHeldWorkloadSaysSo(t *testing.T) {
 	})
 }
 
+// TestChangedAddressIsNeverHeld moves a machine during a hold.
+func TestChangedAddressIsNeverHeld(t *testing.T) {
+	workloads, names := fleet(10, "")
+	inCluster(t, append(workloads, neighbours(5)...), Config{}, func(w *world) {
+		w.pass(time.Minute)
+		w.setCutOff(true)
+		w.pass(time.Minute)
+		w.update(names[0], func(e *v1beta1.ExternalWorkload) { e.Spec.WorkloadIPs[0].IP = "192.0.2.99" })
+		w.pass(decidedWithin)
+		if diff := cmp.Diff(names[:1], w.notReady()); diff != "" {
+			t.Errorf("-want +got\n%s", diff)
+		}
+	})
+}
+
 // TestEarlyProbesDoNotCountForThresholds has a tenant that suspects the prober
 // twice a second, while a machine of another one restarts.
 func TestEarlyProbesDoNotCountForThresholds(t *testing.T) {

@@ -13,12 +13,16 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// record is what is known of one workload's probe. All but health is fixed.
+// record is what is known of one workload's probe. All but health and moved is
+// fixed.
 type record struct {
 	uid     types.UID
 	spec    *probe.Spec
 	problem *Problem
 	health  health
+	// moved is whether the target has changed, and the new one has not passed
+	// its probe yet.
+	moved bool
 }
 
 // follow makes the probe of a workload the one that its annotation says. What
@@ -47,8 +51,12 @@ func (c *Controller) follow(workload *v1beta1.ExternalWorkload, initial bool) {
 		}
 		next.health = have.health.anew()
 	}
-	if have != nil && !sameTarget(have, next) {
-		c.forgetEvidence(key, have.spec)
+	if have != nil {
+		next.moved = have.moved
+		if !sameTarget(have, next) {
+			next.moved = true
+			c.forgetEvidence(key, have.spec)
+		}
 	}
 	next.health = next.health.stands(isReady(workload))
 	c.records[key] = next

@@ -64,6 +64,9 @@ func (c *Controller) note(key cache.ObjectName, current *record, result probe.Re
 		return before, before, true
 	}
 	current.health = before.after(result, current.spec, now)
+	if current.health.decided && current.health.ready {
+		current.moved = false
+	}
 	if current.health.candidate() {
 		state.candidates[key] = true
 	}
