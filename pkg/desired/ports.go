@@ -124,22 +124,51 @@ func (p Ports) Equal(other Ports) bool {
 	return true
 }
 
-// Extends tells whether every name that both lists have stands for the same
-// number and protocol in both, so that replacing one by the other moves no
-// existing endpoint.
+// Extends tells whether replacing the other list by this one moves no existing
+// endpoint: every name that both have stands for the same number and protocol
+// in both, and names do not go and come at once with other numbers. The latter
+// is a port that was renamed and renumbered, and a client that learns of the new
+// name late would keep the old number.
 func (p Ports) Extends(other Ports) bool {
-	for i := range p {
-		for j := range other {
-			a, b := &p[i], &other[j]
-			if !complete(a) || !complete(b) {
-				return false
-			}
-			if *a.Name == *b.Name && (*a.Port != *b.Port || *a.Protocol != *b.Protocol) {
-				return false
-			}
+	for _, list := range []Ports{p, other} {
+		if slices.ContainsFunc(list, func(port discoveryv1.EndpointPort) bool { return !complete(&port) }) {
+			return false
 		}
 	}
-	return true
+	for i := range p {
+		if at := other.named(*p[i].Name); at != nil && !sameTarget(&p[i], at) {
+			return false
+		}
+	}
+	come, gone := p.without(other), other.without(p)
+	return len(come) == 0 || len(gone) == 0 || len(come) == len(gone) && len(come.newTargets(gone)) == 0
+}
+
+// named is the port of that name, or nil.
+func (p Ports) named(name string) *discoveryv1.EndpointPort {
+	for i := range p {
+		if *p[i].Name == name {
+			return &p[i]
+		}
+	}
+	return nil
+}
+
+// without are the ports whose names the other list does not have.
+func (p Ports) without(other Ports) Ports {
+	return slices.DeleteFunc(slices.Clone(p), func(port discoveryv1.EndpointPort) bool { return other.named(*port.Name) != nil })
+}
+
+// newTargets are the ports whose number and protocol the other list does not have.
+func (p Ports) newTargets(other Ports) Ports {
+	return slices.DeleteFunc(slices.Clone(p), func(port discoveryv1.EndpointPort) bool {
+		return slices.ContainsFunc(other, func(o discoveryv1.EndpointPort) bool { return sameTarget(&port, &o) })
+	})
+}
+
+// sameTarget tells whether both ports have the same number and protocol.
+func sameTarget(a, b *discoveryv1.EndpointPort) bool {
+	return *a.Port == *b.Port && *a.Protocol == *b.Protocol
 }
 
 // Overlaps tells whether two endpoints with the same address and these ports

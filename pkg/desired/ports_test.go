@@ -190,7 +190,7 @@ func TestComparisonOfPorts(t *testing.T) {
 		"nil and empty":                    {nil, desired.Ports{}, verdict{true, true, true}},
 		"one more":                         {desired.Ports{http, admin}, desired.Ports{http}, verdict{false, true, true}},
 		"none and one":                     {desired.Ports{}, desired.Ports{http}, verdict{false, true, false}},
-		"disjoint names":                   {desired.Ports{admin}, desired.Ports{http}, verdict{false, true, false}},
+		"another name and another number":  {desired.Ports{admin}, desired.Ports{http}, verdict{false, false, false}},
 		"another number":                   {with(func(p *discoveryv1.EndpointPort) { p.Port = new(int32(1)) }), desired.Ports{http}, verdict{false, false, false}},
 		"another protocol":                 {with(func(p *discoveryv1.EndpointPort) { p.Protocol = new(corev1.ProtocolUDP) }), desired.Ports{http}, verdict{false, false, false}},
 		"another name":                     {with(func(p *discoveryv1.EndpointPort) { p.Name = new("web") }), desired.Ports{http}, verdict{false, true, true}},

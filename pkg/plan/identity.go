@@ -29,10 +29,8 @@ func (s *standing) recordsIdentity(position int, w *desired.Workload) bool {
 	if at := position * codeLength; at+codeLength <= len(codes) && codes[at:at+codeLength] == w.Identity {
 		return true
 	}
-	if len(codes) == len(s.object.Endpoints)*codeLength {
-		return false
-	}
-	// Somebody added or took away endpoints, so positions say nothing.
+	// Somebody may have reordered, added or removed endpoints. A code is a digest
+	// of the workload's name as well, so it speaks for this workload wherever it is.
 	for at := 0; at+codeLength <= len(codes); at += codeLength {
 		if codes[at:at+codeLength] == w.Identity {
 			return true

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,6 +31,7 @@ func TestRepair(t *testing.T) {
 		"the owner does not block":       {func(s *discoveryv1.EndpointSlice) { s.OwnerReferences[0].BlockOwnerDeletion = nil }, repaired},
 		"an annotation is added":         {func(s *discoveryv1.EndpointSlice) { s.Annotations["x"] = "y" }, nil},
 		"the trigger time is changed":    {func(s *discoveryv1.EndpointSlice) { s.Annotations[corev1.EndpointsLastChangeTriggerTime] = "" }, nil},
+		"endpoints are reordered":        {func(s *discoveryv1.EndpointSlice) { slices.Reverse(s.Endpoints) }, nil},
 		"an endpoint is taken out":       {func(s *discoveryv1.EndpointSlice) { s.Endpoints = s.Endpoints[1:] }, repaired},
 		"an endpoint is made not ready":  {func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Ready = new(false) }, repaired},
 		"an endpoint's ready is removed": {func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Ready = nil }, repaired},

@@ -230,6 +230,23 @@ func TestStepsOfPorts(t *testing.T) {
 			},
 			want: []string{"1.1 update s1 [http:8080/TCP,new:9090/TCP] w01@192.0.2.1"},
 		},
+		"a port renamed and renumbered in one patch changes in two writes": {
+			workloads: numbered(1, 1, both),
+			happens: func(c *cluster) {
+				c.service = build.Service("shop/web", build.Ports(build.Port("web", 80, build.ToNumber(9090))))
+			},
+			want: []string{
+				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1",
+				"2.1 update s1 [web:9090/TCP] w01@192.0.2.1",
+			},
+		},
+		"a port that is only renamed changes in one write": {
+			workloads: numbered(1, 1, both),
+			happens: func(c *cluster) {
+				c.service = build.Service("shop/web", build.Ports(build.Port("web", 80, build.ToNumber(8080))))
+			},
+			want: []string{"1.1 update s1 [web:8080/TCP] w01@192.0.2.1"},
+		},
 		"a workload that changes its ports is withdrawn before it is published elsewhere": {
 			service: build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToName("http")))), workloads: numbered(1, 3),
 			happens: func(c *cluster) {

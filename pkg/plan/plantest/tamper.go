@@ -1,6 +1,8 @@
 package plantest
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -99,6 +101,7 @@ var tamperings = []tampering{
 	{change: func(slice, _ *discoveryv1.EndpointSlice) {
 		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{Addresses: []string{"192.0.2.98"}})
 	}},
+	{change: func(slice, _ *discoveryv1.EndpointSlice) { slices.Reverse(slice.Endpoints) }},
 	{change: func(slice, _ *discoveryv1.EndpointSlice) { slice.Ports = nil }},
 	{change: func(slice, _ *discoveryv1.EndpointSlice) {
 		for i := range slice.Ports {
