@@ -51,7 +51,7 @@ test: test-unit test-chart test-integration test-faults ## run everything that p
 test-unit: ## run the tests that need nothing but Go
 	go test -race ./...
 	KUBE_CACHE_MUTATION_DETECTOR=true go test ./controller/...
-	go test ./pkg/plan/plantest -run 'TestRandomHistories|TestMutants' -plan.steps=1000000 -plan.mutants
+	go test ./internal/plantest -run 'TestRandomHistories|TestMutants' -plan.steps=1000000 -plan.mutants
 	go -C hack/kubernetes test .
 
 .PHONY: test-chart

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,27 +22,12 @@ const (
 	parallelWrites = 16
 )
 
-// apply carries out a plan: phase by phase, the writes of a phase at once. It
-// stops at the first failure, and between writes when ctx is cancelled; the
-// next sync goes on from what stands then.
+// apply carries out a plan. A write waits for those that it depends on and is
+// left out if one of them fails; all others go on, so that a write that is
+// refused keeps nothing back but what depends on it. When ctx is cancelled no
+// more writes begin. The next sync goes on from what is there then.
 func (c *Controller) apply(ctx context.Context, state *serviceState, next plan.Plan) error {
-	for _, phase := range next.Phases {
-		if len(phase) == 1 {
-			if err := c.write(ctx, state, phase[0]); err != nil {
-				return err
-			}
-			continue
-		}
-		group, groupCtx := errgroup.WithContext(ctx)
-		group.SetLimit(parallelWrites)
-		for _, write := range phase {
-			group.Go(func() error { return c.write(groupCtx, state, write) })
-		}
-		if err := group.Wait(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return execute(next.Writes, parallelWrites, func(w plan.Write) error { return c.write(ctx, state, w) })
 }
 
 // write makes one request. Once begun it is not broken off when ctx is

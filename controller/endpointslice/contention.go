@@ -174,15 +174,14 @@ const unknownWriter = "unknown"
 // deleted.
 func foreignManager(next *plan.Plan, own string) (manager string, deleted bool) {
 	manager = unknownWriter
-	for _, phase := range next.Phases {
-		for i := range phase {
-			if phase[i].Operation == plan.Create {
-				deleted = true
-				continue
-			}
-			if name := lastManager(phase[i].Slice, own); name != unknownWriter && (manager == unknownWriter || manager == own) {
-				manager = name
-			}
+	for i := range next.Writes {
+		write := &next.Writes[i]
+		if write.Operation == plan.Create {
+			deleted = true
+			continue
+		}
+		if name := lastManager(write.Slice, own); name != unknownWriter && (manager == unknownWriter || manager == own) {
+			manager = name
 		}
 	}
 	return manager, deleted

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -15,8 +16,10 @@ import (
 // The reasons for which a write fails, as metrics and Events show them.
 const (
 	reasonConflict    = "Conflict"
+	reasonDenied      = "Denied"
 	reasonForbidden   = "Forbidden"
 	reasonInvalid     = "Invalid"
+	reasonQuota       = "QuotaExceeded"
 	reasonStopped     = "Stopped"
 	reasonTerminating = "NamespaceTerminating"
 	reasonThrottled   = "Throttled"
@@ -55,6 +58,10 @@ func failureReason(err error) string {
 		return reasonTerminating
 	case apierrors.IsConflict(err), apierrors.IsAlreadyExists(err), apierrors.IsNotFound(err):
 		return reasonConflict
+	case quotaExceeded(err):
+		return reasonQuota
+	case denied(err):
+		return reasonDenied
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 		return reasonForbidden
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
@@ -70,6 +77,23 @@ func failureReason(err error) string {
 	}
 }
 
+// quotaExceeded tells whether a ResourceQuota refused a write. The API server says
+// so in words only.
+func quotaExceeded(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
+}
+
+// denied tells whether an admission policy or webhook refused a write. The API
+// server says so in words only, whatever status the policy or webhook chose.
+func denied(err error) bool {
+	status, ok := errors.AsType[*apierrors.StatusError](err)
+	if !ok {
+		return false
+	}
+	message := status.ErrStatus.Message
+	return strings.Contains(message, "ValidatingAdmissionPolicy") || strings.Contains(message, "admission webhook")
+}
+
 // writeOutcome is a write's label in the metric of writes.
 func writeOutcome(err error) string {
 	if err == nil {
@@ -80,7 +104,7 @@ func writeOutcome(err error) string {
 		return "conflict"
 	case reasonTimeout:
 		return "timeout"
-	case reasonForbidden, reasonInvalid, reasonTerminating:
+	case reasonDenied, reasonForbidden, reasonInvalid, reasonQuota, reasonTerminating:
 		return "refused"
 	default:
 		return "error"
@@ -92,6 +116,10 @@ func advice(reason string) string {
 	switch reason {
 	case reasonForbidden:
 		return "; give the controller's service account the permissions of its chart"
+	case reasonQuota:
+		return "; raise the namespace's ResourceQuota for endpointslices"
+	case reasonDenied:
+		return "; exempt the controller's service account from the policy or webhook"
 	case reasonInvalid:
 		return "; please report this defect"
 	case reasonUnavailable, reasonTimeout, reasonThrottled:

@@ -36,14 +36,12 @@ func observed(in input, wanted *desired.State, done plan.Plan) metrics.ServiceOb
 	for i := range wanted.Families {
 		o.EndpointsWanted += len(wanted.Families[i].Endpoints)
 	}
-	for _, phase := range done.Phases {
-		for i := range phase {
-			switch phase[i].Operation {
-			case plan.Create:
-				o.SlicesWanted++
-			case plan.Delete:
-				o.SlicesWanted--
-			}
+	for i := range done.Writes {
+		switch done.Writes[i].Operation {
+		case plan.Create:
+			o.SlicesWanted++
+		case plan.Delete:
+			o.SlicesWanted--
 		}
 	}
 	for i := range wanted.Skipped {

@@ -73,13 +73,16 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		}
 		state.beginRepair()
 	}
+	if logger := klog.FromContext(ctx).V(4); logger.Enabled() && !next.Empty() {
+		logger.Info("Planned", "plan", next.String())
+	}
 	err = c.apply(ctx, state, next)
 	c.observe(ctx, key, state, in, &m.desired, next, err)
 	if err != nil {
 		return c.failed(key, err)
 	}
 	retryAt := m.desired.RetryAt
-	if !next.More && retryAt.IsZero() {
+	if !next.More() && retryAt.IsZero() {
 		state.settle(begin)
 	}
 	if in.gone() {

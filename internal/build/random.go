@@ -71,7 +71,7 @@ func AnyService(c *Choices) *corev1.Service {
 		options = append(options, PublishNotReady())
 	}
 	if c.Rarely(3) {
-		options = append(options, Traffic(pick(c, "PreferClose", "PreferSameZone", "Other")))
+		options = append(options, Traffic(pick(c, "PreferClose", "PreferSameZone", "PreferSameNode", "Other")))
 	}
 	if c.Rarely(3) {
 		options = append(options, Label(pick(c, "team", corev1.IsHeadlessService), pick(c, "red", "blue")))

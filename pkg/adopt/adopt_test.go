@@ -23,7 +23,7 @@ func TestPrint(t *testing.T) {
 		slices    []*discoveryv1.EndpointSlice
 		want      string
 	}{
-		"what stands as it is desired is not written": {
+		"what is as desired is not written": {
 			services:  []corev1.Service{*web},
 			workloads: []v1beta1.ExternalWorkload{*build.Workload("shop/a", build.IPs("192.0.2.1"))},
 			slices:    []*discoveryv1.EndpointSlice{build.Slice("shop/linkerd-external-web-1", build.Of(web), build.Endpoint("a", "192.0.2.1"))},
@@ -40,9 +40,9 @@ Would write: nothing
 			want: `
 Service shop/web
   step 1: update EndpointSlice linkerd-external-web-1 (IPv4)
-    ~ a: ready true -> false, serving true -> false
+    ~ a: ready true -> false, serving true -> false (address changed)
   step 2: update EndpointSlice linkerd-external-web-1 (IPv4)
-    ~ a: address 192.0.2.1 -> 192.0.2.9, ready false -> true, serving false -> true
+    ~ a: address 192.0.2.1 -> 192.0.2.9, ready false -> true, serving false -> true (ready now)
 
 Compared: Services 1, EndpointSlices 1, endpoints 2 (unchanged 1), workloads left out 0
 Would write: create 0, update 2, delete 0, for Services 1
@@ -55,7 +55,7 @@ Service shop/web
   step 1: create EndpointSlice NAME (IPv4)
     owner: none -> Service web (web-uid)
     ports: none -> "http" 8080/TCP
-    + a: address 192.0.2.1, ready true, serving true, zone east
+    + a: address 192.0.2.1, ready true, serving true, zone east (newly desired)
 
 Compared: Services 1, EndpointSlices 0, endpoints 0 (unchanged 0), workloads left out 0
 Would write: create 1, update 0, delete 0, for Services 1
@@ -65,7 +65,7 @@ Would write: create 1, update 0, delete 0, for Services 1
 			want: `
 Service shop/web
   step 1: update EndpointSlice linkerd-external-web-1 (IPv4)
-    - a: address 192.0.2.1, ready true, serving true
+    - a: address 192.0.2.1, ready true, serving true (not desired any more)
   step 2: delete EndpointSlice linkerd-external-web-1 (IPv4)
 
 Compared: Services 1, EndpointSlices 1, endpoints 1 (unchanged 0), workloads left out 0

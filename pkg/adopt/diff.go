@@ -10,14 +10,17 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+
+	"github.com/external-workload/controller/pkg/plan"
 )
 
 // empty stands for a slice that does not exist.
 var empty = &discoveryv1.EndpointSlice{}
 
 // diff tells, a line for each, what a write changes: labels, owner, ports, and
-// then endpoints by the names of their workloads.
-func diff(before, after *discoveryv1.EndpointSlice) []string {
+// then endpoints by the names of their workloads, with the reason.
+func diff(change Change) []string {
+	before, after := change.Before, change.After
 	if before == nil {
 		before = empty
 	}
@@ -31,7 +34,7 @@ func diff(before, after *discoveryv1.EndpointSlice) []string {
 	if was, is := portsOf(before), portsOf(after); was != is && after != empty {
 		lines = append(lines, "ports: "+was+" -> "+is)
 	}
-	return append(lines, diffEndpoints(before.Endpoints, after.Endpoints)...)
+	return append(lines, diffEndpoints(before.Endpoints, after.Endpoints, change.reasons)...)
 }
 
 // diffLabels tells what changes of labels. Those of a slice that is created or
@@ -88,17 +91,20 @@ func portsOf(slice *discoveryv1.EndpointSlice) string {
 	return strings.Join(ports, ", ")
 }
 
-// diffEndpoints tells which endpoints come, go and change.
-func diffEndpoints(before, after []discoveryv1.Endpoint) []string {
+// diffEndpoints tells which endpoints come, go and change, and why.
+func diffEndpoints(before, after []discoveryv1.Endpoint, reasons map[string]plan.Reason) []string {
 	was, is := byWorkload(before), byWorkload(after)
 	both := maps.Clone(was)
 	maps.Copy(both, is)
 	var lines []string
 	for _, name := range slices.Sorted(maps.Keys(both)) {
-		old, now := was[name], is[name]
+		old, now, why := was[name], is[name], ""
+		if reason, known := reasons[name]; known {
+			why = " (" + reason.String() + ")"
+		}
 		if len(old) == 1 && len(now) == 1 {
 			if changes := diffFields(fieldsOf(old[0]), fieldsOf(now[0])); changes != "" {
-				lines = append(lines, "~ "+name+": "+changes)
+				lines = append(lines, "~ "+name+": "+changes+why)
 			}
 			continue
 		}
@@ -106,10 +112,10 @@ func diffEndpoints(before, after []discoveryv1.Endpoint) []string {
 			continue
 		}
 		for _, e := range old {
-			lines = append(lines, "- "+name+": "+fieldsOf(e).String())
+			lines = append(lines, "- "+name+": "+fieldsOf(e).String()+why)
 		}
 		for _, e := range now {
-			lines = append(lines, "+ "+name+": "+fieldsOf(e).String())
+			lines = append(lines, "+ "+name+": "+fieldsOf(e).String()+why)
 		}
 	}
 	return lines

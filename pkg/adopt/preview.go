@@ -17,7 +17,7 @@ const maxSteps = 1000
 // Options are the choices of an installation.
 type Options struct {
 	desired.Options
-	// MaxEndpoints is how many endpoints a slice is filled with at most.
+	// MaxEndpoints is the maximum number of endpoints that a slice is filled with.
 	MaxEndpoints int
 }
 
@@ -28,9 +28,9 @@ type Preview struct {
 	Steps []Step
 	// Skipped are the workloads that would be left out, and why.
 	Skipped []Skipped
-	// Slices and Endpoints count what stands.
+	// Slices and Endpoints count the actual ones.
 	Slices, Endpoints int
-	// Untouched counts the endpoints that stand and would stay exactly as they are.
+	// Untouched counts the actual endpoints that would stay exactly as they are.
 	Untouched int
 }
 
@@ -42,6 +42,9 @@ type Step []Change
 type Change struct {
 	Operation     plan.Operation
 	Before, After *discoveryv1.EndpointSlice
+
+	// reasons say why each endpoint changes, by workload.
+	reasons map[string]plan.Reason
 }
 
 // Skipped is a workload that would be left out.
@@ -56,46 +59,55 @@ func Compute(subject *Subject, options Options) Preview {
 		skip := &state.Skipped[i]
 		preview.Skipped = append(preview.Skipped, Skipped{Workload: skip.Workload.Name, Message: skip.Message()})
 	}
-	standing := slices.Clone(subject.Slices)
+	actual := slices.Clone(subject.Slices)
 	for range maxSteps {
-		next := plan.Compute(&state, standing, plan.Options{MaxEndpoints: options.MaxEndpoints})
+		next := plan.Compute(&state, actual, plan.Options{MaxEndpoints: options.MaxEndpoints})
 		if next.Empty() {
 			break
 		}
 		var step Step
-		standing, step = play(next, standing)
+		actual, step = play(next, actual)
 		preview.Steps = append(preview.Steps, step)
 	}
-	preview.count(subject.Slices, standing)
+	preview.count(subject.Slices, actual)
 	return preview
 }
 
 // play carries out a plan on a list of slices.
-func play(next plan.Plan, standing []*discoveryv1.EndpointSlice) ([]*discoveryv1.EndpointSlice, Step) {
+func play(next plan.Plan, actual []*discoveryv1.EndpointSlice) ([]*discoveryv1.EndpointSlice, Step) {
 	var step Step
-	for _, write := range slices.Concat(next.Phases...) {
-		change := Change{Operation: write.Operation, After: write.Slice}
-		at := slices.IndexFunc(standing, func(s *discoveryv1.EndpointSlice) bool { return s.Name == write.Slice.Name })
+	for _, write := range next.Writes {
+		change := Change{Operation: write.Operation, After: write.Slice, reasons: reasonsOf(&write)}
+		at := slices.IndexFunc(actual, func(s *discoveryv1.EndpointSlice) bool { return s.Name == write.Slice.Name })
 		if at >= 0 {
-			change.Before = standing[at]
+			change.Before = actual[at]
 		}
 		switch write.Operation {
 		case plan.Create:
 			change.After = write.Slice.DeepCopy()
 			change.After.UID = types.UID(change.After.Name)
-			standing = append(standing, change.After)
+			actual = append(actual, change.After)
 		case plan.Update:
-			standing[at] = write.Slice
+			actual[at] = write.Slice
 		case plan.Delete:
 			change.After = nil
-			standing = slices.Delete(standing, at, at+1)
+			actual = slices.Delete(actual, at, at+1)
 		}
 		step = append(step, change)
 	}
-	return standing, step
+	return actual, step
 }
 
-// count compares the endpoints that stand with those that will.
+// reasonsOf gives the reasons of a write's changes by workload.
+func reasonsOf(write *plan.Write) map[string]plan.Reason {
+	reasons := make(map[string]plan.Reason, len(write.Changes))
+	for _, change := range write.Changes {
+		reasons[change.Workload] = change.Reason
+	}
+	return reasons
+}
+
+// count compares the actual endpoints with those that would follow.
 func (p *Preview) count(before, after []*discoveryv1.EndpointSlice) {
 	will := map[string]*discoveryv1.EndpointSlice{}
 	for _, slice := range after {

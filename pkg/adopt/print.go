@@ -34,7 +34,7 @@ func printOne(w io.Writer, p *Preview) {
 				slice = change.Before
 			}
 			fmt.Fprintf(w, "  step %d: %s EndpointSlice %s (%s)\n", number+1, change.Operation, slice.Name, slice.AddressType)
-			for _, line := range diff(change.Before, change.After) {
+			for _, line := range diff(change) {
 				fmt.Fprintf(w, "    %s\n", line)
 			}
 		}
@@ -43,11 +43,11 @@ func printOne(w io.Writer, p *Preview) {
 }
 
 func summarize(w io.Writer, previews []Preview) {
-	var standing, endpoints, untouched, changed, skipped int
+	var actual, endpoints, untouched, changed, skipped int
 	writes := map[plan.Operation]int{}
 	for i := range previews {
 		p := &previews[i]
-		standing, endpoints, untouched = standing+p.Slices, endpoints+p.Endpoints, untouched+p.Untouched
+		actual, endpoints, untouched = actual+p.Slices, endpoints+p.Endpoints, untouched+p.Untouched
 		skipped += len(p.Skipped)
 		if len(p.Steps) > 0 {
 			changed++
@@ -58,7 +58,7 @@ func summarize(w io.Writer, previews []Preview) {
 			}
 		}
 	}
-	fmt.Fprintf(w, "Compared: Services %d, EndpointSlices %d, endpoints %d (unchanged %d), workloads left out %d\n", len(previews), standing, endpoints, untouched, skipped)
+	fmt.Fprintf(w, "Compared: Services %d, EndpointSlices %d, endpoints %d (unchanged %d), workloads left out %d\n", len(previews), actual, endpoints, untouched, skipped)
 	if changed == 0 {
 		fmt.Fprintln(w, "Would write: nothing")
 		return

@@ -133,7 +133,7 @@ func (s *State) addFamily(family corev1.IPFamily, workloads []*Workload, options
 		s.scratch.published[i] = true
 		endpoint := rules.endpoint(w, w.addresses[index].text, group)
 		if withhold && w.addresses[otherFamily(index)].text != "" {
-			endpoint.Ready, endpoint.Hint = false, ""
+			endpoint.Ready, endpoint.ZoneHint, endpoint.NodeHint = false, "", ""
 		}
 		if endpoint.Ready && options.Now.Before(w.SettledAt) {
 			endpoint.Held = true

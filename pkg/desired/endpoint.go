@@ -8,33 +8,33 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
+// NoNode is the node that endpoints of a PreferSameNode Service are hinted for.
+// A machine outside of the cluster is on no node, but one ready endpoint without
+// node hint makes kube-proxy ignore the node hints of the Service's Pods too. The
+// top-level domain invalid is reserved (RFC 2606), so no node can have this name.
+const NoNode = "external-workload.invalid"
+
 // rules are the properties of a Service that bear on every endpoint.
 type rules struct {
-	headless, publishNotReady, local bool
+	headless, publishNotReady bool
+	// zoneHints and nodeHints tell which hints its trafficDistribution needs. One
+	// ready endpoint without a hint makes consumers ignore that kind of hints for
+	// the whole Service, its Pods included.
+	zoneHints, nodeHints bool
 }
 
 func rulesOf(service *corev1.Service) rules {
-	return rules{
-		headless:        headless(service),
-		publishNotReady: service.Spec.PublishNotReadyAddresses,
-		local:           prefersLocal(service),
-	}
-}
-
-// prefersLocal tells whether clients should prefer endpoints of their own
-// zone. Endpoints without hints would turn that off for the whole Service, its
-// Pods included.
-func prefersLocal(service *corev1.Service) bool {
+	r := rules{headless: headless(service), publishNotReady: service.Spec.PublishNotReadyAddresses}
 	if service.Spec.TrafficDistribution == nil {
-		return false
+		return r
 	}
 	switch *service.Spec.TrafficDistribution {
-	case corev1.ServiceTrafficDistributionPreferClose,
-		corev1.ServiceTrafficDistributionPreferSameZone,
-		corev1.ServiceTrafficDistributionPreferSameNode:
-		return true
+	case corev1.ServiceTrafficDistributionPreferClose, corev1.ServiceTrafficDistributionPreferSameZone:
+		r.zoneHints = true
+	case corev1.ServiceTrafficDistributionPreferSameNode:
+		r.zoneHints, r.nodeHints = true, true
 	}
-	return false
+	return r
 }
 
 // endpoint publishes a workload with one of its addresses.
@@ -47,8 +47,12 @@ func (r rules) endpoint(w *Workload, address string, group int32) Endpoint {
 		Serving:     w.Ready,
 		Terminating: w.Terminating,
 	}
-	if r.local && e.Ready {
-		e.Hint = w.Zone
+	if r.zoneHints && e.Ready {
+		// Where a machine without zone is, is not known, so it gets no zone hint.
+		e.ZoneHint = w.Zone
+	}
+	if r.nodeHints && e.Ready {
+		e.NodeHint = NoNode
 	}
 	if r.headless && w.hostname {
 		e.Hostname = w.Name

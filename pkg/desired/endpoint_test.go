@@ -81,7 +81,15 @@ func TestLocality(t *testing.T) {
 			[]string{base + " ready zone=z1 hint=z1"},
 		},
 	}
-	for _, preference := range []string{"PreferClose", "PreferSameZone", "PreferSameNode"} {
+	table["PreferSameNode hints every ready endpoint for a node that cannot exist, and for its own zone if it has one"] = row{
+		build.Service("shop/web", build.Traffic("PreferSameNode")),
+		append(inZone(), build.Workload("shop/b", build.IPs("192.0.2.2")), build.Workload("shop/c", build.IPs("192.0.2.3"), build.NotReady())),
+		[]string{
+			base + " ready serving zone=z1 hint=z1 node=external-workload.invalid",
+			"IPv4 b 192.0.2.2 http:8080/TCP ready serving node=external-workload.invalid", "IPv4 c 192.0.2.3 http:8080/TCP",
+		},
+	}
+	for _, preference := range []string{"PreferClose", "PreferSameZone"} {
 		table[preference+" hints every endpoint for its own zone"] = row{
 			build.Service("shop/web", build.Traffic(preference)),
 			append(inZone(), build.Workload("shop/b", build.IPs("192.0.2.2"), build.Zone("z2"))),

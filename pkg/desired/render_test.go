@@ -52,7 +52,7 @@ func lines(s *desired.State) []string {
 					line += " " + flag.name
 				}
 			}
-			for _, text := range []struct{ name, value string }{{"zone", e.Workload.Zone}, {"hint", e.Hint}, {"hostname", e.Hostname}} {
+			for _, text := range []struct{ name, value string }{{"zone", e.Workload.Zone}, {"hint", e.ZoneHint}, {"node", e.NodeHint}, {"hostname", e.Hostname}} {
 				if text.value != "" {
 					line += " " + text.name + "=" + text.value
 				}

@@ -48,8 +48,10 @@ type Endpoint struct {
 	// Held is true for an endpoint that is Ready, but should not be published
 	// as such before State.RetryAt.
 	Held bool
-	// Hint is the zone whose clients should use the endpoint, or empty.
-	Hint string
+	// ZoneHint is the zone whose clients should use the endpoint, or empty.
+	ZoneHint string
+	// NodeHint is the node whose clients should use the endpoint: NoNode, or empty.
+	NodeHint string
 	// Hostname is the endpoint's own DNS label, or empty.
 	Hostname string
 }
@@ -61,12 +63,12 @@ func (e *Endpoint) ReadyNow() bool { return e.Ready && !e.Held }
 // nothing is said that would need a write of its own.
 func (e *Endpoint) ServingNow() bool { return e.Serving && !e.Held }
 
-// HintNow is the zone hint that goes with ReadyNow, or empty.
-func (e *Endpoint) HintNow() string {
+// HintsNow are the zone and the node hint that go with ReadyNow, or empty.
+func (e *Endpoint) HintsNow() (zone, node string) {
 	if e.Held {
-		return ""
+		return "", ""
 	}
-	return e.Hint
+	return e.ZoneHint, e.NodeHint
 }
 
 // Reason says in one word why a workload is left out.

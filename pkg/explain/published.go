@@ -125,18 +125,14 @@ func readyText(ready bool) string {
 func (n *Namespace) checkStep(v *view) Check {
 	check := Check{Name: CheckStep, Result: Wait, Reason: "StepInProgress"}
 	var writes []string
-	for _, write := range slices.Concat(v.next.Phases...) {
-		name := write.Slice.Name
-		if write.Operation == plan.Create {
-			name = "a new slice"
-		}
-		writes = append(writes, fmt.Sprintf("%s %s", write.Operation, name))
+	for i := range v.next.Writes {
+		writes = append(writes, writeText(&v.next.Writes[i]))
 	}
 	check.Detail = "next: " + strings.Join(writes, ", ")
 	if len(writes) == 0 {
 		check.Detail = "the endpoint is held until clients know the workload"
 	}
-	if v.next.More {
+	if v.next.More() {
 		check.Detail += "; another step follows"
 	}
 	last := n.lastChange(v)
@@ -146,6 +142,22 @@ func (n *Namespace) checkStep(v *view) Check {
 		check.Fix = fmt.Sprintf("see whether the controller runs, serves namespace %s and may write: kubectl get events -n %s --field-selector involvedObject.name=%s, and its log", n.name, n.name, v.service.Name)
 	}
 	return check
+}
+
+// writeText is a write with the first of its changes and why it comes.
+func writeText(write *plan.Write) string {
+	text := fmt.Sprintf("%s %s", write.Operation, write.Slice.Name)
+	if write.Operation == plan.Create {
+		text = "create a new slice"
+	}
+	if len(write.Changes) > 0 {
+		text += fmt.Sprintf(" (%s", write.Changes[0])
+		if more := len(write.Changes) - 1; more > 0 {
+			text += fmt.Sprintf(", and %d more", more)
+		}
+		text += ")"
+	}
+	return text
 }
 
 // lastChange is when anything that bears on a Service's slices was last written.

@@ -14,10 +14,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/internal/plantest/sliceapi"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/desired"
 	"github.com/external-workload/controller/pkg/plan"
-	"github.com/external-workload/controller/pkg/plan/plantest/sliceapi"
 )
 
 // manySteps is more steps than any change may need.
@@ -107,44 +107,48 @@ func (c *cluster) state() *desired.State {
 // next is the next step.
 func (c *cluster) next() plan.Plan { return plan.Compute(c.state(), c.api.List(), c.options) }
 
-// apply does what a plan says and tells each write in a line.
+// apply does what a plan says, in its order, and tells each write in a line.
 func (c *cluster) apply(step int, p plan.Plan) []string {
-	var told []string
-	for phase, writes := range p.Phases {
-		for _, write := range writes {
-			stored, err := write.Slice, error(nil)
-			switch write.Operation {
-			case plan.Create:
-				stored, err = c.api.Create(write.Slice)
-			case plan.Update:
-				stored, err = c.api.Update(write.Slice)
-			case plan.Delete:
-				err = c.api.Delete(write.Slice.Name, metav1.Preconditions{UID: &write.Slice.UID, ResourceVersion: &write.Slice.ResourceVersion})
-			}
-			if err != nil {
-				c.t.Fatalf("%s %s: %v", write.Operation, write.Slice.Name, err)
-			}
-			told = append(told, fmt.Sprintf("%d.%d %s %s", step, phase+1, write.Operation, c.line(stored)))
+	var lines []string
+	aliases := make([]string, len(p.Writes))
+	for i, write := range p.Writes {
+		stored, err := write.Slice, error(nil)
+		switch write.Operation {
+		case plan.Create:
+			stored, err = c.api.Create(write.Slice)
+		case plan.Update:
+			stored, err = c.api.Update(write.Slice)
+		case plan.Delete:
+			err = c.api.Delete(write.Slice.Name, metav1.Preconditions{UID: &write.Slice.UID, ResourceVersion: &write.Slice.ResourceVersion})
 		}
+		if err != nil {
+			c.t.Fatalf("%s %s: %v", write.Operation, write.Slice.Name, err)
+		}
+		line := fmt.Sprintf("%d %s %s", step, write.Operation, c.line(stored))
+		aliases[i] = c.alias(stored.Name)
+		for _, after := range write.After {
+			line += " after " + aliases[after]
+		}
+		lines = append(lines, line)
 	}
-	return told
+	return lines
 }
 
 // converge applies plan after plan until there is nothing to do, and tells
-// every write. It fails when a plan says wrongly that another one follows.
+// every write. It fails when a plan says wrongly how many follow.
 func (c *cluster) converge() []string {
-	var told []string
+	var lines []string
 	for step := 1; step <= manySteps; step++ {
 		p := c.next()
 		if p.Empty() {
-			return told
+			return lines
 		}
-		told = append(told, c.apply(step, p)...)
-		if following := c.next(); p.More == following.Empty() {
-			c.t.Errorf("step %d says more=%v, and then the plan is empty=%v", step, p.More, following.Empty())
+		lines = append(lines, c.apply(step, p)...)
+		if following := c.next(); p.StepsLeft == 0 != following.Empty() || p.StepsLeft > following.StepsLeft+1 {
+			c.t.Errorf("step %d says that %d follow, and the next one that %d do:\n%s\n%s", step, p.StepsLeft, following.StepsLeft, &p, &following)
 		}
 	}
-	c.t.Fatalf("not done after %d steps:\n%s", manySteps, strings.Join(told[len(told)-4:], "\n"))
+	c.t.Fatalf("not done after %d steps:\n%s", manySteps, strings.Join(lines[len(lines)-4:], "\n"))
 	return nil
 }
 
@@ -159,26 +163,11 @@ func (c *cluster) alias(name string) string {
 	return c.aliases[name]
 }
 
-// line tells a slice: its name, its ports, and each endpoint's workload and
-// address, with a minus if it is not ready.
+// line is a slice in its text form, under its alias.
 func (c *cluster) line(s *discoveryv1.EndpointSlice) string {
-	text := c.alias(s.Name) + " [" + desired.Ports(s.Ports).String() + "]"
-	for i := range s.Endpoints {
-		e := &s.Endpoints[i]
-		sign := " "
-		if e.Conditions.Ready != nil && !*e.Conditions.Ready {
-			sign = " -"
-		}
-		name := "?"
-		if e.TargetRef != nil {
-			name = e.TargetRef.Name
-		}
-		text += sign + name + "@" + strings.Join(e.Addresses, "+")
-		if e.Hints != nil && len(e.Hints.ForZones) > 0 {
-			text += "~" + e.Hints.ForZones[0].Name
-		}
-	}
-	return text
+	aliased := *s
+	aliased.Name = c.alias(s.Name)
+	return strings.TrimSpace(plan.Dump(&aliased))
 }
 
 // numbered are workloads w01 and so on, at 192.0.2.1 and so on.

@@ -10,20 +10,21 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// same tells whether an endpoint stands as it is wanted now. Absent conditions
-// mean what the API says they mean, except for ready, which has to be explicit.
-func same(e *discoveryv1.Endpoint, w *desired.Endpoint) bool {
+// same tells whether an endpoint is as it is desired now. Absent conditions mean
+// what the API says they mean, except for ready, which has to be explicit.
+func same(e *discoveryv1.Endpoint, t *desired.Endpoint) bool {
 	c := &e.Conditions
-	ready := w.ReadyNow()
-	return e.Addresses[0] == w.Address &&
+	ready := t.ReadyNow()
+	zone, node := t.HintsNow()
+	return e.Addresses[0] == t.Address &&
 		c.Ready != nil && *c.Ready == ready &&
-		ptr.Deref(c.Serving, ready) == w.ServingNow() &&
-		ptr.Deref(c.Terminating, false) == w.Terminating &&
-		ptr.Deref(e.Zone, "") == w.Workload.Zone &&
-		ptr.Deref(e.Hostname, "") == w.Hostname &&
+		ptr.Deref(c.Serving, ready) == t.ServingNow() &&
+		ptr.Deref(c.Terminating, false) == t.Terminating &&
+		ptr.Deref(e.Zone, "") == t.Workload.Zone &&
+		ptr.Deref(e.Hostname, "") == t.Hostname &&
 		e.NodeName == nil && len(e.DeprecatedTopology) == 0 &&
-		hintOf(e) == w.HintNow() &&
-		sameTarget(e.TargetRef, w.Workload)
+		zoneHintOf(e) == zone && nodeHintOf(e) == node &&
+		sameTarget(e.TargetRef, t.Workload)
 }
 
 // sameTarget compares what is left of a targetRef whose kind, namespace and
@@ -32,25 +33,37 @@ func sameTarget(ref *corev1.ObjectReference, w *desired.Workload) bool {
 	return ref.UID == w.UID && ref.APIVersion == "" && ref.ResourceVersion == "" && ref.FieldPath == ""
 }
 
-// otherHint stands for hints that we never write.
-const otherHint = "\x00"
+// severalHints stands for hints of a kind that we never write.
+const severalHints = "\x00"
 
-// hintOf is the zone for which an endpoint is hinted, or empty.
-func hintOf(e *discoveryv1.Endpoint) string {
+// zoneHintOf is the zone for which an endpoint is hinted, or empty.
+func zoneHintOf(e *discoveryv1.Endpoint) string {
 	switch {
-	case e.Hints == nil || len(e.Hints.ForZones) == 0 && len(e.Hints.ForNodes) == 0:
+	case e.Hints == nil || len(e.Hints.ForZones) == 0:
 		return ""
-	case len(e.Hints.ForZones) == 1 && len(e.Hints.ForNodes) == 0:
+	case len(e.Hints.ForZones) == 1:
 		return e.Hints.ForZones[0].Name
 	default:
-		return otherHint
+		return severalHints
 	}
 }
 
-// sameMetadata tells whether the slice has exactly the wanted labels, and the
+// nodeHintOf is the node for which an endpoint is hinted, or empty.
+func nodeHintOf(e *discoveryv1.Endpoint) string {
+	switch {
+	case e.Hints == nil || len(e.Hints.ForNodes) == 0:
+		return ""
+	case len(e.Hints.ForNodes) == 1:
+		return e.Hints.ForNodes[0].Name
+	default:
+		return severalHints
+	}
+}
+
+// sameMetadata tells whether the slice has exactly the desired labels, and the
 // Service as the owner that waits for its deletion.
-func sameMetadata(object *discoveryv1.EndpointSlice, want *desired.State) bool {
-	return maps.Equal(object.Labels, want.Labels) && hasOwner(object, want.Service)
+func sameMetadata(object *discoveryv1.EndpointSlice, state *desired.State) bool {
+	return maps.Equal(object.Labels, state.Labels) && hasOwner(object, state.Service)
 }
 
 func hasOwner(object *discoveryv1.EndpointSlice, service *corev1.Service) bool {

@@ -16,10 +16,10 @@ import (
 // only gives the one write of a plan.
 func only(t *testing.T, p plan.Plan) plan.Write {
 	t.Helper()
-	if len(p.Phases) != 1 || len(p.Phases[0]) != 1 {
-		t.Fatalf("the plan has not one write: %+v", p)
+	if len(p.Writes) != 1 {
+		t.Fatalf("the plan has not one write:\n%s", &p)
 	}
-	return p.Phases[0][0]
+	return p.Writes[0]
 }
 
 func TestCreatedSlice(t *testing.T) {
@@ -145,8 +145,8 @@ func TestTriggerTimeAloneIsNoReasonToWrite(t *testing.T) {
 	c := newCluster(t, build.Service("shop/web"), numbered(1, 2)...)
 	c.converge()
 	c.options.Trigger = longAfter
-	if p := c.next(); !p.Empty() || p.More {
-		t.Errorf("writes %d phases, more=%v", len(p.Phases), p.More)
+	if p := c.next(); !p.Empty() || p.More() {
+		t.Errorf("there is something to do:\n%s", &p)
 	}
 }
 
@@ -163,20 +163,20 @@ func TestAdoption(t *testing.T) {
 		"nothing happens": {func(*cluster) {}, nil},
 		"an endpoint changes": {
 			func(c *cluster) { c.put(numbered(2, 2, build.NotReady())...) },
-			[]string{"1.1 update linkerd [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2"},
+			[]string{"1 update linkerd [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2"},
 		},
 		"an identity changes": {
 			func(c *cluster) { c.put(numbered(2, 2, build.MeshTLS("new", "new"))...) },
 			[]string{
-				"1.1 update linkerd [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2",
-				"2.1 update linkerd [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
+				"1 update linkerd [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2",
+				"2 update linkerd [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
 			},
 		},
 		"a workload was made anew while nobody looked": {
 			func(c *cluster) { c.put(numbered(2, 2, build.UID("new"))...) },
 			[]string{
-				"1.1 update linkerd [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2",
-				"2.1 update linkerd [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
+				"1 update linkerd [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2",
+				"2 update linkerd [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2{uid=new}",
 			},
 		},
 		"an identity changes there and back before it is written": {
@@ -205,8 +205,8 @@ func TestIdentityThatChangedWhileDown(t *testing.T) {
 	c.put(numbered(1, 1)...)
 	c.put(numbered(2, 2, build.MeshTLS("new", "new"))...)
 	want := []string{
-		"1.1 update s1 [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2",
-		"2.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
+		"1 update s1 [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2",
+		"2 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
 	}
 	if diff := cmp.Diff(want, c.converge()); diff != "" {
 		t.Errorf("writes differ (-want +got):\n%s", diff)
@@ -217,11 +217,11 @@ func TestHeldEndpoint(t *testing.T) {
 	c := newCluster(t, build.Service("shop/web"), numbered(1, 1)...)
 	c.converge()
 	c.put(build.Workload("shop/new", build.IPs("192.0.2.9"), build.Created(c.now)))
-	if p := c.next(); !p.Empty() || p.More {
-		t.Errorf("a held endpoint is published: %+v", p)
+	if p := c.next(); !p.Empty() || p.More() {
+		t.Errorf("a held endpoint is published:\n%s", &p)
 	}
 	c.now = c.now.Add(100 * time.Millisecond)
-	if diff := cmp.Diff([]string{"1.1 update s1 [http:8080/TCP] new@192.0.2.9 w01@192.0.2.1"}, c.converge()); diff != "" {
+	if diff := cmp.Diff([]string{"1 update s1 [http:8080/TCP] new@192.0.2.9 w01@192.0.2.1"}, c.converge()); diff != "" {
 		t.Errorf("writes differ (-want +got):\n%s", diff)
 	}
 }
@@ -237,12 +237,12 @@ func TestHeldEndpointThatStandsNotReady(t *testing.T) {
 		t.Fatal("the endpoint is not held")
 	}
 	for _, line := range c.converge() {
-		if line != "1.1 update s1 [http:8080/TCP] -new@192.0.2.1" {
+		if line != "1 update s1 [http:8080/TCP] -new@192.0.2.1" {
 			t.Errorf("%s, want it not ready", line)
 		}
 	}
 	c.now = c.now.Add(100 * time.Millisecond)
-	if diff := cmp.Diff([]string{"1.1 update s1 [http:8080/TCP] new@192.0.2.1"}, c.converge()); diff != "" {
+	if diff := cmp.Diff([]string{"1 update s1 [http:8080/TCP] new@192.0.2.1"}, c.converge()); diff != "" {
 		t.Errorf("writes differ (-want +got):\n%s", diff)
 	}
 }
@@ -261,11 +261,12 @@ func TestWithdrawnEndpointHasNoRecordedIdentity(t *testing.T) {
 func TestSliceThatIsBeingDeleted(t *testing.T) {
 	c := newCluster(t, build.Service("shop/web"), numbered(1, 2)...)
 	c.stand(build.Slice("shop/s", build.Endpoint("w01", "192.0.2.1"), build.Deleting()))
-	want := []string{"1.1 update s [http:8080/TCP]", "1.2 create s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"}
-	if diff := cmp.Diff(want, c.apply(1, c.next())); diff != "" {
-		t.Errorf("writes differ (-want +got):\n%s", diff)
+	want := []string{
+		"1 update s [http:8080/TCP]",
+		"1 create s1 [http:8080/TCP] w02@192.0.2.2",
+		"2 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
 	}
-	if p := c.next(); !p.Empty() {
-		t.Errorf("the slice is written again: %+v", p)
+	if diff := cmp.Diff(want, c.converge()); diff != "" {
+		t.Errorf("writes differ (-want +got):\n%s", diff)
 	}
 }

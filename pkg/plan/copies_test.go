@@ -7,8 +7,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/external-workload/controller/internal/build"
-	"github.com/external-workload/controller/pkg/plan/plantest/consumers"
-	"github.com/external-workload/controller/pkg/plan/plantest/sliceapi"
+	"github.com/external-workload/controller/internal/plantest/consumers"
+	"github.com/external-workload/controller/internal/plantest/sliceapi"
 )
 
 // Linkerd's clients keep one entry for all copies of an endpoint and lose it
@@ -23,36 +23,36 @@ func TestEndpointThatStandsTwice(t *testing.T) {
 		"in another slice": {
 			copies: []*discoveryv1.EndpointSlice{build.Slice("shop/copy", copied)},
 			want: []string{
-				"1.1 update copy [http:8080/TCP] -w01@192.0.2.1",
-				"2.1 update s1 [http:8080/TCP] w02@192.0.2.2",
-				"2.2 update copy [http:8080/TCP] w01@192.0.2.1",
+				"1 update copy [http:8080/TCP] -w01@192.0.2.1",
+				"2 update s1 [http:8080/TCP] w02@192.0.2.2",
+				"2 update copy [http:8080/TCP] w01@192.0.2.1 after s1",
 			},
 		},
 		"in two other slices": {
 			copies: []*discoveryv1.EndpointSlice{build.Slice("shop/copy-1", copied), build.Slice("shop/copy-2", copied)},
 			want: []string{
-				"1.1 update copy-1 [http:8080/TCP] -w01@192.0.2.1",
-				"2.1 update copy-2 [http:8080/TCP]",
-				"2.1 update s1 [http:8080/TCP] w02@192.0.2.2",
-				"2.2 update copy-1 [http:8080/TCP] w01@192.0.2.1",
-				"3.1 delete copy-2 [http:8080/TCP]",
+				"1 update copy-1 [http:8080/TCP] -w01@192.0.2.1",
+				"2 update copy-2 [http:8080/TCP]",
+				"2 update s1 [http:8080/TCP] w02@192.0.2.2",
+				"2 update copy-1 [http:8080/TCP] w01@192.0.2.1 after copy-2 after s1",
+				"3 delete copy-2 [http:8080/TCP]",
 			},
 		},
 		"in a slice of another owner": {
 			copies: []*discoveryv1.EndpointSlice{build.Slice("shop/copy", copied, build.Owners(build.Owner("web", "old")))},
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2",
-				"2.1 update copy [http:8080/TCP]",
-				"2.2 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
-				"3.1 delete copy [http:8080/TCP]",
+				"1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2",
+				"2 update copy [http:8080/TCP]",
+				"2 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2 after copy",
+				"3 delete copy [http:8080/TCP]",
 			},
 		},
 		"twice in its slice": {
 			edit: func(s *discoveryv1.EndpointSlice) { s.Endpoints = append(s.Endpoints, s.Endpoints[0]) },
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1 w01@192.0.2.1 w02@192.0.2.2",
-				"2.1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2",
-				"3.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
+				"1 update s1 [http:8080/TCP] -w01@192.0.2.1 w01@192.0.2.1 w02@192.0.2.2",
+				"2 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2",
+				"3 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
 			},
 		},
 	} {

@@ -1,6 +1,10 @@
 package plan
 
-import "github.com/external-workload/controller/pkg/desired"
+import (
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/external-workload/controller/pkg/desired"
+)
 
 // IdentitiesAnnotation records, on a slice that we wrote, with which identity
 // each endpoint was published: a code of eight characters for each, in the
@@ -21,8 +25,8 @@ const (
 // recordsIdentity tells whether the endpoint at a position of the slice was
 // published with its workload's present identity. Without a record it is taken
 // to have been published with the first identity that was seen of the workload.
-func (s *standing) recordsIdentity(position int, w *desired.Workload) bool {
-	e, codes := &s.object.Endpoints[position], s.identities
+func (s *slice) recordsIdentity(position int, e *discoveryv1.Endpoint, w *desired.Workload) bool {
+	codes := s.identities
 	if !s.recorded {
 		return e.TargetRef.UID == w.UID && w.Identity == w.FirstIdentity
 	}

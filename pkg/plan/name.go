@@ -30,15 +30,17 @@ type names struct {
 	skip    int
 }
 
-// newNames begins with the first name that no standing slice has.
-func (p *Planner) newNames() names {
-	n := names{service: p.want.Service, skip: p.options.NamesTaken}
-	if len(p.created) == 0 {
-		return n
+// newNames begins with the first name that no actual slice has.
+func (d *draft) newNames() names {
+	n := names{service: d.desired.Service, skip: d.options.NamesTaken}
+	if len(d.slices) == 0 || d.slices[len(d.slices)-1].actual != nil {
+		return n // nothing is created
 	}
-	n.used = make(map[string]struct{}, len(p.slices))
-	for i := range p.slices {
-		n.used[p.slices[i].object.Name] = struct{}{}
+	n.used = make(map[string]struct{}, len(d.slices))
+	for i := range d.slices {
+		if actual := d.slices[i].actual; actual != nil {
+			n.used[actual.Name] = struct{}{}
+		}
 	}
 	return n
 }

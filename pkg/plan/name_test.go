@@ -13,11 +13,9 @@ import (
 // created are the names of the slices that a plan creates.
 func created(p plan.Plan) []string {
 	var names []string
-	for _, phase := range p.Phases {
-		for _, write := range phase {
-			if write.Operation == plan.Create {
-				names = append(names, write.Slice.Name)
-			}
+	for _, write := range p.Writes {
+		if write.Operation == plan.Create {
+			names = append(names, write.Slice.Name)
 		}
 	}
 	return names

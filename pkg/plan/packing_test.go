@@ -13,18 +13,18 @@ func TestPacking(t *testing.T) {
 		"new endpoints fill new slices": {
 			max: 2, happens: func(c *cluster) { c.put(numbered(1, 5)...) },
 			want: []string{
-				"1.1 create s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
-				"1.1 create s2 [http:8080/TCP] w03@192.0.2.3 w04@192.0.2.4",
-				"1.1 create s3 [http:8080/TCP] w05@192.0.2.5",
+				"1 create s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
+				"1 create s2 [http:8080/TCP] w03@192.0.2.3 w04@192.0.2.4",
+				"1 create s3 [http:8080/TCP] w05@192.0.2.5",
 			},
 		},
 		"one more goes where there is room": {
 			workloads: numbered(1, 3), max: 2, happens: func(c *cluster) { c.put(numbered(4, 4)...) },
-			want: []string{"1.1 update s2 [http:8080/TCP] w03@192.0.2.3 w04@192.0.2.4"},
+			want: []string{"1 update s2 [http:8080/TCP] w03@192.0.2.3 w04@192.0.2.4"},
 		},
 		"full slices stay as they are": {
 			workloads: numbered(1, 4), max: 2, happens: func(c *cluster) { c.put(numbered(5, 5)...) },
-			want: []string{"1.1 create s3 [http:8080/TCP] w05@192.0.2.5"},
+			want: []string{"1 create s3 [http:8080/TCP] w05@192.0.2.5"},
 		},
 		"the fullest slice that has room for all the rest takes it": {
 			workloads: numbered(1, 6), max: 3,
@@ -33,7 +33,7 @@ func TestPacking(t *testing.T) {
 				c.converge()
 				c.put(numbered(7, 7)...)
 			},
-			want: []string{"1.1 update s1 [http:8080/TCP] w02@192.0.2.2 w03@192.0.2.3 w07@192.0.2.7"},
+			want: []string{"1 update s1 [http:8080/TCP] w02@192.0.2.2 w03@192.0.2.3 w07@192.0.2.7"},
 		},
 		"a slice that is written anyway takes them first": {
 			workloads: numbered(1, 6), max: 3,
@@ -43,13 +43,13 @@ func TestPacking(t *testing.T) {
 				c.remove("w04", "w05")
 				c.put(numbered(7, 7)...)
 			},
-			want: []string{"1.1 update s2 [http:8080/TCP] w06@192.0.2.6 w07@192.0.2.7"},
+			want: []string{"1 update s2 [http:8080/TCP] w06@192.0.2.6 w07@192.0.2.7"},
 		},
 		"nothing is moved to fill what others left": {
 			workloads: numbered(1, 6), max: 3, happens: func(c *cluster) { c.remove("w01", "w02", "w04", "w05") },
 			want: []string{
-				"1.1 update s2 [http:8080/TCP] w06@192.0.2.6",
-				"1.1 update s1 [http:8080/TCP] w03@192.0.2.3",
+				"1 update s2 [http:8080/TCP] w06@192.0.2.6",
+				"1 update s1 [http:8080/TCP] w03@192.0.2.3",
 			},
 		},
 		"a lower limit moves nothing": {
@@ -63,20 +63,20 @@ func TestPacking(t *testing.T) {
 				c.put(numbered(5, 5)...)
 			},
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2 w03@192.0.2.3 -w04@192.0.2.4",
-				"1.1 create s2 [http:8080/TCP] w05@192.0.2.5",
+				"1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2 w03@192.0.2.3 -w04@192.0.2.4",
+				"1 create s2 [http:8080/TCP] w05@192.0.2.5",
 			},
 		},
 		"other ports, another slice": {
 			service: byName, workloads: numbered(1, 1), happens: func(c *cluster) { c.put(numbered(2, 3, other)...) },
-			want: []string{"1.1 create s2 [http:9090/TCP] w02@192.0.2.2 w03@192.0.2.3"},
+			want: []string{"1 create s2 [http:9090/TCP] w02@192.0.2.2 w03@192.0.2.3"},
 		},
 		"each family has its own": {
 			service: build.Service("shop/web", build.Families("IPv4", "IPv6")),
 			happens: func(c *cluster) { c.put(build.Workload("shop/a", build.IPs("192.0.2.1", "2001:db8::1"))) },
 			want: []string{
-				"1.1 create s1 [http:8080/TCP] a@192.0.2.1",
-				"1.1 create s2 [http:8080/TCP] a@2001:db8::1",
+				"1 create s1 [http:8080/TCP] a@192.0.2.1",
+				"1 create s2 [http:8080/TCP] a@2001:db8::1",
 			},
 		},
 	})

@@ -5,113 +5,98 @@ import (
 	"slices"
 )
 
-// wanted names an endpoint that stands nowhere yet.
-type wanted struct {
-	family   int
-	group    int32
-	endpoint int32
-}
-
-// created is a slice to be made.
-type created struct {
+// unplaced is a desired endpoint that is in no slice.
+type unplaced struct {
 	family int
-	group  int32
-	added  []int32
+	target *target
 }
 
-// place finds a slice for every wanted endpoint that has none.
-func (p *Planner) place() {
-	for f := range p.homes {
-		endpoints := p.want.Families[f].Endpoints
-		for i := range p.homes[f] {
-			if p.homes[f][i].place == nowhere && !endpoints[i].Held {
-				p.unplaced = append(p.unplaced, wanted{family: f, group: endpoints[i].Group, endpoint: int32(i)})
+// place finds a slice for every desired endpoint that has none.
+func (d *draft) place() {
+	d.unplaced = d.unplaced[:0]
+	for f := range d.targets {
+		for i := range d.targets[f] {
+			if t := &d.targets[f][i]; t.home == nil && !t.Held {
+				d.unplaced = append(d.unplaced, unplaced{family: f, target: t})
 			}
 		}
 	}
-	slices.SortStableFunc(p.unplaced, func(a, b wanted) int {
-		return cmp.Or(cmp.Compare(a.family, b.family), cmp.Compare(a.group, b.group))
+	slices.SortStableFunc(d.unplaced, func(a, b unplaced) int {
+		return cmp.Or(cmp.Compare(a.family, b.family), cmp.Compare(a.target.Group, b.target.Group))
 	})
-	for rest := p.unplaced; len(rest) > 0; {
+	for rest := d.unplaced; len(rest) > 0; {
 		end := 1
-		for end < len(rest) && rest[end].family == rest[0].family && rest[end].group == rest[0].group {
+		for end < len(rest) && rest[end].family == rest[0].family && rest[end].target.Group == rest[0].target.Group {
 			end++
 		}
-		p.placeGroup(rest[:end])
+		d.placeGroup(rest[:end])
 		rest = rest[end:]
 	}
 }
 
 // placeGroup places endpoints with the same ports so that few slices are
-// written: first where a slice is written anyway, then in as many new slices
-// as they fill, then the rest in the fullest slice that has room for all of
-// it, or in a new one.
-func (p *Planner) placeGroup(rest []wanted) {
-	for at := range p.slices {
-		if s := &p.slices[at]; s.dirty && s.takes(rest) {
-			rest = p.fill(int32(at), rest)
+// written: first where a slice is written anyway, then in as many new slices as
+// they fill, then the rest in the fullest slice that has room for all of it, or
+// in a new one.
+func (d *draft) placeGroup(rest []unplaced) {
+	for i := range d.slices {
+		if s := &d.slices[i]; s.dirty && s.takes(rest) {
+			rest = s.add(rest, d.room(s))
 		}
 	}
-	for len(rest) >= p.options.MaxEndpoints {
-		rest = p.createWith(rest, p.options.MaxEndpoints)
+	for len(rest) >= d.options.MaxEndpoints {
+		rest = d.create(rest, d.options.MaxEndpoints)
 	}
 	if len(rest) == 0 {
 		return
 	}
-	best := int32(none)
-	for at := range p.slices {
-		s := &p.slices[at]
-		if s.takes(rest) && p.room(s) >= len(rest) && (best == none || p.room(s) < p.room(&p.slices[best])) {
-			best = int32(at)
+	best := none
+	for i := range d.slices {
+		s := &d.slices[i]
+		if s.takes(rest) && d.room(s) >= len(rest) && (best == none || d.room(s) < d.room(&d.slices[best])) {
+			best = i
 		}
 	}
 	if best == none {
-		p.createWith(rest, len(rest))
+		d.create(rest, len(rest))
 		return
 	}
-	p.fill(best, rest)
+	d.slices[best].add(rest, len(rest))
 }
 
-// takes tells whether the slice is for endpoints such as these.
-func (s *standing) takes(rest []wanted) bool {
-	return len(rest) > 0 && s.usable && s.family == rest[0].family && s.group == rest[0].group
+// takes tells whether the slice exists and is for endpoints such as these.
+func (s *slice) takes(rest []unplaced) bool {
+	return len(rest) > 0 && s.actual != nil && s.usable && s.family == rest[0].family && s.group == rest[0].target.Group
 }
 
-func (p *Planner) room(s *standing) int {
-	return p.options.MaxEndpoints - s.kept - len(s.added)
+// room is the number of endpoints that the slice has room for.
+func (d *draft) room(s *slice) int {
+	return max(d.options.MaxEndpoints-s.kept-len(s.added), 0)
 }
 
-// fill adds as many endpoints to a slice as it has room for and returns the
+// add adds as many endpoints to a slice as there is room for and returns the
 // rest. To a slice whose ports change they are added once it has its new ones.
-func (p *Planner) fill(at int32, rest []wanted) []wanted {
-	s := &p.slices[at]
-	count := min(max(p.room(s), 0), len(rest))
-	if s.ports == portsWait {
-		p.more = p.more || count > 0
-		return rest[count:]
-	}
-	for _, w := range rest[:count] {
-		s.added = append(s.added, w.endpoint)
-		if p.want.Families[w.family].Endpoints[w.endpoint].ReadyNow() {
-			p.publications = append(p.publications, publication{family: w.family, endpoint: w.endpoint, slice: at, position: none})
+func (s *slice) add(rest []unplaced, room int) []unplaced {
+	count := min(room, len(rest))
+	s.added = slices.Grow(s.added, count)
+	for _, u := range rest[:count] {
+		e := newEndpoint(u.target)
+		if s.ports.pending() {
+			e.action, e.reason = Keep, AwaitsPorts
 		}
-	}
-	if count > 0 {
-		s.dirty = true
+		s.added = append(s.added, e)
 	}
 	return rest[count:]
 }
 
-// createWith puts so many endpoints into a new slice and returns the rest.
-func (p *Planner) createWith(rest []wanted, count int) []wanted {
-	c := created{family: rest[0].family, group: rest[0].group}
-	at := int32(len(p.slices) + len(p.created))
-	for _, w := range rest[:count] {
-		c.added = append(c.added, w.endpoint)
-		if p.want.Families[w.family].Endpoints[w.endpoint].ReadyNow() {
-			p.publications = append(p.publications, publication{family: w.family, endpoint: w.endpoint, slice: at, position: none})
-		}
+// create puts so many endpoints into a new slice and returns the rest. A Service
+// that is being deleted gets none: the garbage collector takes its slices away
+// before it goes, and would never end.
+func (d *draft) create(rest []unplaced, count int) []unplaced {
+	if d.desired.Service.DeletionTimestamp == nil {
+		s := slice{family: rest[0].family, group: rest[0].target.Group, usable: true}
+		s.add(rest[:count], count)
+		d.slices = append(d.slices, s)
 	}
-	p.created = append(p.created, c)
 	return rest[count:]
 }

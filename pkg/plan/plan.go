@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -21,30 +23,103 @@ const (
 // Write is one request to the API server.
 type Write struct {
 	Operation Operation
-	// Slice is the whole object to create or update, or the object that stands
-	// and is to be deleted. Its UID and resourceVersion are those of the object
-	// that the plan was made from. It shares memory with that object and must
-	// not be changed.
+	// Slice is the whole object to create or update, or the actual object that
+	// is to be deleted. Its UID and resourceVersion are those of the object that
+	// the plan was made from. It shares memory with that object and must not be
+	// changed.
 	Slice *discoveryv1.EndpointSlice
+	// After are the indexes in Plan.Writes, all lower than this write's, of the
+	// writes that have to succeed before this one is made.
+	After []int
 	// Trigger is the time of the oldest change that the write publishes; zero
 	// if it is not known.
 	Trigger time.Time
+	// Reason says what else than its endpoints changes, or AsDesired.
+	Reason Reason
+	// Changes are the endpoints that change.
+	Changes []Change
+}
+
+// Change is what becomes of an endpoint.
+type Change struct {
+	// Workload is the name that the endpoint refers to, or empty.
+	Workload string
+	Address  string
+	Action   Action
+	Reason   Reason
+}
+
+// Waiting is an endpoint that a later step changes.
+type Waiting struct {
+	// Slice is the name of the slice where it is or will be, or empty if that
+	// slice is to be created.
+	Slice string
+	Change
 }
 
 // Plan is the next step towards what is desired. The zero Plan does nothing.
 type Plan struct {
-	// Phases are done in order, the writes of one phase in any order or at once.
-	Phases [][]Write
-	// More tells that another step follows as soon as these writes stand.
-	More bool
+	// Writes are in the order in which they should begin: withdrawals and
+	// deletions first. Apart from what After says they depend on nothing, and go
+	// on when another one fails.
+	Writes []Write
+	// Waiting are the endpoints that are not as desired and stay so in this step.
+	Waiting []Waiting
+	// StepsLeft is the least number of steps that follow once these writes are
+	// done.
+	StepsLeft int
 }
 
 // Empty tells whether there is nothing to do.
-func (p *Plan) Empty() bool { return len(p.Phases) == 0 }
+func (p *Plan) Empty() bool { return len(p.Writes) == 0 }
+
+// More tells whether another step follows as soon as these writes are done.
+func (p *Plan) More() bool { return p.StepsLeft > 0 }
+
+// String lists the writes, each with what it waits for and what changes and why.
+func (p *Plan) String() string {
+	var b strings.Builder
+	for i := range p.Writes {
+		w := &p.Writes[i]
+		fmt.Fprintf(&b, "%d. %s %s", i+1, w.Operation, w.Slice.Name)
+		for j, after := range w.After {
+			b.WriteString([...]string{" after ", ", "}[min(j, 1)])
+			fmt.Fprint(&b, after+1)
+		}
+		if w.Reason != AsDesired {
+			fmt.Fprintf(&b, ": %s", w.Reason)
+		}
+		b.WriteByte('\n')
+		for _, c := range w.Changes {
+			fmt.Fprintf(&b, "   %s\n", c)
+		}
+	}
+	for _, w := range p.Waiting {
+		fmt.Fprintf(&b, "later: %s\n", w)
+	}
+	if p.StepsLeft > 0 {
+		fmt.Fprintf(&b, "steps left: %d\n", p.StepsLeft)
+	}
+	return b.String()
+}
+
+// String tells the change in a line, like "withdraw a@192.0.2.1: address changed".
+func (c Change) String() string {
+	return fmt.Sprintf("%s %s@%s: %s", c.Action, c.Workload, c.Address, c.Reason)
+}
+
+// String tells in a line what waits, like "a@192.0.2.1 in web-1 waits for ...".
+func (w Waiting) String() string {
+	where := "a new slice"
+	if w.Slice != "" {
+		where = w.Slice
+	}
+	return fmt.Sprintf("%s@%s in %s %s", w.Workload, w.Address, where, w.Reason)
+}
 
 // Options are what else bears on a plan.
 type Options struct {
-	// MaxEndpoints is how many endpoints a slice is filled with at most.
+	// MaxEndpoints is the maximum number of endpoints that a slice is filled with.
 	MaxEndpoints int
 	// NamesTaken is how many of the names that new slices would get belong to
 	// objects that are not ours; they are passed over.
@@ -57,54 +132,77 @@ type Options struct {
 	Since time.Time
 }
 
-// Compute plans the next step from the slices that stand to what is wanted.
-// The slices are all that are ours and belong to the Service of that name,
-// whichever object of that name owns them. Neither argument is changed.
-func Compute(want *desired.State, have []*discoveryv1.EndpointSlice, options Options) Plan {
+// Compute plans the next step from the actual slices to the desired state. The
+// slices are all that are ours and belong to the Service of that name, whichever
+// object of that name owns them. Neither argument is changed.
+func Compute(state *desired.State, actual []*discoveryv1.EndpointSlice, options Options) Plan {
 	var p Planner
-	return p.Compute(want, have, options)
+	return p.Compute(state, actual, options)
 }
 
 // Planner is memory that is used for one plan after another. It must not be
 // used by two goroutines at a time. Plans do not share its memory.
-type Planner struct {
-	want    *desired.State
-	options Options
-
-	slices  []standing
-	matches []int32
-	actions []action
-	homes   [][]home
-	tally   []int32
-
-	unplaced     []wanted
-	publications []publication
-	created      []created
-	more         bool
-}
+type Planner struct{ draft draft }
 
 // Compute is like the function Compute.
-func (p *Planner) Compute(want *desired.State, have []*discoveryv1.EndpointSlice, options Options) Plan {
-	p.want, p.options, p.more = want, options, false
-	p.unplaced, p.publications, p.created = p.unplaced[:0], p.publications[:0], nil
+func (p *Planner) Compute(state *desired.State, actual []*discoveryv1.EndpointSlice, options Options) Plan {
+	d := &p.draft
+	defer d.release()
+	d.begin(state, options)
+	d.read(actual)
+	d.holdExtensions()
+	d.decide()
+	d.place()
 
-	p.view(have)
-	p.holdExtensions()
-	p.findHomes()
-	p.decide()
-	p.place()
-	p.orderPublications()
-	p.withdrawForPorts()
-	p.followDepartures()
-	plan := p.writes()
-	p.release()
-	return plan
+	vetoes, waiting := d.vetoPublications()
+	apply(vetoes)
+	apply(d.vetoPortChanges())
+	apply(d.vetoLoss())
+	apply(d.vetoMixedWrites(waiting))
+
+	d.depend(waiting)
+	return d.plan()
+}
+
+// draft is a plan in the making.
+type draft struct {
+	desired *desired.State
+	options Options
+	slices  []slice
+	// targets are the desired endpoints of each family, in the State's order.
+	targets [][]target
+
+	// Memory that is used again.
+	endpoints []endpoint
+	tally     []int32
+	unplaced  []unplaced
+	published []publication
+}
+
+// begin forgets the last plan and takes in what is desired.
+func (d *draft) begin(state *desired.State, options Options) {
+	d.desired, d.options = state, options
+	for len(d.targets) < len(state.Families) {
+		d.targets = append(d.targets, nil)
+	}
+	for f := range state.Families {
+		list := d.targets[f][:0]
+		for i := range state.Families[f].Endpoints {
+			list = append(list, target{Endpoint: &state.Families[f].Endpoints[i]})
+		}
+		d.targets[f] = list
+	}
 }
 
 // release drops all references to objects, which the memory would keep alive.
-func (p *Planner) release() {
-	clear(p.slices)
-	clear(p.unplaced)
-	clear(p.publications)
-	p.want, p.created = nil, nil
+func (d *draft) release() {
+	clear(d.slices)
+	clear(d.endpoints)
+	clear(d.unplaced)
+	clear(d.published)
+	for f := range d.targets {
+		clear(d.targets[f])
+		d.targets[f] = d.targets[f][:0]
+	}
+	d.slices, d.unplaced, d.published, d.desired = d.slices[:0], d.unplaced[:0], d.published[:0], nil
 }

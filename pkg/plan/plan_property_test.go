@@ -71,7 +71,7 @@ func checkProperties(t *testing.T, which string, c *build.Choices) {
 	for step := 0; ; step++ {
 		p := checkStep(t, which, cluster, &reused)
 		if p.Empty() {
-			if p.More {
+			if p.More() {
 				t.Errorf("%s: an empty plan says that another follows", which)
 			}
 			break
@@ -80,12 +80,12 @@ func checkProperties(t *testing.T, which string, c *build.Choices) {
 			t.Fatalf("%s: not done after %d steps", which, step)
 		}
 		cluster.apply(step, p)
-		if following := cluster.next(); !p.More && !following.Empty() {
+		if following := cluster.next(); !p.More() && !following.Empty() {
 			t.Errorf("%s: step %d keeps silent about the next", which, step)
 		}
 	}
-	if diff := cmp.Diff(wantedLines(cluster.state()), standingLines(cluster)); diff != "" {
-		t.Errorf("%s: what stands is not what is wanted (-want +stands):\n%s", which, diff)
+	if diff := cmp.Diff(desiredLines(cluster.state()), actualLines(cluster)); diff != "" {
+		t.Errorf("%s: the slices are not as desired (-desired +actual):\n%s", which, diff)
 	}
 }
 
@@ -123,15 +123,19 @@ func tamper(cluster *cluster, c *build.Choices) {
 	_, _ = cluster.api.Update(s)
 }
 
-// cutShort leaves out the later writes of a plan, as when one of them failed.
+// cutShort leaves out some writes of a plan, and those that wait for them, as
+// when they were refused.
 func cutShort(p *plan.Plan, c *build.Choices) {
-	for i := range p.Phases {
-		if keep := c.Below(6); keep < len(p.Phases[i]) {
-			p.Phases[i] = p.Phases[i][:keep]
-			p.Phases = p.Phases[:i+1]
-			return
+	refused := map[int]bool{}
+	var kept []plan.Write
+	for i, write := range p.Writes {
+		refused[i] = c.Rarely(6) || slices.ContainsFunc(write.After, func(after int) bool { return refused[after] })
+		if !refused[i] {
+			write.After = nil
+			kept = append(kept, write)
 		}
 	}
+	p.Writes = kept
 }
 
 // checkStep checks what holds for every plan, and gives the next one.
@@ -141,10 +145,10 @@ func checkStep(t *testing.T, which string, cluster *cluster, reused *plan.Planne
 	stateBefore, haveBefore := snapshot(state), deepCopies(have)
 	p := plan.Compute(state, have, cluster.options)
 	if diff := cmp.Diff(haveBefore, have); diff != "" {
-		t.Errorf("%s: planning changes what stands (-before +after):\n%s", which, diff)
+		t.Errorf("%s: planning changes the slices (-before +after):\n%s", which, diff)
 	}
 	if diff := cmp.Diff(stateBefore, snapshot(state)); diff != "" {
-		t.Errorf("%s: planning changes what is wanted (-before +after):\n%s", which, diff)
+		t.Errorf("%s: planning changes what is desired (-before +after):\n%s", which, diff)
 	}
 	slices.Reverse(have)
 	if again := reused.Compute(state, have, cluster.options); !reflect.DeepEqual(p, again) {
@@ -155,21 +159,40 @@ func checkStep(t *testing.T, which string, cluster *cluster, reused *plan.Planne
 		before[s.Name] = len(s.Endpoints)
 	}
 	written := map[string]bool{}
-	for _, phase := range p.Phases {
-		for _, write := range phase {
-			if written[write.Slice.Name] {
-				t.Errorf("%s: %s is written twice in one plan", which, write.Slice.Name)
-			}
-			written[write.Slice.Name] = true
-			if size := len(write.Slice.Endpoints); size > max(cluster.options.MaxEndpoints, before[write.Slice.Name]) {
-				t.Errorf("%s: %s is filled with %d endpoints", which, write.Slice.Name, size)
-			}
-			if write.Operation == plan.Delete && len(write.Slice.Endpoints) > 0 {
-				t.Errorf("%s: %s is deleted while it has endpoints", which, write.Slice.Name)
-			}
+	for i, write := range p.Writes {
+		if written[write.Slice.Name] {
+			t.Errorf("%s: %s is written twice in one plan", which, write.Slice.Name)
 		}
+		written[write.Slice.Name] = true
+		if size := len(write.Slice.Endpoints); size > max(cluster.options.MaxEndpoints, before[write.Slice.Name]) {
+			t.Errorf("%s: %s is filled with %d endpoints", which, write.Slice.Name, size)
+		}
+		if write.Operation == plan.Delete && len(write.Slice.Endpoints) > 0 {
+			t.Errorf("%s: %s is deleted while it has endpoints", which, write.Slice.Name)
+		}
+		checkDependencies(t, which, &p, i)
 	}
 	return p
+}
+
+// checkDependencies checks that a write waits only for earlier ones that wait
+// for nothing, and that nothing is withdrawn by a write that waits.
+func checkDependencies(t *testing.T, which string, p *plan.Plan, i int) {
+	t.Helper()
+	write := &p.Writes[i]
+	for _, after := range write.After {
+		if after >= i || len(p.Writes[after].After) > 0 {
+			t.Errorf("%s: write %d waits for write %d:\n%s", which, i+1, after+1, p)
+		}
+	}
+	for _, change := range write.Changes {
+		if len(write.After) > 0 && (change.Action == plan.Withdraw || change.Action == plan.Announce) {
+			t.Errorf("%s: write %d waits although it has to %s:\n%s", which, i+1, change, p)
+		}
+		if change.Reason == plan.AsDesired {
+			t.Errorf("%s: a change without reason: %s", which, change)
+		}
+	}
 }
 
 func deepCopies(objects []*discoveryv1.EndpointSlice) []*discoveryv1.EndpointSlice {
@@ -208,29 +231,34 @@ func snapshot(s *desired.State) any {
 	return copied
 }
 
-// wantedLines tells what the dumbest planner would end with: every endpoint
+// desiredLines tells what the dumbest planner would end with: every endpoint
 // once, in whatever slice.
-func wantedLines(s *desired.State) []string {
+func desiredLines(s *desired.State) []string {
 	var all []string
 	for _, f := range s.Families {
 		for _, e := range f.Endpoints {
 			all = append(all, fmt.Sprintf("%s %v %s %s %v %v %v %q %q %q of %s with %v", f.AddressType, f.Groups[e.Group], e.Workload.UID,
-				e.Workload.Name, e.Ready, e.Serving, e.Terminating, e.Workload.Zone, e.Hint, e.Hostname, s.Service.UID, s.Labels))
+				e.Workload.Name, e.Ready, e.Serving, e.Terminating, e.Workload.Zone, e.ZoneHint+e.NodeHint, e.Hostname, s.Service.UID, s.Labels))
 		}
 	}
 	slices.Sort(all)
 	return all
 }
 
-// standingLines tells the same of what stands.
-func standingLines(c *cluster) []string {
+// actualLines tells the same of the actual slices.
+func actualLines(c *cluster) []string {
 	var all []string
 	for _, s := range c.api.List() {
 		for i := range s.Endpoints {
 			e := &s.Endpoints[i]
 			hint := ""
 			if e.Hints != nil {
-				hint = e.Hints.ForZones[0].Name
+				for _, zone := range e.Hints.ForZones {
+					hint += zone.Name
+				}
+				for _, node := range e.Hints.ForNodes {
+					hint += node.Name
+				}
 			}
 			all = append(all, fmt.Sprintf("%s %v %s %s %v %v %v %q %q %q of %s with %v", s.AddressType, desired.Ports(s.Ports), e.TargetRef.UID,
 				e.TargetRef.Name, *e.Conditions.Ready, *e.Conditions.Serving, *e.Conditions.Terminating, value(e.Zone), hint, value(e.Hostname),
@@ -282,8 +310,8 @@ func TestOneChangeTouchesOneSlice(t *testing.T) {
 		for _, option := range []build.WorkloadOption{build.NotReady(), build.IPs(address), build.Zone("z1"), build.Deleting()} {
 			c.put(build.Workload("shop/"+name, build.IPs(address), option))
 			p := c.next()
-			if len(p.Phases) != 1 || len(p.Phases[0]) != 1 || p.Phases[0][0].Operation != plan.Update || p.More {
-				t.Fatalf("one change of %d endpoints, %d a slice, gives %+v", len(names), c.options.MaxEndpoints, p)
+			if len(p.Writes) != 1 || p.Writes[0].Operation != plan.Update || p.More() {
+				t.Fatalf("one change of %d endpoints, %d a slice, gives\n%s", len(names), c.options.MaxEndpoints, &p)
 			}
 			c.apply(1, p)
 		}

@@ -16,9 +16,9 @@ func TestRepair(t *testing.T) {
 	tampered := func(change func(*discoveryv1.EndpointSlice)) func(*cluster) {
 		return func(c *cluster) { c.edit("s1", change) }
 	}
-	repaired := []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"}
-	again := []string{"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2", "2.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"}
-	moved := []string{"1.1 update s1 [http:8080/TCP] -w01@192.0.2.77 w02@192.0.2.2", again[1]}
+	repaired := []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"}
+	again := []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2", "2 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"}
+	moved := []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.77 w02@192.0.2.2", again[1]}
 	rows := map[string]change{}
 	for sentence, row := range map[string]struct {
 		edit func(*discoveryv1.EndpointSlice)
@@ -54,17 +54,17 @@ func TestRepair(t *testing.T) {
 		},
 		"its target is taken away": {
 			func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].TargetRef = nil },
-			[]string{"1.1 update s1 [http:8080/TCP] w02@192.0.2.2", "2.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"},
+			[]string{"1 update s1 [http:8080/TCP] w02@192.0.2.2", "2 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"},
 		},
 		"an endpoint is added": {
 			func(s *discoveryv1.EndpointSlice) {
 				build.Slice("shop/x", build.Endpoint("x", "192.0.2.77")).Endpoints[0].DeepCopyInto(&s.Endpoints[0])
 			},
-			[]string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"},
+			[]string{"1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"},
 		},
 		"the port's number is taken away": {
 			func(s *discoveryv1.EndpointSlice) { s.Ports[0].Port = nil },
-			[]string{"1.1 update s1 [] -w01@192.0.2.1 -w02@192.0.2.2", "2.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"},
+			[]string{"1 update s1 [] -w01@192.0.2.1 -w02@192.0.2.2", "2 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2"},
 		},
 	} {
 		rows[sentence] = change{workloads: numbered(1, 2), happens: tampered(row.edit), want: row.want}
@@ -75,7 +75,7 @@ func TestRepair(t *testing.T) {
 			c.edit("s1", func(s *discoveryv1.EndpointSlice) { s.Ports[0].Port = nil })
 			c.service = nil
 		},
-		want: []string{"1.1 update s1 []", "2.1 delete s1 []"},
+		want: []string{"1 update s1 []", "2 delete s1 []"},
 	}
 	rows["a slice is deleted"] = change{
 		workloads: numbered(1, 1),
@@ -84,7 +84,7 @@ func TestRepair(t *testing.T) {
 				c.t.Fatal(err)
 			}
 		},
-		want: []string{"1.1 create s1 [http:8080/TCP] w01@192.0.2.1"},
+		want: []string{"1 create s1 [http:8080/TCP] w01@192.0.2.1"},
 	}
 	check(t, rows)
 }

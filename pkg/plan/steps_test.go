@@ -13,30 +13,30 @@ func TestStepsOfEndpoints(t *testing.T) {
 		"readiness that goes and comes is one write each": {
 			workloads: numbered(1, 3),
 			happens:   func(c *cluster) { c.put(numbered(2, 2, build.NotReady())...) },
-			want:      []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2 w03@192.0.2.3"},
+			want:      []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2 w03@192.0.2.3"},
 		},
 		"a zone is followed in one write": {
 			workloads: numbered(1, 1),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.Zone("z1"))...) },
-			want:      []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1"},
+			want:      []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1{zone=z1}"},
 		},
 		"an address changes in two writes of one slice": {
 			workloads: numbered(1, 2),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.IPs("192.0.2.9"))...) },
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2",
-				"2.1 update s1 [http:8080/TCP] w01@192.0.2.9 w02@192.0.2.2",
+				"1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2",
+				"2 update s1 [http:8080/TCP] w01@192.0.2.9 w02@192.0.2.2",
 			},
 		},
 		"the address of one that is not ready changes in one write": {
 			workloads: numbered(1, 1, build.NotReady()),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.NotReady(), build.IPs("192.0.2.9"))...) },
-			want:      []string{"1.1 update s1 [http:8080/TCP] -w01@192.0.2.9"},
+			want:      []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.9"},
 		},
 		"an address and readiness that come together are one write": {
 			workloads: numbered(1, 1, build.NotReady()),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.IPs("192.0.2.9"))...) },
-			want:      []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.9"},
+			want:      []string{"1 update s1 [http:8080/TCP] w01@192.0.2.9"},
 		},
 		"all that change address share the two writes": {
 			workloads: numbered(1, 3),
@@ -45,16 +45,16 @@ func TestStepsOfEndpoints(t *testing.T) {
 				c.put(numbered(3, 3, build.IPs("192.0.2.8"))...)
 			},
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2 -w03@192.0.2.3",
-				"2.1 update s1 [http:8080/TCP] w01@192.0.2.9 w02@192.0.2.2 w03@192.0.2.8",
+				"1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2 -w03@192.0.2.3",
+				"2 update s1 [http:8080/TCP] w01@192.0.2.9 w02@192.0.2.2 w03@192.0.2.8",
 			},
 		},
 		"an identity changes in two writes": {
 			workloads: numbered(1, 2),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.MeshTLS("new", "new"))...) },
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2",
-				"2.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
+				"1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2",
+				"2 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
 			},
 		},
 		"an identity of a hinted endpoint changes without a gap": {
@@ -62,15 +62,15 @@ func TestStepsOfEndpoints(t *testing.T) {
 			workloads: numbered(1, 2, build.Zone("z1")),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.Zone("z1"), build.MeshTLS("new", "new"))...) },
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2~z1",
-				"2.1 update s1 [http:8080/TCP] w01@192.0.2.1~z1 w02@192.0.2.2~z1",
+				"1 update s1 [http:8080/TCP] w01@192.0.2.1{zone=z1} w02@192.0.2.2~z1",
+				"2 update s1 [http:8080/TCP] w01@192.0.2.1~z1 w02@192.0.2.2~z1",
 			},
 		},
 		"an identity that changes with the hint is one write": {
 			service:   build.Service("shop/web", build.Traffic(corev1.ServiceTrafficDistributionPreferClose)),
 			workloads: numbered(1, 1, build.Zone("z1")),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.Zone("z2"), build.MeshTLS("new", "new"))...) },
-			want:      []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1~z2"},
+			want:      []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1~z2"},
 		},
 		"an identity of one that is not ready waits until it is": {
 			workloads: numbered(1, 1, build.NotReady()),
@@ -81,27 +81,27 @@ func TestStepsOfEndpoints(t *testing.T) {
 			workloads: numbered(1, 1, build.Zone("z1")),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.Zone("z1"), build.IPs("192.0.2.9"))...) },
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1",
-				"2.1 update s1 [http:8080/TCP] w01@192.0.2.9~z1",
+				"1 update s1 [http:8080/TCP] -w01@192.0.2.1{zone=z1}",
+				"2 update s1 [http:8080/TCP] w01@192.0.2.9~z1",
 			},
 		},
 		"a workload made anew with the same values is one write": {
 			workloads: numbered(1, 1),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.UID("other"))...) },
-			want:      []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1"},
+			want:      []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1{uid=other}"},
 		},
 		"a workload made anew with another address takes two": {
 			workloads: numbered(1, 1),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.UID("other"), build.IPs("192.0.2.9"))...) },
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1",
-				"2.1 update s1 [http:8080/TCP] w01@192.0.2.9",
+				"1 update s1 [http:8080/TCP] -w01@192.0.2.1",
+				"2 update s1 [http:8080/TCP] w01@192.0.2.9{uid=other}",
 			},
 		},
 		"the last endpoint goes, then its slice": {
 			workloads: numbered(1, 1),
 			happens:   func(c *cluster) { c.remove("w01") },
-			want:      []string{"1.1 update s1 [http:8080/TCP]", "2.1 delete s1 [http:8080/TCP]"},
+			want:      []string{"1 update s1 [http:8080/TCP]", "2 delete s1 [http:8080/TCP]"},
 		},
 		"nothing happens": {workloads: numbered(1, 5), happens: func(*cluster) {}},
 	})
@@ -116,8 +116,8 @@ func TestStepsBetweenWorkloads(t *testing.T) {
 				c.put(numbered(2, 2, build.IPs("192.0.2.1"))...)
 			},
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1 -w02@192.0.2.2",
-				"2.1 update s1 [http:8080/TCP] w01@192.0.2.2 w02@192.0.2.1",
+				"1 update s1 [http:8080/TCP] -w01@192.0.2.1 -w02@192.0.2.2",
+				"2 update s1 [http:8080/TCP] w01@192.0.2.2 w02@192.0.2.1",
 			},
 		},
 		"a workload is renamed": {
@@ -127,8 +127,8 @@ func TestStepsBetweenWorkloads(t *testing.T) {
 				c.put(build.Workload("shop/z", build.IPs("192.0.2.1")))
 			},
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] w02@192.0.2.2",
-				"2.1 update s1 [http:8080/TCP] w02@192.0.2.2 z@192.0.2.1",
+				"1 update s1 [http:8080/TCP] w02@192.0.2.2",
+				"2 update s1 [http:8080/TCP] w02@192.0.2.2 z@192.0.2.1",
 			},
 		},
 		"an address goes to a workload of another slice, later than it goes": {
@@ -141,9 +141,9 @@ func TestStepsBetweenWorkloads(t *testing.T) {
 				c.remove("w02")
 			},
 			want: []string{
-				"1.1 update s1 [http:8080/TCP]",
-				"1.2 update s2 [http:8080/TCP] w03@192.0.2.3 w04@192.0.2.2",
-				"2.1 delete s1 [http:8080/TCP]",
+				"1 update s1 [http:8080/TCP]",
+				"1 update s2 [http:8080/TCP] w03@192.0.2.3 w04@192.0.2.2 after s1",
+				"2 delete s1 [http:8080/TCP]",
 			},
 		},
 		"addresses go round between three slices": {
@@ -158,13 +158,13 @@ func TestStepsBetweenWorkloads(t *testing.T) {
 			},
 			want: []string{
 				// The first slice cannot both come before the third and after the second.
-				"1.1 update s2 [http:8080/TCP] w04@192.0.2.4",
-				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1",
-				"1.2 update s3 [http:8080/TCP] w05@192.0.2.2 w06@192.0.2.6",
-				"2.1 update s1 [http:8080/TCP] w01@192.0.2.3",
+				"1 update s2 [http:8080/TCP] w04@192.0.2.4",
+				"1 update s1 [http:8080/TCP] -w01@192.0.2.1",
+				"1 update s3 [http:8080/TCP] w05@192.0.2.2 w06@192.0.2.6 after s1",
+				"2 update s1 [http:8080/TCP] w01@192.0.2.3",
 			},
 		},
-		"a publication does not wait for another that has to": {
+		"a withdrawal does not wait for the publication of its slice": {
 			workloads: numbered(1, 4), max: 2,
 			happens: func(c *cluster) {
 				c.put(numbered(2, 2, build.NotReady())...)
@@ -175,10 +175,10 @@ func TestStepsBetweenWorkloads(t *testing.T) {
 				c.remove("w01")
 			},
 			want: []string{
-				"1.1 update s2 [http:8080/TCP] -w03@192.0.2.3 w04@192.0.2.4",
-				"1.2 update s1 [http:8080/TCP] w02@192.0.2.3",
-				"2.1 update s2 [http:8080/TCP] w03@192.0.2.9 w04@192.0.2.4",
-				"2.1 update s1 [http:8080/TCP] w02@192.0.2.3 z@192.0.2.1",
+				"1 update s2 [http:8080/TCP] -w03@192.0.2.3 w04@192.0.2.4",
+				"1 update s1 [http:8080/TCP] -w02@192.0.2.2",
+				"2 update s2 [http:8080/TCP] w03@192.0.2.9 w04@192.0.2.4",
+				"2 update s1 [http:8080/TCP] w02@192.0.2.3 z@192.0.2.1",
 			},
 		},
 		"an address goes from one that is not ready any more": {
@@ -190,14 +190,14 @@ func TestStepsBetweenWorkloads(t *testing.T) {
 				c.put(numbered(2, 2, build.IPs("192.0.2.1"))...)
 			},
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.9",
-				"1.2 update s2 [http:8080/TCP] w02@192.0.2.1",
+				"1 update s1 [http:8080/TCP] -w01@192.0.2.9",
+				"1 update s2 [http:8080/TCP] w02@192.0.2.1 after s1",
 			},
 		},
 		"of two with one address the other follows when the first goes": {
 			workloads: append(numbered(1, 1), build.Workload("shop/z")),
 			happens:   func(c *cluster) { c.remove("w01") },
-			want:      []string{"1.1 update s1 [http:8080/TCP]", "2.1 update s1 [http:8080/TCP] z@192.0.2.1"},
+			want:      []string{"1 update s1 [http:8080/TCP]", "2 update s1 [http:8080/TCP] z@192.0.2.1"},
 		},
 	})
 }
@@ -213,22 +213,22 @@ func TestStepsOfPorts(t *testing.T) {
 		"the target port changes slice by slice, on the same slices": {
 			workloads: numbered(1, 4, both), max: 2, happens: to(9090),
 			want: []string{
-				"1.1 update s2 [http:8080/TCP] -w03@192.0.2.3 -w04@192.0.2.4",
-				"2.1 update s2 [http:9090/TCP] w03@192.0.2.3 w04@192.0.2.4",
-				"3.1 update s1 [http:8080/TCP] -w01@192.0.2.1 -w02@192.0.2.2",
-				"4.1 update s1 [http:9090/TCP] w01@192.0.2.1 w02@192.0.2.2",
+				"1 update s2 [http:8080/TCP] -w03@192.0.2.3 -w04@192.0.2.4",
+				"2 update s2 [http:9090/TCP] w03@192.0.2.3 w04@192.0.2.4",
+				"3 update s1 [http:8080/TCP] -w01@192.0.2.1 -w02@192.0.2.2",
+				"4 update s1 [http:9090/TCP] w01@192.0.2.1 w02@192.0.2.2",
 			},
 		},
 		"a slice without ready endpoints changes in one write": {
 			workloads: numbered(1, 2, both, build.NotReady()), happens: to(9090),
-			want: []string{"1.1 update s1 [http:9090/TCP] -w01@192.0.2.1 -w02@192.0.2.2"},
+			want: []string{"1 update s1 [http:9090/TCP] -w01@192.0.2.1 -w02@192.0.2.2"},
 		},
 		"one more port changes in one write": {
 			workloads: numbered(1, 1, both),
 			happens: func(c *cluster) {
 				c.service = build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToNumber(8080)), build.Port("new", 9090)))
 			},
-			want: []string{"1.1 update s1 [http:8080/TCP,new:9090/TCP] w01@192.0.2.1"},
+			want: []string{"1 update s1 [http:8080/TCP,new:9090/TCP] w01@192.0.2.1"},
 		},
 		"a port renamed and renumbered in one patch changes in two writes": {
 			workloads: numbered(1, 1, both),
@@ -236,8 +236,8 @@ func TestStepsOfPorts(t *testing.T) {
 				c.service = build.Service("shop/web", build.Ports(build.Port("web", 80, build.ToNumber(9090))))
 			},
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] -w01@192.0.2.1",
-				"2.1 update s1 [web:9090/TCP] w01@192.0.2.1",
+				"1 update s1 [http:8080/TCP] -w01@192.0.2.1",
+				"2 update s1 [web:9090/TCP] w01@192.0.2.1",
 			},
 		},
 		"a port that is only renamed changes in one write": {
@@ -245,7 +245,7 @@ func TestStepsOfPorts(t *testing.T) {
 			happens: func(c *cluster) {
 				c.service = build.Service("shop/web", build.Ports(build.Port("web", 80, build.ToNumber(8080))))
 			},
-			want: []string{"1.1 update s1 [web:8080/TCP] w01@192.0.2.1"},
+			want: []string{"1 update s1 [web:8080/TCP] w01@192.0.2.1"},
 		},
 		"a workload that changes its ports is withdrawn before it is published elsewhere": {
 			service: build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToName("http")))), workloads: numbered(1, 3),
@@ -253,15 +253,15 @@ func TestStepsOfPorts(t *testing.T) {
 				c.put(numbered(2, 2, build.WorkloadPorts(build.WorkloadPort("http", 9090, "TCP")))...)
 			},
 			want: []string{
-				"1.1 update s1 [http:8080/TCP] w01@192.0.2.1 w03@192.0.2.3",
-				"1.2 create s2 [http:9090/TCP] w02@192.0.2.2",
+				"1 update s1 [http:8080/TCP] w01@192.0.2.1 w03@192.0.2.3",
+				"1 create s2 [http:9090/TCP] w02@192.0.2.2 after s1",
 			},
 		},
 	})
 }
 
 func TestStepsOfTheService(t *testing.T) {
-	gone := []string{"1.1 update s1 [http:8080/TCP]", "2.1 delete s1 [http:8080/TCP]"}
+	gone := []string{"1 update s1 [http:8080/TCP]", "2 delete s1 [http:8080/TCP]"}
 	check(t, map[string]change{
 		"a Service that is being deleted gets no new slice": {
 			service: build.Service("shop/web", build.Deleting()),
@@ -280,34 +280,34 @@ func TestStepsOfTheService(t *testing.T) {
 		"a Service made anew gets new slices once the old ones are empty": {
 			workloads: numbered(1, 2), happens: func(c *cluster) { c.service = build.Service("shop/web", build.UID("new")) },
 			want: []string{
-				"1.1 update s1 [http:8080/TCP]",
-				"1.2 create s2 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
-				"2.1 delete s1 [http:8080/TCP]",
+				"1 update s1 [http:8080/TCP]",
+				"1 create s2 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2 after s1",
+				"2 delete s1 [http:8080/TCP]",
 			},
 		},
 		"a Service changes its family": {
 			workloads: numbered(1, 1, build.IPs("192.0.2.1", "2001:db8::1")),
 			happens:   func(c *cluster) { c.service = build.Service("shop/web", build.Families(corev1.IPv6Protocol)) },
 			want: []string{
-				"1.1 update s1 [http:8080/TCP]",
-				"1.2 create s2 [http:8080/TCP] w01@2001:db8::1",
-				"2.1 delete s1 [http:8080/TCP]",
+				"1 update s1 [http:8080/TCP]",
+				"1 create s2 [http:8080/TCP] w01@2001:db8::1 after s1",
+				"2 delete s1 [http:8080/TCP]",
 			},
 		},
 		"a Service gets labels": {
 			workloads: numbered(1, 1), happens: func(c *cluster) { c.service = build.Service("shop/web", build.Label("team", "red")) },
-			want: []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1"},
+			want: []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1"},
 		},
 		"a Service gets an annotation": {
 			workloads: numbered(1, 1), happens: func(c *cluster) { c.service = build.Service("shop/web", build.Annotation("a", "b")) },
 		},
 		"a Service publishes also what is not ready": {
 			workloads: numbered(1, 1, build.NotReady()), happens: func(c *cluster) { c.service = build.Service("shop/web", build.PublishNotReady()) },
-			want: []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1"},
+			want: []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1{serving=false}"},
 		},
 		"a Service prefers near endpoints": {
 			workloads: numbered(1, 1, build.Zone("z1")), happens: func(c *cluster) { c.service = build.Service("shop/web", build.Traffic("PreferClose")) },
-			want: []string{"1.1 update s1 [http:8080/TCP] w01@192.0.2.1~z1"},
+			want: []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1~z1"},
 		},
 	})
 }

@@ -10,7 +10,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/external-workload/controller/pkg/plan/plantest/consumers"
+	"github.com/external-workload/controller/internal/plantest/consumers"
 	"github.com/external-workload/controller/test/faults"
 )
 

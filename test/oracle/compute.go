@@ -191,8 +191,8 @@ func endpointFor(service *corev1.Service, workload *v1beta1.ExternalWorkload, ad
 			Kind: "ExternalWorkload", Namespace: workload.Namespace, Name: workload.Name, UID: workload.UID,
 		}),
 	}
-	if endpoint.Zone != "" && endpoint.Ready && wantsHints(service) {
-		endpoint.Hint = endpoint.Zone
+	if endpoint.Ready {
+		endpoint.Hint = hintFor(service, endpoint.Zone)
 	}
 	if isHeadless(service) && dnsLabel.MatchString(workload.Name) {
 		endpoint.Hostname = workload.Name
@@ -200,14 +200,21 @@ func endpointFor(service *corev1.Service, workload *v1beta1.ExternalWorkload, ad
 	return endpoint
 }
 
-func wantsHints(service *corev1.Service) bool {
+// hintFor is the hint of a ready endpoint in a zone, as hintText gives it.
+func hintFor(service *corev1.Service, zone string) string {
 	if service.Spec.TrafficDistribution == nil {
-		return false
+		return ""
 	}
+	hints := &discoveryv1.EndpointHints{}
 	switch *service.Spec.TrafficDistribution {
-	case "PreferClose", "PreferSameZone", "PreferSameNode":
-		return true
+	case "PreferSameNode":
+		hints.ForNodes = []discoveryv1.ForNode{{Name: "external-workload.invalid"}}
+	case "PreferClose", "PreferSameZone":
 	default:
-		return false
+		return ""
 	}
+	if zone != "" {
+		hints.ForZones = []discoveryv1.ForZone{{Name: zone}}
+	}
+	return hintText(hints)
 }

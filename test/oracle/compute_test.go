@@ -169,6 +169,16 @@ func TestCompute(t *testing.T) {
 				"b 192.0.2.2 " + http + " zone=east", "c 192.0.2.3 " + http + " ready serving",
 			},
 		}, {
+			sentence: "with PreferSameNode every ready endpoint is hinted for a node that cannot exist",
+			service:  makeService(traffic("PreferSameNode")),
+			workloads: workloads{
+				makeWorkload("a", "192.0.2.1", inZone("east")), makeWorkload("b", "192.0.2.2", notReady), makeWorkload("c", "192.0.2.3"),
+			},
+			want: []string{
+				"a 192.0.2.1 " + http + " ready serving zone=east hint=east,node external-workload.invalid",
+				"b 192.0.2.2 " + http, "c 192.0.2.3 " + http + " ready serving hint=node external-workload.invalid",
+			},
+		}, {
 			sentence:  "a trafficDistribution that is not known gives no hints",
 			service:   makeService(traffic("example.com/near")),
 			workloads: workloads{makeWorkload("a", "192.0.2.1", inZone("east"))},

@@ -1,0 +1,88 @@
+package endpointslice
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/external-workload/controller/pkg/plan"
+)
+
+// errDependency marks a write that was left out, since one that it waits for failed.
+var errDependency = errors.New("a write that this one waits for failed")
+
+// execute makes writes in their order, at most so many at a time, each once those
+// that it waits for have succeeded. It returns when all are done or left out.
+func execute(writes []plan.Write, limit int, write func(plan.Write) error) error {
+	if len(writes) == 1 {
+		return write(writes[0])
+	}
+	errs := make([]error, len(writes))
+	finished := make([]chan struct{}, len(writes))
+	var group errgroup.Group
+	group.SetLimit(limit)
+	for i := range writes {
+		finished[i] = make(chan struct{})
+		// A write waits for earlier ones only, so those that wait never take all turns.
+		group.Go(func() error {
+			defer close(finished[i])
+			for _, earlier := range writes[i].After {
+				<-finished[earlier]
+				if errs[earlier] != nil {
+					errs[i] = errDependency
+					return nil
+				}
+			}
+			errs[i] = write(writes[i])
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return joinFailures(errs)
+}
+
+// joinFailures makes one error of those of several writes. It wraps the most
+// serious one, which decides about what is done, and mentions one more of each
+// other kind.
+func joinFailures(errs []error) error {
+	var worst error
+	byReason := map[string]error{}
+	for _, err := range errs {
+		if err == nil || errors.Is(err, errDependency) {
+			continue
+		}
+		reason := failureReason(err)
+		if byReason[reason] == nil {
+			byReason[reason] = err
+		}
+		if worst == nil || seriousness(reason) > seriousness(failureReason(worst)) {
+			worst = err
+		}
+	}
+	if len(byReason) < 2 {
+		return worst
+	}
+	joined := worst
+	for _, err := range errs {
+		if err != nil && err != worst && byReason[failureReason(err)] == err {
+			joined = fmt.Errorf("%w; %s", joined, err.Error())
+		}
+	}
+	return joined
+}
+
+// seriousness orders the reasons of failures: what needs a human comes before
+// what passes, and that before normal life.
+func seriousness(reason string) int {
+	switch reason {
+	case reasonTerminating, reasonStopped:
+		return 0
+	case reasonConflict:
+		return 1
+	case reasonThrottled, reasonTimeout, reasonUnavailable:
+		return 2
+	default:
+		return 3
+	}
+}

@@ -1,0 +1,99 @@
+package plantest
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/external-workload/controller/internal/plantest/consumers"
+	"github.com/external-workload/controller/internal/plantest/sliceapi"
+	"github.com/external-workload/controller/pkg/plan"
+)
+
+// localZone is the zone of the clients that are in one.
+const localZone = "west"
+
+// audience is the consumers that are told of each write.
+type audience struct {
+	linkerd *consumers.Destination
+	clients []*consumers.Client // by port, in no zone
+	local   *consumers.Client   // of the first port, in the local zone
+	proxies []*consumers.KubeProxy
+	dns     *consumers.DNS
+}
+
+func (a *audience) start(w *world) {
+	a.proxies = []*consumers.KubeProxy{
+		consumers.NewKubeProxy(discoveryv1.AddressTypeIPv4, ""),
+		consumers.NewKubeProxy(discoveryv1.AddressTypeIPv6, ""),
+	}
+	a.dns = consumers.NewDNS()
+	a.startLinkerd(w)
+}
+
+func (a *audience) startLinkerd(w *world) {
+	a.linkerd = consumers.NewDestination(w.lookup, portNames...)
+	a.clients = a.clients[:0]
+	for _, port := range portNames {
+		a.clients = append(a.clients, a.linkerd.Subscribe(port, ""))
+	}
+	a.local = a.linkerd.Subscribe(portNames[0], localZone)
+}
+
+func (a *audience) tell(write sliceapi.Write) {
+	a.linkerd.Observe(write.Previous, write.Current)
+	for _, proxy := range a.proxies {
+		proxy.Observe(write.Previous, write.Current)
+	}
+	a.dns.Observe(write.Previous, write.Current)
+}
+
+// restartLinkerd starts the destination service anew: it reads the slices that
+// there are, and all clients connect again.
+func (p *player) restartLinkerd(w *world, slices []*discoveryv1.EndpointSlice) {
+	p.startLinkerd(w)
+	for _, slice := range slices {
+		p.linkerd.Observe(nil, slice)
+	}
+	p.astray = p.linkerdIsLost()
+}
+
+// linkerdIsLost reports whether no sequence of writes could lead Linkerd's
+// clients right, because each workload has two addresses to be served at.
+func (p *player) linkerdIsLost() bool {
+	service := p.world.service
+	return publishes(service) && len(familiesOf(service)) > 1 && !p.setup.WithholdSecondFamily
+}
+
+// lookup finds a workload as Linkerd's cache has it: as it is.
+func (w *world) lookup(_, name string) (consumers.Identity, bool) {
+	at, found := w.find(name)
+	if !found {
+		return consumers.Identity{}, false
+	}
+	return identityOf(w.workloads[at]), true
+}
+
+// observe is told of each write that took effect, whoever made it.
+func (p *player) observe(write sliceapi.Write) {
+	p.writes++
+	if p.trace != nil {
+		for _, slice := range []*discoveryv1.EndpointSlice{write.Previous, write.Current} {
+			if slice != nil {
+				p.trace("       " + string(write.Verb) + " " + strings.TrimSpace(plan.Dump(slice)))
+			}
+		}
+	}
+	p.tell(write)
+	p.astray = p.astray || p.linkerd.Crashed()
+	if !p.ours {
+		p.spoil(write.Previous, write.Current)
+		return
+	}
+	p.checkWrite(write)
+	p.checkServed()
+}
+
+// isForHeadless reports whether DNS answers with the endpoints themselves.
+func isForHeadless(service *corev1.Service) bool { return publishes(service) && isHeadless(service) }

@@ -1,0 +1,54 @@
+package plantest_test
+
+import (
+	"reflect"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/external-workload/controller/internal/plantest"
+	"github.com/external-workload/controller/internal/plantest/sliceapi"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// newCarelessController returns a controller that writes what is wanted in one
+// go, as if nobody looked at the slices in between. It leaves the question what
+// is wanted to the real one, which it asks about an empty world; so its slices
+// are right in the end.
+func newCarelessController(withhold bool, _ []*v1beta1.ExternalWorkload) plantest.Controller {
+	return func(service *corev1.Service, workloads []*v1beta1.ExternalWorkload, slices []*discoveryv1.EndpointSlice) ([]plantest.Write, bool) {
+		wanted, _ := newRealController(withhold, nil)(service, workloads, nil)
+		var writes []plantest.Write
+		used := map[*discoveryv1.EndpointSlice]bool{}
+		for _, write := range wanted {
+			slice := firstUnused(slices, used, write.Slice)
+			if slice == nil {
+				writes = append(writes, write)
+				continue
+			}
+			used[slice] = true
+			changed := slice.DeepCopy()
+			changed.Labels, changed.OwnerReferences = write.Slice.Labels, write.Slice.OwnerReferences
+			changed.Ports, changed.Endpoints = write.Slice.Ports, write.Slice.Endpoints
+			if !reflect.DeepEqual(changed, slice) {
+				writes = append(writes, plantest.Write{Verb: sliceapi.Update, Slice: changed})
+			}
+		}
+		for _, slice := range slices {
+			if !used[slice] {
+				writes = append(writes, plantest.Write{Verb: sliceapi.Delete, Slice: slice})
+			}
+		}
+		return writes, false
+	}
+}
+
+// firstUnused finds a slice of the same owner and family to write over.
+func firstUnused(slices []*discoveryv1.EndpointSlice, used map[*discoveryv1.EndpointSlice]bool, like *discoveryv1.EndpointSlice) *discoveryv1.EndpointSlice {
+	for _, slice := range slices {
+		if !used[slice] && slice.AddressType == like.AddressType && reflect.DeepEqual(slice.OwnerReferences, like.OwnerReferences) {
+			return slice
+		}
+	}
+	return nil
+}

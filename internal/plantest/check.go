@@ -1,0 +1,225 @@
+package plantest
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/external-workload/controller/internal/plantest/consumers"
+	"github.com/external-workload/controller/internal/plantest/sliceapi"
+)
+
+// failOnRefusal fails if the API server would not take the write at all.
+func (p *player) failOnRefusal(err error) {
+	if apierrors.IsInvalid(err) {
+		p.fail("a write that the API server refuses: %v", err)
+	}
+}
+
+// checkWrite checks what must hold of every write of the controller, whatever
+// any consumer makes of it.
+func (p *player) checkWrite(write sliceapi.Write) {
+	if p.setup.ConsumersOnly {
+		return
+	}
+	if write.Verb == sliceapi.Delete {
+		if n := len(write.Previous.Endpoints); n > 0 {
+			p.fail("slice %s is deleted with %d endpoints in it", write.Previous.Name, n)
+		}
+		return
+	}
+	if n := len(write.Current.Endpoints); n > p.setup.MaxEndpoints && (write.Previous == nil || n > len(write.Previous.Endpoints)) {
+		p.fail("slice %s is filled with %d endpoints", write.Current.Name, n)
+	}
+	p.checkComplete(write.Previous, write.Current)
+	if write.Verb == sliceapi.Update && !p.tamperedSinceQuiet() {
+		p.checkInPlace(write.Previous, write.Current)
+	}
+}
+
+func (p *player) tamperedSinceQuiet() bool { return len(p.spoiled) > 0 }
+
+// checkComplete fails where the controller left out what clients need. What a
+// stranger left out may stay until its turn comes.
+func (p *player) checkComplete(previous, current *discoveryv1.EndpointSlice) {
+	for i := range current.Ports {
+		port := &current.Ports[i]
+		if port.Name != nil && port.Port != nil && port.Protocol != nil {
+			continue
+		}
+		if previous == nil || !reflect.DeepEqual(previous.Ports, current.Ports) {
+			p.fail("slice %s has an incomplete port", current.Name)
+		}
+	}
+	for i := range current.Endpoints {
+		e := &current.Endpoints[i]
+		if problem := incomplete(e); problem != "" && (previous == nil || count(previous.Endpoints, e) == 0) {
+			p.fail("slice %s has an endpoint %s", current.Name, problem)
+		}
+	}
+}
+
+func incomplete(e *discoveryv1.Endpoint) string {
+	switch ref := e.TargetRef; {
+	case len(e.Addresses) != 1:
+		return fmt.Sprintf("with %d addresses", len(e.Addresses))
+	case e.Conditions.Ready == nil:
+		return "that does not say whether it is ready"
+	case ref == nil || ref.Kind != "ExternalWorkload" || ref.Namespace != Namespace || ref.Name == "" || ref.UID == "":
+		return "without a full targetRef"
+	}
+	return ""
+}
+
+// checkInPlace fails if an endpoint that is ready before and after moved.
+func (p *player) checkInPlace(previous, current *discoveryv1.EndpointSlice) {
+	for i := range previous.Endpoints {
+		before := &previous.Endpoints[i]
+		if !*before.Conditions.Ready {
+			continue
+		}
+		at := slices.IndexFunc(current.Endpoints, func(e discoveryv1.Endpoint) bool { return e.TargetRef.Name == before.TargetRef.Name })
+		if at < 0 || !*current.Endpoints[at].Conditions.Ready {
+			continue
+		}
+		if after := &current.Endpoints[at]; after.Addresses[0] != before.Addresses[0] {
+			p.fail("%s moves from %s to %s in place", before.TargetRef.Name, before.Addresses[0], after.Addresses[0])
+		}
+		for j := range previous.Ports {
+			for k := range current.Ports {
+				a, b := &previous.Ports[j], &current.Ports[k]
+				if *a.Name == *b.Name && *a.Port != *b.Port {
+					p.fail("port %s of %s moves from %d to %d in place", *a.Name, before.TargetRef.Name, *a.Port, *b.Port)
+				}
+			}
+		}
+	}
+}
+
+// checkServed checks after a write of the controller that nobody serves what
+// never was to be served, or fails to serve what always was.
+func (p *player) checkServed() {
+	if !p.astray {
+		for i, port := range portNames {
+			p.checkClient(port, p.clients[i])
+			p.linkerd.Fresh(port, func(socket consumers.Socket, identity consumers.Identity) {
+				p.checkMeshed("a fresh client", port, socket, identity)
+			})
+		}
+		p.checkClient(portNames[0], p.local)
+	}
+	for _, proxy := range p.proxies {
+		for _, port := range portNames {
+			proxy.Serves(port, func(socket consumers.Socket, _ bool) {
+				if !p.allows(port, socket, readyOrDraining) {
+					p.fail("kube-proxy serves %s as port %q, which never was to be served", socket, port)
+				}
+			})
+		}
+	}
+	if isForHeadless(p.world.service) {
+		p.dns.Addresses(func(hostname, address string) {
+			if !p.spoils(address) && !slices.ContainsFunc(p.since, func(e expected) bool { return e.ready && e.address == address }) {
+				p.fail("DNS answers %s with %s, which never was to be served", hostname, address)
+			}
+		})
+	}
+	if p.spread && p.tamperings == 0 && len(p.want) > p.setup.MaxEndpoints {
+		p.checkNotAllLost()
+	}
+	for i := range p.stable {
+		if p.stable[i].ready && !p.isSpoiled(&p.stable[i]) {
+			p.checkNotMissing(&p.stable[i])
+		}
+	}
+}
+
+func (p *player) checkClient(port string, client *consumers.Client) {
+	for socket, identity := range client.Has() {
+		p.checkMeshed("a client", port, socket, identity)
+	}
+}
+
+func (p *player) checkMeshed(who, port string, socket consumers.Socket, identity consumers.Identity) {
+	if !p.allows(port, socket, ready) {
+		p.fail("%s of Linkerd has %s as port %q, which never was to be served", who, socket, port)
+	}
+	if !p.allowsIdentity(socket, identity) {
+		p.fail("%s of Linkerd expects %s at %s, which never was there", who, identity.Name, socket)
+	}
+}
+
+// checkNotMissing fails if an endpoint that did not change is not served.
+func (p *player) checkNotMissing(e *expected) {
+	for _, port := range e.ports {
+		socket := consumers.Socket{Address: e.address, Port: port.number}
+		if !p.astray {
+			at := slices.Index(portNames, port.name)
+			if has, found := p.clients[at].Has()[socket]; !found || has != e.identity {
+				p.fail("%s did not change, but a client of Linkerd misses %s as port %q", e.workload, socket, port.name)
+			}
+			found := false
+			p.linkerd.Fresh(port.name, func(has consumers.Socket, identity consumers.Identity) {
+				found = found || has == socket && identity == e.identity
+			})
+			if !found {
+				p.fail("%s did not change, but a fresh client of Linkerd misses %s as port %q", e.workload, socket, port.name)
+			}
+		}
+		if !isHeadless(p.world.service) && !slices.Contains(p.proxied(e.family, port.name), socket) {
+			p.fail("%s did not change, but kube-proxy misses %s as port %q", e.workload, socket, port.name)
+		}
+	}
+	if isHeadless(p.world.service) && !slices.Contains(p.resolved(), addressRecord{hostnameOf(e), e.address}) {
+		p.fail("%s did not change, but DNS misses %s", e.workload, e.address)
+	}
+}
+
+// checkNotAllLost fails if no endpoint is served while those in several slices
+// get other ports.
+func (p *player) checkNotAllLost() {
+	meshed, proxied := 0, 0
+	for i, port := range portNames {
+		meshed += len(p.clients[i].Has())
+		proxied += len(p.proxied(p.want[0].family, port))
+	}
+	if meshed == 0 && !p.astray {
+		p.fail("a client of Linkerd has nothing while the ports of several slices change")
+	}
+	if proxied == 0 && !isHeadless(p.world.service) {
+		p.fail("kube-proxy serves nothing while the ports of several slices change")
+	}
+}
+
+// proxied are the sockets that kube-proxy is sure to serve.
+func (p *player) proxied(family discoveryv1.AddressType, port string) []consumers.Socket {
+	proxy := p.proxies[0]
+	if family == discoveryv1.AddressTypeIPv6 {
+		proxy = p.proxies[1]
+	}
+	var sockets []consumers.Socket
+	proxy.Serves(port, func(socket consumers.Socket, certain bool) {
+		if certain {
+			sockets = append(sockets, socket)
+		}
+	})
+	return sockets
+}
+
+// addressRecord is one address record.
+type addressRecord struct{ hostname, address string }
+
+func (p *player) resolved() []addressRecord {
+	var records []addressRecord
+	p.dns.Addresses(func(hostname, address string) { records = append(records, addressRecord{hostname, address}) })
+	return records
+}
+
+func hostnameOf(e *expected) string { return consumers.Hostname(&e.hostname, e.address) }
+
+func (e *expected) String() string {
+	return fmt.Sprintf("%s %s %v ready=%v", e.workload, e.address, e.ports, e.ready)
+}

@@ -1,0 +1,69 @@
+// Package plantest plays random histories of a Service, its workloads and its
+// EndpointSlices through a controller, and judges every single write by what
+// the consumers of the slices are served.
+//
+// A History is a list of operations: changes by users, tampering with slices,
+// syncs of the controller that are cut short, fail, or go on while the world
+// changes, and quiet points at which everything must have converged. It holds
+// every choice that was made, so that a part of it can be played as well;
+// Shrink uses that to cut a failing history down. Play knows nothing of how the
+// controller works: what has to be published is computed here a second time,
+// plainly, from the rules, and the consumers are the models of package
+// consumers.
+//
+// The package is test support: nothing that ships may import it.
+package plantest
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/external-workload/controller/internal/plantest/sliceapi"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// Write is one API call that a controller wants to make. An update and a
+// deletion carry the UID and resource version that they were decided upon.
+type Write struct {
+	Verb  sliceapi.Verb
+	Slice *discoveryv1.EndpointSlice
+	// After are the indexes of the writes that have to succeed before this one.
+	After []int
+}
+
+// Controller decides the next step for one Service: nil if there is none. The
+// workloads are those that its selector matches, ordered by name, the slices
+// those that carry the Service's name and ManagedBy, ordered by name; none of
+// them may be changed. Writes may be made in any order that After allows, and go
+// on when one that they do not wait for fails. More says that another step follows.
+type Controller func(service *corev1.Service, workloads []*v1beta1.ExternalWorkload, slices []*discoveryv1.EndpointSlice) (writes []Write, more bool)
+
+// Setup is what all histories of a run have in common.
+type Setup struct {
+	// NewController starts a controller that knows nothing but the workloads
+	// that there are, as after a restart or a change of the leader.
+	NewController func(workloads []*v1beta1.ExternalWorkload) Controller
+	// MaxEndpoints is how many endpoints the controller puts into one slice.
+	MaxEndpoints int
+	// DualStack lets Services have two families.
+	DualStack bool
+	// WithholdSecondFamily tells that the controller publishes a workload with
+	// two families as ready in the Service's first family only. Without it,
+	// Linkerd is not looked at where Services have two families: its clients
+	// hold one address for each workload, whoever writes the slices.
+	WithholdSecondFamily bool
+	// ConsumersOnly leaves out the checks of the writes themselves, so that only
+	// what consumers are served can fail.
+	ConsumersOnly bool
+	// MaxSteps is how many plans in a row may be needed until nothing is left
+	// to do, when nothing fails and nothing changes, beside two for each slice,
+	// whose ports may change one slice at a time.
+	MaxSteps int
+}
+
+// What every history is about.
+const (
+	Namespace   = "default"
+	ServiceName = "web"
+	ManagedBy   = "linkerd-external-workloads-controller"
+)

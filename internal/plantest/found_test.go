@@ -1,0 +1,42 @@
+package plantest_test
+
+import (
+	"testing"
+
+	"github.com/external-workload/controller/internal/plantest"
+)
+
+// found are short histories that the planner failed once.
+var found = map[string]plantest.History{
+	"a draining workload joins a slice whose ports are about to change": {
+		{Kind: plantest.CreateService, A: 4},          // http -> "admin"
+		{Kind: plantest.CreateWorkload, A: 0},         // serves both ports
+		{Kind: plantest.CreateWorkload, A: 1},         // serves both ports
+		{Kind: plantest.SetWorkloadPorts, A: 1, B: 1}, // http only
+		{Kind: plantest.Sync},
+		{Kind: plantest.BeginDeletion, A: 1},
+		{Kind: plantest.SetServicePorts, A: 0}, // http -> "http"
+	},
+	"a workload takes over an address and port by getting other ports": {
+		{Kind: plantest.CreateService, A: 1}, // both ports
+		{Kind: plantest.CreateWorkload, A: 0},
+		{Kind: plantest.SetWorkloadPorts, A: 0, B: 4}, // admin only
+		{Kind: plantest.CreateWorkload, A: 1},
+		{Kind: plantest.SetWorkloadPorts, A: 1, B: 1}, // http only
+		{Kind: plantest.SetAddress, A: 1, B: 0},       // the address of the first
+		{Kind: plantest.Sync},
+		{Kind: plantest.SetWorkloadPorts, A: 0, B: 1}, // http only
+	},
+}
+
+func TestHistoriesThatFailedOnce(t *testing.T) {
+	for name, history := range found {
+		t.Run(name, func(t *testing.T) {
+			for _, setup := range setups(newRealController) {
+				if result := plantest.Play(setup, history, nil); result.Violation != "" {
+					t.Error(plantest.Report(setup, history))
+				}
+			}
+		})
+	}
+}

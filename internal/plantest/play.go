@@ -1,0 +1,278 @@
+package plantest
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/external-workload/controller/internal/plantest/sliceapi"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// Result is what came of a played history.
+type Result struct {
+	// Violation says what went wrong; empty if nothing did.
+	Violation string
+	// Steps is how often the controller was asked for a step.
+	Steps int
+	// Longest is the most plans in a row that a quiet point took.
+	Longest int
+}
+
+// Play plays the history to the end, or to the first violation. A quiet point
+// is added at the end. Trace, if set, is called with each operation and write.
+func Play(setup *Setup, history History, trace func(line string)) Result {
+	p := &player{setup: setup, trace: trace, world: world{dualStack: setup.DualStack}}
+	p.start()
+	for i, operation := range history {
+		if p.trace != nil {
+			p.trace(fmt.Sprintf("%3d  %s", i, operation))
+		}
+		p.play(operation)
+		if p.result.Violation != "" {
+			return p.result
+		}
+	}
+	p.quiet()
+	return p.result
+}
+
+// player is the state of one history.
+type player struct {
+	setup *Setup
+	trace func(line string)
+	world world
+	api   sliceapi.API
+
+	controller Controller
+	pending    []pendingWrite
+	failed     map[int]bool // writes of the plan that failed, and those that wait for them
+	settled    bool         // the last plan was made as a whole, said that nothing follows, and nothing happened since
+	result     Result
+
+	audience
+	record
+	ours bool // the next write is the controller's
+}
+
+// pendingWrite is a write of a plan that has not been made yet, and its index
+// there.
+type pendingWrite struct {
+	Write
+	index int
+}
+
+func (p *player) start() {
+	p.controller = p.setup.NewController(p.world.workloads)
+	p.audience.start(&p.world)
+	p.api.Observe = p.observe
+	p.ours = true
+}
+
+// restart loses what the controller remembers, and the rest of its step.
+func (p *player) restart() {
+	p.controller, p.pending, p.settled = p.setup.NewController(p.world.workloads), nil, false
+	p.spoilUnrecorded(p.api.List())
+}
+
+// fail keeps the first violation.
+func (p *player) fail(format string, arguments ...any) {
+	if p.result.Violation == "" {
+		p.result.Violation = fmt.Sprintf(format, arguments...)
+	}
+}
+
+func (p *player) play(o Operation) {
+	switch o.Kind {
+	case Sync:
+		p.sync(o)
+	case Adopt:
+		p.ours = false
+		unmark(&p.api)
+		p.ours = true
+		p.restart()
+	case Restart:
+		p.restart()
+	case Quiet:
+		p.quiet()
+	case Tamper:
+		p.tamperings++
+		p.ours, p.settled = false, false
+		tamper(&p.api, o.A, o.B)
+		p.ours = true
+	default:
+		p.settled = false
+		p.world.apply(o)
+		p.changed(p.setup, &p.world)
+		p.astray = p.astray || p.linkerdIsLost()
+	}
+}
+
+// sync first ends the step that was paused, then takes one more.
+func (p *player) sync(o Operation) {
+	if len(p.pending) > 0 {
+		p.write(Operation{Kind: Sync})
+	}
+	p.plan(o.Order)
+	p.write(o)
+}
+
+// reversed is the order in which the last write that may be made is made first.
+const reversed = 0x80
+
+// plan asks the controller for its next step and reports whether there is one.
+func (p *player) plan(order uint8) bool {
+	p.result.Steps++
+	service, workloads, stored := p.world.service, p.world.selected(), p.api.List()
+	unchanged := p.guard(service, workloads, stored)
+	writes, more := p.controller(service, workloads, stored)
+	unchanged()
+	p.schedule(writes, order)
+	if p.settled && len(p.pending) > 0 && !p.setup.ConsumersOnly {
+		p.fail("a step follows although the last one said that none does")
+	}
+	if more && len(p.pending) == 0 {
+		p.fail("an empty step says that another one follows")
+	}
+	p.settled = !more
+	return len(p.pending) > 0
+}
+
+// schedule puts the writes of a plan into one of the orders that it allows.
+func (p *player) schedule(writes []Write, order uint8) {
+	p.failed = map[int]bool{}
+	made := map[int]bool{}
+	for len(made) < len(writes) {
+		before := len(made)
+		for i := range writes {
+			at := (i + int(order)) % len(writes)
+			if order&reversed != 0 {
+				at = len(writes) - 1 - i
+			}
+			if made[at] || slices.ContainsFunc(writes[at].After, func(after int) bool { return !made[after] }) {
+				continue
+			}
+			made[at] = true
+			p.pending = append(p.pending, pendingWrite{writes[at], at})
+			break
+		}
+		if len(made) == before {
+			p.fail("writes of a plan wait for each other")
+			return
+		}
+	}
+}
+
+// guard returns a function that fails if its arguments have been changed since.
+// It is costly, so it looks at a few steps only.
+func (p *player) guard(service *corev1.Service, workloads []*v1beta1.ExternalWorkload, stored []*discoveryv1.EndpointSlice) func() {
+	if p.result.Steps%16 != 3 {
+		return func() {}
+	}
+	before := []any{service.DeepCopy()}
+	now := []any{service}
+	for _, workload := range workloads {
+		before, now = append(before, workload.DeepCopy()), append(now, workload)
+	}
+	for _, slice := range stored {
+		before, now = append(before, slice.DeepCopy()), append(now, slice)
+	}
+	return func() {
+		if !reflect.DeepEqual(before, now) {
+			p.fail("the controller changed an object of the cache")
+		}
+	}
+}
+
+// write makes the pending writes. When one fails, those that wait for it are left
+// out, or all that are left, as when the controller stops.
+func (p *player) write(o Operation) {
+	for number := 0; len(p.pending) > 0; number++ {
+		if o.Pause > 0 && number == int(o.Pause) {
+			p.settled = false
+			return
+		}
+		next := p.pending[0]
+		p.pending = p.pending[1:]
+		if slices.ContainsFunc(next.After, func(after int) bool { return p.failed[after] }) {
+			p.failed[next.index] = true
+			continue
+		}
+		failure := sliceapi.None
+		if number == int(o.FaultAt) {
+			failure = o.Fault
+		}
+		if err := p.call(next.Write, failure); err != nil {
+			p.settled = false
+			if p.trace != nil {
+				p.trace("       failed: " + err.Error())
+			}
+			p.failed[next.index] = true
+			if o.Order&3 == 3 {
+				p.pending = nil
+			}
+		}
+		if p.result.Violation != "" {
+			return
+		}
+	}
+}
+
+// call makes one API call. Its failure is one that was asked for, or follows
+// from what happened to the slices while the step was paused.
+func (p *player) call(write Write, failure sliceapi.Failure) error {
+	p.api.Fail = func(sliceapi.Verb, *discoveryv1.EndpointSlice) sliceapi.Failure { return failure }
+	defer func() { p.api.Fail = nil }()
+	written := p.writes
+	slice := write.Slice
+	var err error
+	switch write.Verb {
+	case sliceapi.Create:
+		_, err = p.api.Create(slice)
+	case sliceapi.Update:
+		if slice.ResourceVersion == "" {
+			p.fail("an update without a resource version")
+		}
+		_, err = p.api.Update(slice)
+	case sliceapi.Delete:
+		if slice.ResourceVersion == "" || slice.UID == "" {
+			p.fail("a deletion without preconditions")
+		}
+		err = p.api.Delete(slice.Name, metav1.Preconditions{UID: &slice.UID, ResourceVersion: &slice.ResourceVersion})
+	default:
+		p.fail("an unknown operation %q", write.Verb)
+	}
+	if err == nil && p.writes == written {
+		p.fail("an update of slice %s changes nothing", slice.Name)
+	}
+	p.failOnRefusal(err)
+	return err
+}
+
+// quiet lets the controller work until nothing is left to do, and checks that
+// everything is then as it must be.
+func (p *player) quiet() {
+	p.write(Operation{Kind: Sync})
+	limit := p.setup.MaxSteps + 2*len(p.api.List())
+	for step := 1; p.result.Violation == "" && p.plan(reversed); step++ {
+		p.result.Longest = max(p.result.Longest, step)
+		if step > limit {
+			p.fail("no rest after %d steps", limit)
+			return
+		}
+		p.write(Operation{Kind: Sync})
+	}
+	if p.result.Violation != "" {
+		return
+	}
+	p.checkSlices()
+	p.checkConverged()
+	p.beginPeriod(p.setup, &p.world)
+	if p.astray {
+		p.restartLinkerd(&p.world, p.api.List())
+	}
+}

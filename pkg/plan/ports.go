@@ -1,0 +1,115 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/external-workload/controller/pkg/desired"
+)
+
+// portChange is how the ports of a slice become those of its group.
+type portChange uint8
+
+const (
+	// portsStay: they are the same.
+	portsStay portChange = iota
+	// portsExtend: no port that both have changes.
+	portsExtend
+	// portsSwitch: they change, and no endpoint is ready on the old ones.
+	portsSwitch
+	// portsWait: they change, and endpoints are ready on the old ones.
+	portsWait
+	// portsRefused: like portsWait, but they cannot be written again.
+	portsRefused
+)
+
+// pending tells whether the slice keeps its old ports in this step.
+func (c portChange) pending() bool { return c >= portsWait }
+
+// chooseGroup decides which of the desired sets of ports the slice is to have:
+// the one it has; or if nothing is desired with these, the one that most of its
+// endpoints are to have.
+func (d *draft) chooseGroup(s *slice) {
+	groups := d.desired.Families[s.family].Groups
+	ports := desired.Ports(s.actual.Ports)
+	for g := range groups {
+		if groups[g].Equal(ports) {
+			s.group = int32(g)
+			return
+		}
+	}
+	s.group = d.commonGroup(s, len(groups))
+	switch {
+	case s.group == none:
+	case groups[s.group].Extends(ports):
+		s.ports = portsExtend
+	case !slices.ContainsFunc(s.endpoints, func(e endpoint) bool { return e.ready }):
+		s.ports = portsSwitch
+	case refusedPorts(ports):
+		s.ports = portsRefused
+	default:
+		s.ports = portsWait
+	}
+}
+
+// commonGroup is the group that most of the slice's endpoints are to have.
+func (d *draft) commonGroup(s *slice, groups int) int32 {
+	d.tally = slices.Grow(d.tally[:0], groups)[:groups]
+	clear(d.tally)
+	best := int32(none)
+	for i := range s.endpoints {
+		t := s.endpoints[i].target
+		if t == nil {
+			continue
+		}
+		g := t.Group
+		d.tally[g]++
+		if best == none || d.tally[g] > d.tally[best] || d.tally[g] == d.tally[best] && g < best {
+			best = g
+		}
+	}
+	return best
+}
+
+// holdExtensions makes a slice whose ports only gain names wait, like one whose
+// ports change, where a new port of one of its endpoints is another's so far:
+// that one has to be withdrawn in an earlier write.
+func (d *draft) holdExtensions() {
+	for i := range d.slices {
+		s := &d.slices[i]
+		if s.ports != portsExtend {
+			continue
+		}
+		gains := make(map[string]struct{}, len(s.endpoints))
+		for j := range s.endpoints {
+			if e := &s.endpoints[j]; e.ready && len(e.actual.Addresses) == 1 {
+				gains[e.actual.Addresses[0]] = struct{}{}
+			}
+		}
+		if d.listenedElsewhere(i, gains, d.desired.Families[s.family].Groups[s.group]) {
+			s.ports = portsWait
+		}
+	}
+}
+
+// listenedElsewhere tells whether another slice has a ready endpoint with one
+// of the addresses and an overlapping port.
+func (d *draft) listenedElsewhere(except int, addresses map[string]struct{}, ports desired.Ports) bool {
+	for i := range d.slices {
+		s := &d.slices[i]
+		if i == except || !ports.Overlaps(s.actual.Ports) {
+			continue
+		}
+		for j := range s.endpoints {
+			e := &s.endpoints[j]
+			if !e.ready {
+				continue
+			}
+			for _, address := range e.actual.Addresses {
+				if _, gained := addresses[address]; gained {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,205 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/external-workload/controller/pkg/desired"
+)
+
+// none stands for no family or group.
+const none = -1
+
+// workloadKind is the kind that our endpoints' targetRef names.
+const workloadKind = "ExternalWorkload"
+
+// slice is an EndpointSlice that exists, or one that is to be created, and the
+// endpoints that it owns.
+type slice struct {
+	// actual is the object as it is; nil for one that is to be created.
+	actual *discoveryv1.EndpointSlice
+	// family is its address family's index in the desired State, or none.
+	family int
+	// group is the desired ports' index in that family, or none.
+	group int32
+	// usable is false for slices that another object owns or that are being
+	// deleted: their endpoints have to go.
+	usable bool
+	// metadata tells that labels or owner are not as desired.
+	metadata bool
+	// ports tells how the slice's ports change.
+	ports portChange
+	// identities is the record of IdentitiesAnnotation, if recorded.
+	identities string
+	recorded   bool
+	// endpoints are those of the actual slice, in its order.
+	endpoints []endpoint
+	// added are the endpoints that are placed here.
+	added []endpoint
+	// dirty tells that the slice is written whatever is added to it.
+	dirty bool
+	// kept is the number of actual endpoints that stay.
+	kept int
+	// waitsFor are the slices whose writes come before this one's.
+	waitsFor []int
+}
+
+// endpoint is one endpoint of a slice: what it is, what is desired, and what
+// becomes of it.
+type endpoint struct {
+	// actual is the endpoint as it is; nil for one that is added.
+	actual *discoveryv1.Endpoint
+	// target is what is desired for its workload; nil if nothing is.
+	target *target
+	// ready tells whether clients send traffic to the endpoint as it is.
+	ready  bool
+	action Action
+	reason Reason
+}
+
+// target is an endpoint that is desired, and where it is now.
+type target struct {
+	*desired.Endpoint
+	// home is where it is to remain, or nil if it is in no slice.
+	home *endpoint
+	// copies is the number of places of its family where it is ready.
+	copies int32
+}
+
+// isReady reads the condition as clients do: an absent one is true.
+func isReady(e *discoveryv1.Endpoint) bool { return e.Conditions.Ready == nil || *e.Conditions.Ready }
+
+// staysReady tells whether the endpoint is ready before and after this step.
+func (e *endpoint) staysReady() bool {
+	if !e.ready {
+		return false
+	}
+	switch e.action {
+	case Keep, Announce:
+		return true
+	case Set:
+		return e.target.ReadyNow()
+	default:
+		return false
+	}
+}
+
+// departs tells whether this step takes the endpoint away from clients.
+func (e *endpoint) departs() bool { return e.ready && !e.staysReady() }
+
+// read takes in the actual slices, sorted by name, and finds for each of their
+// endpoints the one that is desired for the same workload.
+func (d *draft) read(actual []*discoveryv1.EndpointSlice) {
+	total := 0
+	for _, object := range actual {
+		d.slices = append(d.slices, slice{actual: object, family: d.familyOf(object), group: none})
+		total += len(object.Endpoints)
+	}
+	slices.SortFunc(d.slices, func(a, b slice) int {
+		return cmp.Or(strings.Compare(a.actual.Name, b.actual.Name), strings.Compare(string(a.actual.UID), string(b.actual.UID)))
+	})
+	// The endpoints are pointed to, so their memory must not move.
+	d.endpoints = slices.Grow(d.endpoints[:0], total)[:total]
+	rest := d.endpoints
+	for i := range d.slices {
+		s := &d.slices[i]
+		size := len(s.actual.Endpoints)
+		s.endpoints, rest = rest[:size:size], rest[size:]
+		s.identities, s.recorded = s.actual.Annotations[IdentitiesAnnotation]
+		s.usable = s.family != none && s.actual.DeletionTimestamp == nil && ownedBy(s.actual, d.desired.Service)
+		s.metadata = s.usable && !sameMetadata(s.actual, d.desired)
+		d.match(s)
+		if s.usable {
+			d.chooseGroup(s)
+		}
+	}
+	d.findHomes()
+}
+
+// familyOf is the index of the slice's address family in the desired State.
+func (d *draft) familyOf(object *discoveryv1.EndpointSlice) int {
+	return slices.IndexFunc(d.desired.Families, func(f desired.Family) bool { return f.AddressType == object.AddressType })
+}
+
+// ownedBy tells whether the Service owns the slice, or no other object does.
+func ownedBy(object *discoveryv1.EndpointSlice, service *corev1.Service) bool {
+	for i := range object.OwnerReferences {
+		if owner := &object.OwnerReferences[i]; owner.Controller != nil && *owner.Controller {
+			return owner.UID == service.UID
+		}
+	}
+	return true
+}
+
+// match finds the desired endpoint for each endpoint of a slice. Slices are
+// mostly written in the order of names, so the one after the last match is
+// tried first.
+func (d *draft) match(s *slice) {
+	for i := range s.endpoints {
+		actual := &s.actual.Endpoints[i]
+		s.endpoints[i] = endpoint{actual: actual, ready: isReady(actual)}
+	}
+	if s.family == none {
+		return
+	}
+	targets, next := d.targets[s.family], 0
+	for i := range s.endpoints {
+		e := &s.endpoints[i]
+		name, valid := workloadOf(e.actual, d.desired.Service.Namespace)
+		if !valid {
+			continue
+		}
+		if next >= len(targets) || targets[next].Workload.Name != name {
+			next, valid = slices.BinarySearchFunc(targets, name, func(t target, name string) int {
+				return strings.Compare(t.Workload.Name, name)
+			})
+		}
+		if !valid {
+			continue
+		}
+		t := &targets[next]
+		next++
+		if address := e.actual.Addresses[0]; address != t.Address && refusedAddress(address, s.actual.AddressType) {
+			e.reason = AddressRefused
+			continue
+		}
+		e.target = t
+	}
+}
+
+// workloadOf is the name of the workload that an endpoint refers to. Only an
+// endpoint with one address and a full targetRef counts: any other was not
+// written by us, and clients misread it.
+func workloadOf(e *discoveryv1.Endpoint, namespace string) (string, bool) {
+	ref := e.TargetRef
+	if ref == nil || ref.Kind != workloadKind || ref.Namespace != namespace || len(e.Addresses) != 1 {
+		return "", false
+	}
+	return ref.Name, true
+}
+
+// findHomes decides for every desired endpoint which of the places where it is
+// now is to remain: the first, also where it was withdrawn there but is ready
+// elsewhere. So it stays the same one from step to step.
+func (d *draft) findHomes() {
+	for i := range d.slices {
+		s := &d.slices[i]
+		for j := range s.endpoints {
+			e := &s.endpoints[j]
+			t := e.target
+			if t == nil {
+				continue
+			}
+			if s.usable && t.Group == s.group && t.home == nil {
+				t.home = e
+			}
+			if e.ready {
+				t.copies++
+			}
+		}
+	}
+}

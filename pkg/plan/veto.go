@@ -1,0 +1,154 @@
+package plan
+
+import (
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/external-workload/controller/pkg/desired"
+)
+
+// A veto replaces what was decided for one endpoint by something more careful,
+// for the sake of another one.
+type veto struct {
+	endpoint *endpoint
+	action   Action
+	reason   Reason
+}
+
+func apply(vetoes []veto) {
+	for _, v := range vetoes {
+		v.endpoint.action, v.endpoint.reason = v.action, v.reason
+	}
+}
+
+// vetoPortChanges lets one slice at a time begin to change its ports, and none
+// while another is in the middle of it, so that a Service with several slices
+// never loses all endpoints.
+func (d *draft) vetoPortChanges() []veto {
+	var vetoes []veto
+	taken := d.switchesPorts()
+	for i := range d.slices {
+		s := &d.slices[i]
+		if s.ports != portsWait {
+			continue
+		}
+		begins := false
+		for j := range s.endpoints {
+			e := &s.endpoints[j]
+			switch {
+			case e.action != Withdraw || e.reason != PortsChanged:
+			case taken:
+				vetoes = append(vetoes, veto{e, Keep, AwaitsPorts})
+			default:
+				begins = true
+			}
+		}
+		taken = taken || begins
+	}
+	return vetoes
+}
+
+// switchesPorts tells whether this step publishes endpoints on a slice that got
+// new ports.
+func (d *draft) switchesPorts() bool {
+	for i := range d.slices {
+		s := &d.slices[i]
+		if s.ports != portsSwitch {
+			continue
+		}
+		for _, list := range [][]endpoint{s.endpoints, s.added} {
+			for j := range list {
+				if list[j].action == Publish {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// listener is what clients forget when an endpoint departs.
+type listener struct {
+	workload string
+	ports    desired.Ports
+}
+
+// vetoLoss withdraws the endpoints that clients would lose together with one
+// that departs. Two workloads that are ready with one address and port are one
+// entry to a client; when the first departs, the address is gone from the
+// client, and comes back only if the other is published again. So it is with
+// the two families of one workload where only one is to be ready. Slices that
+// we wrote alone hold no such pairs; adopted or edited ones may.
+func (d *draft) vetoLoss() []veto {
+	var vetoes []veto
+	addresses, names := d.departures()
+	lost := map[*endpoint]struct{}{}
+	for len(addresses) > 0 {
+		next := map[string][]listener{}
+		for i := range d.slices {
+			s := &d.slices[i]
+			for j := range s.endpoints {
+				e := &s.endpoints[j]
+				if _, known := lost[e]; known || !e.staysReady() || !d.lostWith(s, e, addresses, names) {
+					continue
+				}
+				lost[e] = struct{}{}
+				vetoes = append(vetoes, veto{e, Withdraw, LostWithAnother})
+				d.addListeners(next, s, e.actual)
+			}
+		}
+		addresses, names = next, nil
+	}
+	return vetoes
+}
+
+// departures are the endpoints that this step takes away from clients, by
+// address; and their families by workload, where one family is to be ready.
+func (d *draft) departures() (map[string][]listener, map[string]int) {
+	var addresses map[string][]listener
+	var names map[string]int
+	for i := range d.slices {
+		s := &d.slices[i]
+		for j := range s.endpoints {
+			e := &s.endpoints[j]
+			if !e.departs() {
+				continue
+			}
+			if addresses == nil {
+				addresses, names = map[string][]listener{}, map[string]int{}
+			}
+			d.addListeners(addresses, s, e.actual)
+			if name, valid := d.workloadOf(e.actual); valid && d.desired.OneFamily {
+				names[name] = s.family
+			}
+		}
+	}
+	return addresses, names
+}
+
+func (d *draft) addListeners(departing map[string][]listener, s *slice, e *discoveryv1.Endpoint) {
+	name, _ := d.workloadOf(e)
+	for _, address := range e.Addresses {
+		departing[address] = append(departing[address], listener{workload: name, ports: s.actual.Ports})
+	}
+}
+
+func (d *draft) workloadOf(e *discoveryv1.Endpoint) (string, bool) {
+	if d.desired.Service == nil {
+		return "", false
+	}
+	return workloadOf(e, d.desired.Service.Namespace)
+}
+
+// lostWith tells whether clients lose an endpoint together with one that departs.
+func (d *draft) lostWith(s *slice, e *endpoint, addresses map[string][]listener, names map[string]int) bool {
+	name, _ := d.workloadOf(e.actual)
+	if family, departs := names[name]; departs && family != s.family {
+		return true
+	}
+	for _, other := range addresses[e.actual.Addresses[0]] {
+		if other.workload != name && other.ports.Overlaps(s.actual.Ports) {
+			return true
+		}
+	}
+	return false
+}
