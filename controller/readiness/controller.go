@@ -36,6 +36,7 @@ type Controller struct {
 	mu      sync.Mutex
 	records map[cache.ObjectName]*record
 	reports map[cache.ObjectName]report
+	refused refusals
 	holds   map[corev1.IPFamily]*holdState
 }
 

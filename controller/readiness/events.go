@@ -15,6 +15,7 @@ import (
 const (
 	actionProbe  = "Probe"
 	actionDecode = "DecodeAnnotation"
+	actionWrite  = "WriteStatus"
 	actionHold   = "HoldReadiness"
 )
 
@@ -37,6 +38,8 @@ var (
 	// eventDeclarationOverruled on a workload: another manager has written the
 	// condition that the manifest declares.
 	eventDeclarationOverruled = kinds.Warning("DeclarationOverruled", actionDecode)
+	// eventStatusRefused on a workload: the API server does not store its conditions.
+	eventStatusRefused = kinds.Warning("StatusRefused", actionWrite)
 	// eventHoldBegan: readiness is held, since the prober is the suspect.
 	eventHoldBegan = kinds.Warning("ReadinessHoldBegan", actionHold)
 	// eventHoldEnded and eventHoldExpired: it is not held any more.

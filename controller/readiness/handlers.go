@@ -48,6 +48,7 @@ func (h handler) seen(workload *v1beta1.ExternalWorkload, initial bool) {
 // name stays.
 func (h handler) gone(key cache.ObjectName, uid types.UID) {
 	h.forget(key)
+	h.refused.forget(key)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.reports[key].uid == uid {

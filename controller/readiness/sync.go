@@ -26,6 +26,7 @@ const (
 	resultUnchanged = "unchanged"
 	resultWritten   = "written"
 	resultConflict  = "conflict"
+	resultRefused   = "refused"
 
 	outcomeSuccess  = "success"
 	outcomeConflict = "conflict"
@@ -54,6 +55,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	switch {
 	case err == nil:
 		c.config.Observer.StatusWritten(outcomeSuccess)
+		c.refused.forget(key)
 		klog.FromContext(ctx).V(2).Info("Wrote the conditions of a workload")
 		c.tellChanges(workload, decided)
 		return loop.Outcome{Result: resultWritten}, nil
@@ -62,6 +64,9 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		return loop.Outcome{Result: resultConflict}, fmt.Errorf("update status of workload %s: %w", key, err)
 	case apierrors.IsNotFound(err):
 		return loop.Outcome{Result: resultGone}, nil
+	case apierrors.IsInvalid(err):
+		c.config.Observer.StatusWritten(outcomeError)
+		return c.reportRefused(ctx, workload, err), nil
 	default:
 		c.config.Observer.StatusWritten(outcomeError)
 		return loop.Outcome{}, fmt.Errorf("update status of workload %s: %w", key, err)

@@ -44,8 +44,7 @@ func TestReadiness(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			cluster := startReadiness(t, change)
 			t.Run("the documented example becomes ready", cluster.testDocumentedExample)
-			t.Run("an inline status is declared when it says something new", cluster.testInlineStatus)
-			t.Run("the same holds for server-side apply", cluster.testServerSideApply)
+			t.Run("the annotation takes precedence over an inline status", cluster.testAnnotation)
 			t.Run("a probe follows its listener", cluster.testProbe)
 			t.Run("conditions of others survive", cluster.testOthers)
 			t.Run("a bad annotation is said and repaired", cluster.testBadAnnotation)
@@ -83,30 +82,24 @@ func (c *readinessCluster) testDocumentedExample(t *testing.T) {
 	}
 }
 
-func (c *readinessCluster) testInlineStatus(t *testing.T) {
-	apply := func(annotations, status string) {
+func (c *readinessCluster) testAnnotation(t *testing.T) {
+	apply := func(status string) {
 		t.Helper()
-		c.kubectl(t, fmt.Sprintf(documentedWorkload, "inline", annotations, status), "apply", "-f", "-")
+		c.kubectl(t, fmt.Sprintf(documentedWorkload, "inline", "", status), "apply", "-f", "-")
 	}
-	apply("", "False")
-	c.waitFor(t, "inline", "Ready False Declared")
-	apply("", "True")
+	annotate := func(annotation string) {
+		t.Helper()
+		c.kubectl(t, "", "annotate", "--overwrite", "externalworkload", "inline", annotation)
+	}
+	apply("True")
 	c.waitFor(t, "inline", "Ready True Declared")
-	c.kubectl(t, "", "annotate", "--overwrite", "externalworkload", "inline", v1beta1.ReadyAnnotation+"=False")
+	annotate(v1beta1.ReadyAnnotation + "=False")
 	c.waitFor(t, "inline", "Ready False Declared")
-	c.kubectl(t, "", "label", "externalworkload", "inline", "touched=yes")
+	apply("Unknown")
+	c.settle(t)
 	c.waitFor(t, "inline", "Ready False Declared")
-	apply("", "True")
-	c.waitFor(t, "inline", "Ready True Declared")
-	apply(v1beta1.ReadyAnnotation+`: "Unknown"`, "True")
+	annotate(v1beta1.ReadyAnnotation + "-")
 	c.waitFor(t, "inline", "Ready Unknown Declared")
-}
-
-func (c *readinessCluster) testServerSideApply(t *testing.T) {
-	for _, status := range []string{"True", "True", "False", "True"} {
-		c.kubectl(t, fmt.Sprintf(documentedWorkload, "server-side", "", status), "apply", "--server-side", "-f", "-")
-		c.waitFor(t, "server-side", "Ready "+status+" Declared")
-	}
 }
 
 func (c *readinessCluster) testProbe(t *testing.T) {

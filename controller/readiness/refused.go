@@ -1,0 +1,59 @@
+package readiness
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+
+	"github.com/external-workload/controller/controller/loop"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// refusedRetry is when a status that the API server refused is written again.
+// Another try before the object or its definition has changed is in vain, and a
+// changed object is handled at once.
+const refusedRetry = 10 * time.Minute
+
+// refusals are the workloads whose status the API server refused last. The zero
+// value is ready for use, by several goroutines.
+type refusals struct {
+	mu  sync.Mutex
+	uid map[cache.ObjectName]types.UID
+}
+
+// add tells whether the refusal is new.
+func (r *refusals) add(workload *v1beta1.ExternalWorkload) bool {
+	key := cache.MetaObjectToName(workload)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.uid[key] == workload.UID {
+		return false
+	}
+	if r.uid == nil {
+		r.uid = map[cache.ObjectName]types.UID{}
+	}
+	r.uid[key] = workload.UID
+	return true
+}
+
+func (r *refusals) forget(key cache.ObjectName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.uid, key)
+}
+
+// reportRefused records once that the API server refuses a workload's status.
+// Before Kubernetes 1.33 it checks the whole object again with each write of the
+// status, also what was stored under a laxer definition.
+func (c *Controller) reportRefused(ctx context.Context, workload *v1beta1.ExternalWorkload, err error) loop.Outcome {
+	if c.refused.add(workload) {
+		klog.FromContext(ctx).Info("The API server refuses the conditions of a workload", "err", err)
+		c.config.Events.Record(eventStatusRefused, workload, nil,
+			"The API server does not store the conditions of this workload, because the object breaks rules of its definition; repair what it names: %s", err.Error())
+	}
+	return loop.Outcome{Result: resultRefused, After: refusedRetry}
+}
