@@ -45,7 +45,7 @@ kubernetes: ## build the control plane that run and test use
 	@go -C hack/kubernetes run .
 
 .PHONY: test
-test: test-unit test-chart test-integration test-faults ## run everything that proves it
+test: test-unit test-kubelet test-chart test-integration test-faults ## run everything that proves it
 
 .PHONY: test-unit
 test-unit: ## run the tests that need nothing but Go
@@ -53,6 +53,10 @@ test-unit: ## run the tests that need nothing but Go
 	KUBE_CACHE_MUTATION_DETECTOR=true go test ./controller/...
 	go test ./internal/plantest -run 'TestRandomHistories|TestMutants' -plan.steps=1000000 -plan.mutants
 	go -C hack/kubernetes test .
+
+.PHONY: test-kubelet
+test-kubelet: ## probe the same servers with kubelet's prober and ours
+	go -C test/kubelet test ./...
 
 .PHONY: test-chart
 test-chart: ## render and check the chart, and install it on a real API server

@@ -19,7 +19,7 @@ const (
 	costTCP   = 16 << 10
 	costHTTP  = 40 << 10
 	costHTTP2 = 80 << 10
-	costTLS   = 32 << 10
+	costTLS   = 48 << 10
 )
 
 // Cost is the memory in bytes that the budget sets aside for a probe in flight.

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net/http"
 	"slices"
 	"strconv"
 
@@ -22,7 +21,7 @@ var (
 
 // keptFields are the header fields that say where an answer ends and where it
 // leads. Thousands of others cost nothing, since none of them is kept.
-var keptFields = []string{"Content-Length", "Location", "Transfer-Encoding"}
+var keptFields = []string{"Content-Length", "Location", "Trailer", "Transfer-Encoding"}
 
 // readHead reads the status line and header of an answer in HTTP/1.1, and
 // returns them with the kept fields only. What net/http refuses is refused.
@@ -126,7 +125,7 @@ func (f *headFields) take(part []byte, begin bool) error {
 			return errMalformed
 		}
 		f.any, value = true, rest
-		f.keeping = slices.Contains(keptFields, http.CanonicalHeaderKey(string(name)))
+		f.keeping = slices.ContainsFunc(keptFields, func(kept string) bool { return bytes.EqualFold(name, []byte(kept)) })
 	}
 	if bytes.ContainsFunc(value, isControl) {
 		return errMalformed
@@ -142,5 +141,5 @@ func (f *headFields) take(part []byte, begin bool) error {
 
 // validName follows net/textproto, which takes spaces for a part of the name.
 func validName(name []byte) bool {
-	return len(name) > 0 && httpguts.ValidHeaderFieldName(string(bytes.ReplaceAll(name, []byte(" "), []byte("-"))))
+	return len(name) > 0 && !bytes.ContainsFunc(name, func(r rune) bool { return r != ' ' && !httpguts.IsTokenRune(r) })
 }

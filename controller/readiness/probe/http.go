@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 const (
@@ -154,7 +156,10 @@ func addressOf(target *url.URL) string {
 // connection.
 func exchangeHTTP1(opened *connection, layer io.ReadWriter, request *http.Request) (*http.Response, error) {
 	var sent bytes.Buffer
-	request.Close = true
+	if !httpguts.HeaderValuesContainsToken(request.Header["Connection"], "close") {
+		request = request.Clone(request.Context())
+		request.Header.Add("Connection", "close")
+	}
 	if err := request.Write(&sent); err != nil {
 		return nil, errRequest
 	}

@@ -1,0 +1,97 @@
+package kubelet
+
+import (
+	"maps"
+	"os"
+	"regexp"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+)
+
+// difference is what the two do with one server on purpose.
+type difference struct{ kubelet, ours string }
+
+// scenario is a server and how it is probed.
+type scenario struct {
+	server server
+	probe  corev1.ProbeHandler
+}
+
+// TestProbesAreKubelets probes the same servers with kubelet's prober and ours.
+// Both must come to the same result and ask the same, unless the difference is
+// one of the table in docs/readiness.md.
+func TestProbesAreKubelets(t *testing.T) {
+	all := map[string]scenario{}
+	for _, part := range []map[string]scenario{tcpScenarios(), statusScenarios(), headerScenarios(), bodyScenarios(), redirectScenarios(), requestScenarios(), tlsScenarios(), http2Scenarios(), grpcScenarios()} {
+		for sentence, one := range part {
+			if _, twice := all[sentence]; twice {
+				t.Fatalf("two cases are called %q", sentence)
+			}
+			all[sentence] = one
+		}
+	}
+	if len(all) < 80 {
+		t.Fatalf("there are %d cases; 80 are needed", len(all))
+	}
+	t.Logf("%d cases", len(all))
+	documented := documentedDifferences(t)
+	for sentence := range maps.Keys(documented) {
+		if _, known := all[sentence]; !known {
+			t.Errorf("docs/readiness.md documents a difference that is no case: %q", sentence)
+		}
+	}
+	for sentence, one := range all {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			compare(t, one, documented[sentence])
+		})
+	}
+}
+
+func compare(t *testing.T, one scenario, documented difference) {
+	var theirs, ours seen
+	theirAddress, ourAddress := one.server(t, &theirs), one.server(t, &ours)
+	theirProbe, _, err := readinessProbe(one.probe, portOf(theirAddress))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, annotation, err := readinessProbe(one.probe, portOf(ourAddress))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got difference
+	var message string
+	got.kubelet = askKubelet(t, theirProbe)
+	got.ours, message = askOurs(t, annotation)
+	if documented != (difference{}) {
+		if got != documented {
+			t.Errorf("docs/readiness.md says %+v, got %+v (%s)", documented, got, message)
+		}
+		return
+	}
+	if got.kubelet != got.ours {
+		t.Errorf("kubelet: %s; ours: %s (%s)", got.kubelet, got.ours, message)
+	}
+	if diff := cmp.Diff(theirs.all(portOf(theirAddress)), ours.all(portOf(ourAddress))); diff != "" {
+		t.Errorf("the server was asked for something else (-kubelet +ours)\n%s", diff)
+	}
+}
+
+// documentedDifferences reads the table of the docs: what, kubelet, here, why.
+func documentedDifferences(t *testing.T) map[string]difference {
+	content, err := os.ReadFile("../../docs/readiness.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`(?m)^\| ([^|]+) \| (success|failure|success with a warning) \| (success|failure|success with a warning|refused as invalid) \| [^|]+ \|$`)
+	found := map[string]difference{}
+	for _, match := range row.FindAllStringSubmatch(string(content), -1) {
+		found[match[1]] = difference{kubelet: match[2], ours: match[3]}
+	}
+	if len(found) == 0 {
+		t.Fatal("docs/readiness.md has no table of differences")
+	}
+	return found
+}
