@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"io"
+	"log"
 	"log/slog"
 	"strconv"
 
@@ -24,4 +25,19 @@ func setUpLogging(out io.Writer, format string, verbosity int) {
 		handler := slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.Level(-verbosity)})
 		klog.SetLoggerWithOptions(logr.FromSlogHandler(handler), klog.ContextualLogger(true))
 	}
+	log.SetFlags(0)
+	log.SetOutput(standardLog{})
+}
+
+// maxStandardLine bounds what is kept of one line of the standard logger.
+const maxStandardLine = 512
+
+// standardLog passes on to klog what libraries write to the standard logger,
+// for debugging only: net/http repeats there what remote machines have said.
+type standardLog struct{}
+
+// Write logs one line.
+func (standardLog) Write(line []byte) (int, error) {
+	klog.Background().V(4).Info("A library wrote to the standard logger", "line", string(line[:min(len(line), maxStandardLine)]))
+	return len(line), nil
 }

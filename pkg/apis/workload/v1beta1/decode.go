@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubejson "sigs.k8s.io/json"
@@ -25,6 +26,8 @@ func (w *ExternalWorkload) UnmarshalJSON(data []byte) error {
 	type plain ExternalWorkload
 	whole := kubejson.UnmarshalCaseSensitivePreserveInts(data, (*plain)(w))
 	if whole == nil {
+		// What is stored under this name is not ours.
+		delete(w.Annotations, UnreadableAnnotation)
 		return nil
 	}
 	var parts struct {
@@ -42,8 +45,18 @@ func (w *ExternalWorkload) UnmarshalJSON(data []byte) error {
 	if kubejson.UnmarshalCaseSensitivePreserveInts(parts.Status, &w.Status) != nil {
 		w.Status = ExternalWorkloadStatus{}
 	}
-	metav1.SetMetaDataAnnotation(&w.ObjectMeta, UnreadableAnnotation, whole.Error())
+	metav1.SetMetaDataAnnotation(&w.ObjectMeta, UnreadableAnnotation, brief(whole.Error()))
 	return nil
+}
+
+// maxProblem bounds what is kept of an error, which may repeat a value.
+const maxProblem = 256
+
+func brief(problem string) string {
+	if len(problem) <= maxProblem {
+		return problem
+	}
+	return strings.ToValidUTF8(problem[:maxProblem], "") + "..."
 }
 
 // MarshalJSON writes an ExternalWorkload, unless it was not read completely:

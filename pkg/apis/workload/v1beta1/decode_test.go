@@ -55,3 +55,28 @@ func TestWhatIsReadIsWrittenBackAlike(t *testing.T) {
 		t.Errorf("written back as %s, %v", back, err)
 	}
 }
+
+// An error may repeat a value, and the value may have a megabyte.
+func TestWhatIsUnreadableIsToldBriefly(t *testing.T) {
+	object := `{"metadata":{"name":"x"},"spec":{"ports":[{"port":` + strings.Repeat("9", 1<<20) + `}]}}`
+	var w v1beta1.ExternalWorkload
+	if err := json.Unmarshal([]byte(object), &w); err != nil {
+		t.Fatal(err)
+	}
+	if why := w.Annotations[v1beta1.UnreadableAnnotation]; why == "" || len(why) > 300 {
+		t.Errorf("the annotation has %d bytes", len(why))
+	}
+}
+
+// An author who writes the annotation could otherwise make a workload that can
+// be read look as if it cannot, and that is never written again.
+func TestUnreadableCannotBeStored(t *testing.T) {
+	object := `{"metadata":{"name":"x","annotations":{"` + v1beta1.UnreadableAnnotation + `":"no"}},"spec":{"ports":[{"port":80}]}}`
+	var w v1beta1.ExternalWorkload
+	if err := json.Unmarshal([]byte(object), &w); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := json.Marshal(w); err != nil {
+		t.Error(err)
+	}
+}
