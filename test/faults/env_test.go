@@ -38,6 +38,13 @@ var built struct {
 }
 
 func TestMain(m *testing.M) {
+	if servers := os.Getenv(hostileServers); servers != "" {
+		if err := probeHostileServers(servers); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	flag.Parse()
 	// The parallel tests mostly wait, so there may be more of them than processors.
 	if err := flag.Set("test.parallel", "8"); err != nil {
