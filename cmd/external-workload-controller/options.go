@@ -83,14 +83,15 @@ type servingOptions struct {
 }
 
 type readinessOptions struct {
-	enabled      bool
-	concurrency  int
-	allow, deny  []string
-	cluster      []string
-	allowHost    bool
-	allowCluster bool
-	holdMaximum  holdMaximum
-	timeRefresh  time.Duration
+	enabled       bool
+	concurrency   int
+	allow, deny   []string
+	cluster       []string
+	allowHost     bool
+	allowCluster  bool
+	holdMaximum   holdMaximum
+	timeRefresh   time.Duration
+	deleteExpired bool
 }
 
 // newFlags makes the flag set that fills o, which gets all defaults.
@@ -141,6 +142,7 @@ func addReadinessFlags(f *pflag.FlagSet, o *readinessOptions) {
 	f.BoolVar(&o.allowHost, "probe-allow-host", false, "permit probes that name a host instead of asking the workload's own addresses")
 	o.holdMaximum = holdMaximum(readiness.DefaultHoldMaximum)
 	f.Var(&o.holdMaximum, "hold-maximum", "maximum time that readiness is held while probes of most namespaces fail together (at least 1m); 0 holds nothing, unlimited has no end")
+	f.BoolVar(&o.deleteExpired, "delete-expired", false, "delete workloads whose probe has failed for as long as their annotation external-workload.io/delete-after-unready says; needs the right to delete them")
 	f.DurationVar(&o.timeRefresh, "probe-time-refresh", readiness.DefaultProbeTimeRefresh, "shortest time between two writes of lastProbeTime alone")
 }
 

@@ -30,6 +30,7 @@ func (c *controllers) addReadiness(o *options, clients *clients, recorder events
 		HoldRegarding:    holdRegarding(o, clients),
 		HoldMaximum:      o.readiness.holdMaximum.config(),
 		ProbeTimeRefresh: o.readiness.timeRefresh,
+		DeleteExpired:    o.readiness.deleteExpired,
 	}
 	for _, i := range c.informers[1:] {
 		config.MoreWorkloads = append(config.MoreWorkloads, i.Workloads)

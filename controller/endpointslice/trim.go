@@ -83,7 +83,8 @@ func (s *shares) trimWorkload(object any) (any, error) {
 	kept := map[string]string(nil)
 	for _, name := range []string{
 		v1beta1.ReadyAnnotation, v1beta1.InlineReadyAnnotation, v1beta1.OverruledAnnotation,
-		v1beta1.ProbeAnnotation, v1beta1.ProbeServerNameAnnotation, v1beta1.DrainAnnotation, v1beta1.UnreadableAnnotation,
+		v1beta1.ProbeAnnotation, v1beta1.ProbeServerNameAnnotation, v1beta1.DrainAnnotation,
+		v1beta1.DeleteAfterUnreadyAnnotation, v1beta1.UnreadableAnnotation,
 	} {
 		if value, given := workload.Annotations[name]; given {
 			if kept == nil {

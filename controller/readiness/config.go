@@ -60,6 +60,8 @@ type Observer interface {
 	SetHold(active bool)
 	// AnnotationRejected tells of an annotation that cannot be followed.
 	AnnotationRejected(reason string)
+	// WorkloadExpired tells that a workload was deleted since its probe failed for long.
+	WorkloadExpired()
 }
 
 // Config is all that a Controller depends on.
@@ -111,6 +113,9 @@ type Config struct {
 	// ProbeTimeRefresh is the shortest time after which lastProbeTime is
 	// written for its own sake; 0 for the default.
 	ProbeTimeRefresh time.Duration
+	// DeleteExpired permits the deletion of workloads that ask for it by their
+	// annotation, after their probes have failed for long.
+	DeleteExpired bool
 }
 
 // complete fills in the defaults.

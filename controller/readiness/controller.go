@@ -32,6 +32,7 @@ type Controller struct {
 	loop     *loop.Loop
 	census   census
 	evaluate chan struct{}
+	expiry   expiry
 
 	mu      sync.Mutex
 	records map[cache.ObjectName]*record
@@ -119,6 +120,9 @@ func (c *Controller) Run(ctx context.Context, workers int) error {
 	}
 	running.Go(func() { c.schedule.Run(ctx) })
 	running.Go(func() { c.evaluateHolds(ctx) })
+	if c.config.DeleteExpired {
+		running.Go(func() { c.expire(ctx) })
+	}
 	<-ctx.Done()
 	return nil
 }

@@ -108,6 +108,7 @@ func (c *Controller) evaluateFamilies(ctx context.Context) time.Duration {
 		}
 	}
 	c.config.Observer.SetHold(active)
+	c.expiry.setHold(active, c.config.Clock.Now())
 	return next
 }
 

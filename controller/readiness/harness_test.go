@@ -28,6 +28,7 @@ type notes struct {
 	probes    map[string]int
 	writes    map[string]int
 	rejected  map[string]int
+	expired   int
 	workloads map[class]int
 	holds     []bool
 	events    []string
@@ -46,6 +47,7 @@ func (n *notes) do(what func()) {
 func (n *notes) Reconciled(string, string, time.Duration) {}
 func (n *notes) PanicRecovered(controller string)         { panic("panic in " + controller) }
 func (n *notes) StatusWritten(outcome string)             { n.do(func() { n.writes[outcome]++ }) }
+func (n *notes) WorkloadExpired()                         { n.do(func() { n.expired++ }) }
 func (n *notes) AnnotationRejected(reason string)         { n.do(func() { n.rejected[reason]++ }) }
 func (n *notes) SetHold(active bool) {
 	n.do(func() {

@@ -38,6 +38,7 @@ func exercise(m *Metrics) {
 	m.StatusWritten("success")
 	m.SetHold(true)
 	m.AnnotationRejected("UnknownProbe")
+	m.WorkloadExpired()
 
 	queue := m.workqueue
 	queue.NewDepthMetric("services")

@@ -15,6 +15,7 @@ type readiness struct {
 	statusWrites        *prometheus.CounterVec
 	hold                prometheus.Gauge
 	rejectedAnnotations *prometheus.CounterVec
+	expiries            prometheus.Counter
 }
 
 func newReadiness(f *factory) readiness {
@@ -56,6 +57,11 @@ func newReadiness(f *factory) readiness {
 			advice: "The Events of the workload name the annotation and what it should say.",
 			labels: []string{"reason"},
 		}),
+		expiries: f.counter(family{
+			name:   "external_workload_expirations_total",
+			help:   "Workloads that were deleted since their probes failed for as long as their annotation allows.",
+			advice: "Each has an Event with the reason Expired. A sudden rise means that many machines were lost, or that probes cannot reach them.",
+		}).WithLabelValues(),
 	}
 }
 
@@ -87,3 +93,6 @@ func (m *Metrics) SetHold(active bool) {
 func (m *Metrics) AnnotationRejected(reason string) {
 	m.readiness.rejectedAnnotations.WithLabelValues(reason).Inc()
 }
+
+// WorkloadExpired counts a workload that was deleted since its probe failed for long.
+func (m *Metrics) WorkloadExpired() { m.readiness.expiries.Inc() }

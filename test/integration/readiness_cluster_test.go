@@ -245,4 +245,5 @@ func (unobservedReadiness) Probed(string, string, time.Duration, time.Duration) 
 func (unobservedReadiness) SetWorkloads(string, string, int)                    {}
 func (unobservedReadiness) StatusWritten(string)                                {}
 func (unobservedReadiness) SetHold(bool)                                        {}
+func (unobservedReadiness) WorkloadExpired()                                    {}
 func (unobservedReadiness) AnnotationRejected(string)                           {}

@@ -80,7 +80,8 @@ the controller's own.
   (list "probe-allow-cluster-networks" (ternary "true" "" .Values.readiness.probeAllowClusterNetworks))
   (list "probe-allow-host" (ternary "true" "" .Values.readiness.probeAllowHost))
   (list "hold-maximum" .Values.readiness.holdMaximum)
-  (list "probe-time-refresh" .Values.readiness.probeTimeRefresh))
+  (list "probe-time-refresh" .Values.readiness.probeTimeRefresh)
+  (list "delete-expired" (ternary "true" "" .Values.readiness.deleteExpired)))
 }}
 {{- end }}
 {{- toJson $flags }}

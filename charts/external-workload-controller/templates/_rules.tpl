@@ -18,6 +18,11 @@ The cluster-wide ClusterRole and the Role of each namespace both take this.
 - apiGroups: [workload.linkerd.io]
   resources: [externalworkloads/status]
   verbs: [update]
+{{- if .Values.readiness.deleteExpired }}
+- apiGroups: [workload.linkerd.io]
+  resources: [externalworkloads]
+  verbs: [delete]
+{{- end }}
 {{- end }}
 - apiGroups: [discovery.k8s.io]
   resources: [endpointslices]

@@ -15,6 +15,10 @@ const (
 	// endpoint is not ready and is terminating, whoever says that it is ready.
 	DrainAnnotation = "external-workload.io/drain"
 
+	// DeleteAfterUnreadyAnnotation is the time, such as "1h", after which the
+	// controller deletes an object whose probe has failed without a pause.
+	DeleteAfterUnreadyAnnotation = "external-workload.io/delete-after-unready"
+
 	// ProbeServerNameAnnotation is the server name (SNI) that a probe with TLS
 	// asks for: a DNS name, or ProbeServerNameMesh for the workload's
 	// meshTLS.serverName. Without it kubelet's rule holds: the probe's host, or

@@ -1,0 +1,175 @@
+package readiness
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+const (
+	// MinExpiry is the shortest time after which a workload may be deleted.
+	MinExpiry = 5 * time.Minute
+	// expiryInterval is the time between two looks at all workloads.
+	expiryInterval = 30 * time.Second
+	// maxExpiriesPerLook bounds how many workloads one look deletes, so that
+	// somebody has time to notice when something is wrong with the probes.
+	maxExpiriesPerLook = 10
+
+	// reasonInvalidExpiry: the annotation gives no time that can be followed.
+	reasonInvalidExpiry = "InvalidExpiry"
+)
+
+var (
+	// eventExpired on a workload: it was deleted, since its probe failed for long.
+	eventExpired = kinds.Normal("Expired", "DeleteExpired")
+	// eventInvalidExpiry on a workload: it will not expire.
+	eventInvalidExpiry = kinds.Warning(reasonInvalidExpiry, actionDecode)
+)
+
+// expiryOf reads how long a workload may be unready before it is deleted; 0 if
+// it may be for ever.
+func expiryOf(workload *v1beta1.ExternalWorkload) (time.Duration, error) {
+	value := workload.Annotations[v1beta1.DeleteAfterUnreadyAnnotation]
+	if value == "" {
+		return 0, nil
+	}
+	after, err := time.ParseDuration(value)
+	if err != nil || after < MinExpiry {
+		return 0, fmt.Errorf("annotation %s is %q; it must be a time of at least %s, such as 1h", v1beta1.DeleteAfterUnreadyAnnotation, clip(value), MinExpiry)
+	}
+	return after, nil
+}
+
+// expired tells whether a workload is to be deleted: its probe has failed for
+// the whole time that its annotation gives, all of which lies after watched,
+// the last moment at which probes could not be trusted. Nobody but a probe lets
+// a workload expire, and one that is being deleted goes anyway.
+func expired(workload *v1beta1.ExternalWorkload, watched, now time.Time) bool {
+	after, err := expiryOf(workload)
+	if err != nil || after == 0 || workload.DeletionTimestamp != nil {
+		return false
+	}
+	if _, probed := workload.Annotations[v1beta1.ProbeAnnotation]; !probed {
+		return false
+	}
+	ready := find(workload.Status.Conditions, v1beta1.WorkloadReady)
+	if ready == nil || ready.Status != v1beta1.ConditionFalse || ready.Reason != ReasonProbeFailed || ready.LastTransitionTime.IsZero() {
+		return false
+	}
+	since := ready.LastTransitionTime.Time
+	if watched.After(since) {
+		since = watched
+	}
+	return now.Sub(since) >= after
+}
+
+// expiry deletes workloads that have expired.
+type expiry struct {
+	mu sync.Mutex
+	// watched is when probes were last not to be trusted: at the start, or
+	// during a hold.
+	watched time.Time
+	held    bool
+	// rejected are the values that an Event has named already, by workload.
+	rejected map[cache.ObjectName]string
+}
+
+// setHold takes note of whether readiness is held.
+func (e *expiry) setHold(held bool, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if held || e.held {
+		e.watched = now
+	}
+	e.held = held
+}
+
+// trustedSince is since when probes are to be trusted, and whether they are.
+func (e *expiry) trustedSince() (time.Time, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.watched, !e.held
+}
+
+// expire looks for expired workloads until ctx is cancelled.
+func (c *Controller) expire(ctx context.Context) {
+	c.expiry.mu.Lock()
+	c.expiry.watched, c.expiry.rejected = c.config.Clock.Now(), map[cache.ObjectName]string{}
+	c.expiry.mu.Unlock()
+	ticker := c.config.Clock.NewTicker(expiryInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C():
+			c.expireOnce(ctx)
+		}
+	}
+}
+
+// expireOnce deletes what has expired by now.
+func (c *Controller) expireOnce(ctx context.Context) {
+	watched, trusted := c.expiry.trustedSince()
+	if !trusted {
+		return
+	}
+	now, deleted := c.config.Clock.Now(), 0
+	for _, lister := range c.listers {
+		// A lister of a cache does not fail.
+		workloads, _ := lister.List(labels.Everything())
+		for _, workload := range workloads {
+			c.rejectExpiry(workload)
+			if deleted == maxExpiriesPerLook || !expired(workload, watched, now) {
+				continue
+			}
+			deleted++
+			c.deleteExpired(ctx, workload)
+		}
+	}
+}
+
+// rejectExpiry records an Event about an annotation that cannot be followed, once.
+func (c *Controller) rejectExpiry(workload *v1beta1.ExternalWorkload) {
+	_, err := expiryOf(workload)
+	key, value := cache.MetaObjectToName(workload), workload.Annotations[v1beta1.DeleteAfterUnreadyAnnotation]
+	if err == nil {
+		delete(c.expiry.rejected, key)
+		return
+	}
+	if c.expiry.rejected[key] != value {
+		c.expiry.rejected[key] = value
+		c.config.Observer.AnnotationRejected(reasonInvalidExpiry)
+		c.config.Events.Record(eventInvalidExpiry, workload, nil, "%s", err.Error())
+	}
+}
+
+// deleteExpired deletes a workload, unless it was changed after it was seen.
+func (c *Controller) deleteExpired(ctx context.Context, workload *v1beta1.ExternalWorkload) {
+	requestContext, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	logger := klog.FromContext(ctx).WithValues("workload", klog.KObj(workload))
+	err := c.config.Client.WorkloadV1beta1().ExternalWorkloads(workload.Namespace).Delete(requestContext, workload.Name, metav1.DeleteOptions{
+		Preconditions: &metav1.Preconditions{UID: &workload.UID, ResourceVersion: &workload.ResourceVersion},
+	})
+	switch {
+	case err == nil:
+		c.config.Observer.WorkloadExpired()
+		logger.Info("Deleted a workload whose probe has failed for as long as its annotation allows")
+		c.config.Events.Record(eventExpired, workload, nil,
+			"Deleted: the probe has failed for %s", workload.Annotations[v1beta1.DeleteAfterUnreadyAnnotation])
+	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
+		// It is gone, or has changed; the next look decides again.
+	default:
+		logger.Error(err, "Failed to delete an expired workload; the controller retries")
+	}
+}
