@@ -94,6 +94,8 @@ type decision struct {
 	accepted *condition
 	// clearAccepted takes Accepted away.
 	clearAccepted bool
+	// draining is nil if the condition Draining is to be absent.
+	draining *condition
 }
 
 // condition is a condition as it should be, without the times that follow from
@@ -115,6 +117,7 @@ func decide(workload *v1beta1.ExternalWorkload, known knowledge) decision {
 		decided  decision
 		problems []Problem
 	)
+	decided.draining = decideDraining(workload)
 	switch sourceOf(workload) {
 	case SourceProbe:
 		decided.ready, problems = decideProbed(known.probe)

@@ -39,7 +39,7 @@ func (h handler) OnDelete(deleted informers.DeletedExternalWorkload) {
 
 func (h handler) seen(workload *v1beta1.ExternalWorkload, initial bool) {
 	h.follow(workload, initial)
-	if sourceOf(workload) != SourceOther || find(workload.Status.Conditions, v1beta1.WorkloadAccepted) != nil || h.known(workload).reported {
+	if sourceOf(workload) != SourceOther || find(workload.Status.Conditions, v1beta1.WorkloadAccepted) != nil || concernsDraining(workload) || h.known(workload).reported {
 		h.loop.Add(cache.MetaObjectToName(workload))
 	}
 }

@@ -38,7 +38,8 @@ func merge(conditions []v1beta1.WorkloadCondition, decided decision, now time.Ti
 		merged = slices.DeleteFunc(merged, func(c v1beta1.WorkloadCondition) bool { return c.Type == v1beta1.WorkloadAccepted })
 		differs = differs || len(merged) != before
 	}
-	return merged, differs
+	merged, drainingDiffers := mergeDraining(merged, decided.draining, now)
+	return merged, differs || drainingDiffers
 }
 
 // set puts one condition into the list. A list stored under a lax definition

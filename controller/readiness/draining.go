@@ -1,0 +1,52 @@
+package readiness
+
+import (
+	"slices"
+	"time"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// Reasons of the condition Draining.
+const (
+	// ReasonDrainRequested: the annotation asks for it.
+	ReasonDrainRequested = "DrainRequested"
+	// ReasonDeleting: the object is being deleted, and a finalizer holds it.
+	ReasonDeleting = "Deleting"
+)
+
+// decideDraining says what the condition Draining should be: True while the
+// workload is drained, and absent otherwise.
+func decideDraining(workload *v1beta1.ExternalWorkload) *condition {
+	switch {
+	case workload.DeletionTimestamp != nil:
+		return &condition{
+			kind: v1beta1.WorkloadDraining, status: v1beta1.ConditionTrue, reason: ReasonDeleting,
+			message: "the object is being deleted",
+		}
+	case workload.Drained():
+		return &condition{
+			kind: v1beta1.WorkloadDraining, status: v1beta1.ConditionTrue, reason: ReasonDrainRequested,
+			message: "requested by the annotation " + v1beta1.DrainAnnotation,
+		}
+	}
+	return nil
+}
+
+// concernsDraining tells whether the workload is drained, or was.
+func concernsDraining(workload *v1beta1.ExternalWorkload) bool {
+	return workload.Drained() || find(workload.Status.Conditions, v1beta1.WorkloadDraining) != nil
+}
+
+// mergeDraining brings the condition Draining into a workload's conditions. One
+// with another reason belongs to somebody else, and stays until it is needed.
+func mergeDraining(conditions []v1beta1.WorkloadCondition, draining *condition, now time.Time) (merged []v1beta1.WorkloadCondition, differs bool) {
+	if draining != nil {
+		return set(conditions, draining, now, func(time.Time) bool { return false })
+	}
+	before := len(conditions)
+	conditions = slices.DeleteFunc(conditions, func(c v1beta1.WorkloadCondition) bool {
+		return c.Type == v1beta1.WorkloadDraining && (c.Reason == ReasonDrainRequested || c.Reason == ReasonDeleting)
+	})
+	return conditions, len(conditions) != before
+}
