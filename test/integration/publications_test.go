@@ -84,6 +84,7 @@ type publications struct {
 	observed map[string]bool
 	events   []string
 	panics   int
+	foreign  int
 }
 
 func (p *publications) do(what func()) {
@@ -97,7 +98,7 @@ func (p *publications) PanicRecovered(string)                    { p.do(func() {
 func (p *publications) Failed(string, string)                    {}
 func (p *publications) Published(time.Duration)                  {}
 func (p *publications) SliceWritten(string, string)              {}
-func (p *publications) ForeignWrite()                            {}
+func (p *publications) ForeignWrite()                            { p.do(func() { p.foreign++ }) }
 func (p *publications) ServiceForgotten(types.NamespacedName)    {}
 func (p *publications) ServiceObserved(key types.NamespacedName, _ metrics.ServiceObserved) {
 	p.do(func() { p.observed[key.Name] = true })

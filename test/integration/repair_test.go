@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -35,6 +36,7 @@ func TestTampering(t *testing.T) {
 		"a label is added":               func(s *discoveryv1.EndpointSlice) { s.Labels["colour"] = "red" },
 		"a label of the Service is gone": func(s *discoveryv1.EndpointSlice) { delete(s.Labels, "team") },
 		"the Service's name is gone":     func(s *discoveryv1.EndpointSlice) { delete(s.Labels, discoveryv1.LabelServiceName) },
+		"managed-by is empty":            func(s *discoveryv1.EndpointSlice) { s.Labels[discoveryv1.LabelManagedBy] = "" },
 		"managed-by is gone":             func(s *discoveryv1.EndpointSlice) { delete(s.Labels, discoveryv1.LabelManagedBy) },
 		"all labels are gone":            func(s *discoveryv1.EndpointSlice) { s.Labels = nil },
 		"the owner is gone":              func(s *discoveryv1.EndpointSlice) { s.OwnerReferences = nil },
@@ -189,6 +191,37 @@ func TestServiceThatGoesWhileTheControllerIsDown(t *testing.T) {
 	s.remove("web")
 	s.start()
 	s.waitFor("web")
+}
+
+// TestDeletionsByTheGarbageCollectorAreNotForeign recreates a Service under its
+// name again and again, while somebody deletes the slices of the old one as the
+// garbage collector does, and annotates those of the new one.
+func TestDeletionsByTheGarbageCollectorAreNotForeign(t *testing.T) {
+	s := newSite(t, sharedPlane(t))
+	s.workload("a")
+	slices := s.core.DiscoveryV1().EndpointSlices(s.namespace)
+	for range 5 {
+		s.service("web")
+		s.waitFor("web", "IPv4 http:8080/TCP | a 192.0.2.1")
+		old := s.slicesOf("web")[0]
+		note := []byte(`{"metadata":{"annotations":{"note":"theirs"}}}`)
+		if _, err := slices.Patch(t.Context(), old.Name, types.MergePatchType, note, metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		s.remove("web")
+		s.service("web")
+		if err := slices.Delete(t.Context(), old.Name, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+			t.Fatal(err)
+		}
+		s.waitFor("web", "IPv4 http:8080/TCP | a 192.0.2.1")
+		s.remove("web")
+		s.waitFor("web")
+	}
+	s.do(func() {
+		if s.foreign > 0 || len(s.events) > 0 {
+			t.Errorf("%d foreign writes were counted, and Events are %v; want none", s.foreign, s.events)
+		}
+	})
 }
 
 // TestNamespaceThatGoes has a namespace that takes no new objects.
