@@ -10,9 +10,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/cache"
 	clientmetrics "k8s.io/client-go/tools/metrics"
 	"k8s.io/client-go/util/workqueue"
 )
@@ -51,54 +48,6 @@ func TestTheFirstRegistrationWithTheClientIsTheOneThatCounts(t *testing.T) {
 			t.Errorf("%s: nothing recorded", name)
 		}
 	}
-}
-
-func TestInformersReportUntilTheirNameIsReleased(t *testing.T) {
-	m, _ := registered()
-	name, err := cache.NewInformerName("services-of-a-test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer name.Release()
-	id := name.WithResource(corev1.SchemeGroupVersion.WithResource("services"))
-	store := cache.NewIndexer(cache.MetaNamespaceKeyFunc, nil, cache.WithStoreMetrics(id, nil))
-	add := func(resourceVersion string) float64 {
-		t.Helper()
-		service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "web", ResourceVersion: resourceVersion}}
-		if err := store.Add(service); err != nil {
-			t.Fatal(err)
-		}
-		return testutil.ToFloat64(m.client.resourceVersion.WithLabelValues("services-of-a-test", "", "v1", "services"))
-	}
-	if version := add("7"); version != 7 {
-		t.Errorf("resource version %v, want 7", version)
-	}
-	name.Release()
-	if version := add("8"); version != 7 {
-		t.Errorf("resource version %v after the release, want 7 still", version)
-	}
-	m.client.NewProcessingLatencyMetric(id).Observe(1)
-	if count := samples(t, m.client.processing); count != 0 {
-		t.Errorf("%d latencies were recorded after the release, want none", count)
-	}
-}
-
-// samples counts the observations of all series of a histogram.
-func samples(t *testing.T, histogram prometheus.Collector) uint64 {
-	t.Helper()
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(histogram)
-	gathered, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var count uint64
-	for _, family := range gathered {
-		for _, metric := range family.GetMetric() {
-			count += metric.GetHistogram().GetSampleCount()
-		}
-	}
-	return count
 }
 
 func TestQueuesReportUnderTheirName(t *testing.T) {

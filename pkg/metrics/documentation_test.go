@@ -39,7 +39,6 @@ func documentation(gathered []*dto.MetricFamily, families []family) string {
 		{"The controller", "external_workload_"},
 		{"Work queues", "workqueue_"},
 		{"Requests to the API server", "rest_client_"},
-		{"Informers", "informer_"},
 	} {
 		fmt.Fprintf(&page, "\n## %s\n\n| Name | Type | Labels | Meaning | What to do |\n| --- | --- | --- | --- | --- |\n", section.title)
 		for _, family := range gathered {

@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/cache"
 )
 
 func newMetrics() (*Metrics, *prometheus.Registry) {
@@ -54,9 +53,6 @@ func exercise(m *Metrics) {
 	requestLatency{m.client.rateLimiter}.Observe(ctx, "GET", server, time.Millisecond)
 	requestResult{m.client.requests}.Increment(ctx, "200", "GET", server.Host)
 	requestRetry{m.client.retries}.IncrementRetry(ctx, "429", "GET", server.Host)
-	m.client.NewQueuedItemMetric(cache.InformerNameAndResource{})
-	m.client.NewProcessingLatencyMetric(cache.InformerNameAndResource{})
-	m.client.NewStoreResourceVersionMetric(cache.InformerNameAndResource{})
 }
 
 func TestNamesAndHelpFollowTheConventions(t *testing.T) {
