@@ -109,7 +109,7 @@ external_workload_leading 0
 # HELP external_workload_panics_total Panics that a worker caught; the object is tried again and others go on.
 # TYPE external_workload_panics_total counter
 external_workload_panics_total{controller="endpointslice"} 1
-# HELP external_workload_probe_hold 1 while results of probes are held back because too many workloads fail at once, else 0.
+# HELP external_workload_probe_hold 1 while workloads stay ready although their probes fail, since probes of most namespaces fail together, else 0.
 # TYPE external_workload_probe_hold gauge
 external_workload_probe_hold 1
 # HELP external_workload_probe_lateness_seconds How much later than planned a probe started, by kind of probe.
