@@ -23,6 +23,16 @@ var errUnreadable = errors.New("the object was not read completely and must not 
 // left empty, and UnreadableAnnotation says why; only metadata that cannot be
 // read is an error.
 func (w *ExternalWorkload) UnmarshalJSON(data []byte) error {
+	*w = ExternalWorkload{}
+	if decodeOnce(data, w) {
+		return nil
+	}
+	*w = ExternalWorkload{}
+	return w.decodeGenerally(data)
+}
+
+// decodeGenerally reads an ExternalWorkload of any form.
+func (w *ExternalWorkload) decodeGenerally(data []byte) error {
 	type plain ExternalWorkload
 	whole := kubejson.UnmarshalCaseSensitivePreserveInts(data, (*plain)(w))
 	if whole == nil {
