@@ -19,9 +19,10 @@ type bench struct {
 	options   *options
 	console   *console
 	directory string
-	binary    string
-	begin     time.Time
-	rows      []row
+	// binary is the controller's, floor that of the program it is compared with.
+	binary, floor string
+	begin         time.Time
+	rows          []row
 }
 
 // run measures what the options ask for and reports it. When a part fails, what
@@ -37,6 +38,9 @@ func run(ctx context.Context, o options) (err error) {
 		if b.binary, err = build(ctx, b.directory); err != nil {
 			return err
 		}
+	}
+	if b.floor, err = buildFloor(ctx, b.directory); err != nil {
+		return err
 	}
 	err = b.measure(ctx)
 	if len(b.rows) == 0 {

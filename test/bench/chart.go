@@ -60,8 +60,11 @@ func drawRow(out *bytes.Buffer, r row, top int) {
 	fmt.Fprintf(out, `<rect x="%d" y="%d" width="%d" height="%d" fill="%s"/>`+"\n",
 		labelWidth, top, max(position(min(r.share(), widest))-labelWidth, 1), barHeight, color)
 	label := r.Unit.text(r.Measured)
-	if r.Bare != 0 {
-		label += " (" + r.bareText() + ")"
+	if bare, _ := r.compared(r.Bare); bare != "" {
+		label += " (bare " + bare + ")"
+	}
+	if floor, _ := r.compared(r.Floor); floor != "" {
+		label += " (floor " + floor + ")"
 	}
 	text(out, labelWidth+barsWidth+12, baseline, "", label)
 }

@@ -16,10 +16,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/procfs"
 
 	"github.com/external-workload/controller/test/controlplane"
-	"github.com/external-workload/controller/test/process"
 )
 
 const (
@@ -32,18 +30,18 @@ const (
 	settleTimes    = 5
 )
 
-// A controller is a process that is measured.
+// A controller is the process that is measured.
 type controller struct {
-	process         *process.Process
+	program
 	metrics, health string
 	profile         bool
-	started, filled time.Time
+	// filled is when its caches were filled.
+	filled time.Time
 }
 
 // startController returns when the controller's caches are filled. The clock of
 // what it does with them starts at filled.
 func (s *stage) startController(ctx context.Context) (*controller, error) {
-	s.runs++
 	c := &controller{profile: s.bench.options.profiles != ""}
 	for _, address := range []*string{&c.metrics, &c.health} {
 		port, err := controlplane.FreePort(loopback)
@@ -54,16 +52,13 @@ func (s *stage) startController(ctx context.Context) (*controller, error) {
 	}
 	command := slices.Concat([]string{
 		s.bench.binary, "--kubeconfig=" + s.plane.Kubeconfig(), "--namespaces=" + benchNamespace,
-		"--leader-elect=false", "--readiness=false", "--pprof=" + strconv.FormatBool(c.profile),
+		// Each run has a Lease of its own, which nobody held before.
+		"--leader-elect-lease-namespace=" + benchNamespace, fmt.Sprintf("--leader-elect-lease-name=run-%d", s.runs+1),
+		"--readiness=false", "--pprof=" + strconv.FormatBool(c.profile),
 		"--metrics-bind-address=" + c.metrics, "--health-bind-address=" + c.health,
 	}, s.bench.options.forController)
-	c.started = time.Now()
 	var err error
-	c.process, err = process.Start(ctx, process.Spec{
-		Name: controllerName, Command: command,
-		Log: filepath.Join(s.plane.Directory(), fmt.Sprintf("%s-%d.log", controllerName, s.runs)),
-	})
-	if err != nil {
+	if c.program, err = s.start(ctx, controllerName, command); err != nil {
 		return nil, err
 	}
 	if err := c.waitUntilFilled(ctx); err != nil {
@@ -144,33 +139,6 @@ func (c *controller) queue(ctx context.Context) (queue, error) {
 		depth:  named("workqueue_depth").GetGauge().GetValue(),
 		added:  named("workqueue_adds_total").GetCounter().GetValue(),
 		worked: float64(named("workqueue_work_duration_seconds").GetHistogram().GetSampleCount()),
-	}, nil
-}
-
-// usage is what the operating system says of a process.
-type usage struct {
-	processor time.Duration
-	// Bytes of resident memory, those of them that are pages of files, and the
-	// most that there ever were.
-	resident, files, peak float64
-}
-
-func (c *controller) usage() (usage, error) {
-	p, err := procfs.NewProc(c.process.Pid())
-	if err != nil {
-		return usage{}, err
-	}
-	stat, err := p.Stat()
-	if err != nil {
-		return usage{}, err
-	}
-	status, err := p.NewStatus()
-	if err != nil {
-		return usage{}, err
-	}
-	return usage{
-		processor: time.Duration(stat.CPUTime() * float64(time.Second)),
-		resident:  float64(status.VmRSS), files: float64(status.RssFile), peak: float64(status.VmHWM),
 	}, nil
 }
 

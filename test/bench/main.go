@@ -8,7 +8,7 @@
 // takes for the same, their ratio, the goal, and whether it is met. The same
 // goes into a JSON file and a chart. Ctrl-C ends all of it.
 //
-// Writes are counted by the API server; processor time and memory come from the
+// Writes are counted by the API server; CPU time and memory come from the
 // operating system; latencies are seen by this program, which both makes the
 // change and watches the EndpointSlices. The program must not know how the
 // controller works: it judges it from outside, as clients see it.

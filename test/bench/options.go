@@ -80,7 +80,7 @@ var sizes = map[string]size{
 		growth: []extent{{500, 10}, {5000, 10}, {5000, 500}}, growthFlips: 4 * growthRepeat,
 	},
 	"full": {
-		cold: []shape{{2000, 5}, {100, 50}, {1000, 50}, {1, 10_000}}, repeats: 3,
+		cold: []shape{{2000, 5}, {100, 50}, {1000, 50}, {1, 10_000}, {10_000, 10}}, repeats: 3,
 		churn: shape{2000, 5}, flips: 500, burst: 5000,
 		growth: []extent{{1000, 10}, {10_000, 10}, {100_000, 10}, {100_000, 1000}, {100_000, 10_000}}, growthFlips: 10 * growthRepeat,
 	},
@@ -90,7 +90,7 @@ func parse(arguments []string) (options, error) {
 	var o options
 	flags := pflag.NewFlagSet("bench", pflag.ContinueOnError)
 	flags.SortFlags = false
-	name := flags.String("size", "small", "how much is measured: small takes about two minutes, full about twenty")
+	name := flags.String("size", "small", "how much is measured: small takes about three minutes, full about forty")
 	flags.StringSliceVar(&o.only, "only", nil, "measure these parts only: "+strings.Join(parts, ", "))
 	cold := flags.StringSlice("cold", nil, "shapes of cold starts in place of the size's, as SERVICESxWORKLOADS")
 	repeats := flags.Int("repeats", 0, "how often each cold start is measured; 0 leaves it to the size")

@@ -11,7 +11,7 @@ import (
 const heartbeatCount = 500
 
 // memory is that of a controller that has published and followed all.
-func (b *bench) memory(ctx context.Context, c *controller) ([]row, error) {
+func (b *bench) memory(ctx context.Context, c *controller, floor float64) ([]row, error) {
 	used, err := c.usage()
 	if err != nil {
 		return nil, err
@@ -21,7 +21,7 @@ func (b *bench) memory(ctx context.Context, c *controller) ([]row, error) {
 	}
 	return []row{{
 		Part: partMemory, Name: fmt.Sprintf("resident memory, %d workloads", b.options.size.churn.total()), Unit: mebibytes,
-		Measured: used.resident / (1 << 20), Goal: atMost(70),
+		Measured: used.resident / (1 << 20), Floor: floor / (1 << 20), Goal: timesFloor(1.5),
 		Note: fmt.Sprintf("%.0f MiB of it are pages of files, mostly the program itself; at its highest %.0f MiB", used.files/(1<<20), used.peak/(1<<20)),
 	}}, nil
 }
@@ -51,20 +51,33 @@ func (b *bench) heartbeats(ctx context.Context, s *stage, c *controller) ([]row,
 	}}, err
 }
 
-// restart starts a controller that finds everything as it should be.
-func (s *stage) restart(ctx context.Context) (row, error) {
+// restart starts a controller that finds everything as it should be, and
+// compares the time until it follows changes with that of the floor's list.
+func (s *stage) restart(ctx context.Context, floorListing time.Duration) ([]row, error) {
 	before, err := s.sliceWrites(ctx)
 	if err != nil {
-		return row{}, err
+		return nil, err
 	}
-	c, err := s.startController(ctx)
-	if err != nil {
-		return row{}, err
+	var listing []time.Duration
+	var processor []time.Duration
+	for range s.bench.options.size.repeats {
+		c, err := s.startController(ctx)
+		if err != nil {
+			return nil, err
+		}
+		settling := c.settle(ctx)
+		used, err := c.usage()
+		if err := errors.Join(settling, err, c.process.Stop()); err != nil {
+			return nil, err
+		}
+		listing, processor = append(listing, c.filled.Sub(c.started)), append(processor, used.processor)
 	}
-	settling := c.settle(ctx)
 	after, err := s.sliceWrites(ctx)
-	return row{
-		Part: partWrites, Name: "writes of a restart", Unit: writes,
-		Measured: float64(after - before), Goal: equal(),
-	}, errors.Join(settling, err, c.process.Stop())
+	return []row{{
+		Part: partWrites, Name: "writes of a restart", Unit: writes, Measured: float64(after - before), Goal: equal(),
+	}, {
+		Part: partWrites, Name: "restart until changes are followed", Unit: seconds,
+		Measured: median(listing, time.Duration.Seconds), Floor: floorListing.Seconds(), Goal: timesFloor(1.3),
+		Note: fmt.Sprintf("the floor's is that of its list; CPU time of the restart %.2f s; median of %d", median(processor, time.Duration.Seconds), len(listing)),
+	}}, err
 }

@@ -101,11 +101,13 @@ func (r report) print(out io.Writer) error {
 	fmt.Fprintf(out, "%s, commit %s, %d processors (%s), %.0f GiB, %s, took %.0f s, load %.1f\n\n",
 		r.Date.Format("2006-01-02 15:04 MST"), r.Commit, m.Processors, m.Model, m.Memory, m.Go, r.Seconds, m.Load)
 	table := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(table, "| what\t| measured\t| bare\t| ratio\t| goal\t|\t|")
-	fmt.Fprintln(table, "| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t|")
+	fmt.Fprintln(table, "| what\t| measured\t| bare\t| ratio\t| floor\t| ratio\t| goal\t|\t|")
+	fmt.Fprintln(table, "| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t|")
 	for _, row := range r.Rows {
-		fmt.Fprintf(table, "| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t|\n",
-			row.Name, row.Unit.text(row.Measured), row.bareText(), row.ratioText(), row.goalText(), row.verdict())
+		bare, toBare := row.compared(row.Bare)
+		floor, toFloor := row.compared(row.Floor)
+		fmt.Fprintf(table, "| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t|\n",
+			row.Name, row.Unit.text(row.Measured), bare, toBare, floor, toFloor, row.goalText(), row.verdict())
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -38,11 +38,13 @@ type row struct {
 	// Bare is what the bare API takes for the same, or for writes, how many are
 	// needed, or for growth, the least extent; 0 if there is nothing to compare with.
 	Bare float64 `json:"bare,omitempty"`
-	Goal goal    `json:"goal"`
-	Note string  `json:"note,omitempty"`
+	// Floor is what the floor takes for the same; 0 if it was not measured.
+	Floor float64 `json:"floor,omitempty"`
+	Goal  goal    `json:"goal"`
+	Note  string  `json:"note,omitempty"`
 }
 
-// A goal is a bound of a row: of Measured, or of its ratio to Bare.
+// A goal is a bound of a row: of Measured, or of its ratio to Bare or to Floor.
 type goal struct {
 	Kind  goalKind `json:"kind"`
 	Bound float64  `json:"bound"`
@@ -53,11 +55,13 @@ type goalKind string
 const (
 	boundsValue goalKind = "value at most"
 	boundsRatio goalKind = "ratio at most"
+	boundsFloor goalKind = "times the floor at most"
 	wantsEqual  goalKind = "equal"
 )
 
 func atMost(value float64) goal      { return goal{Kind: boundsValue, Bound: value} }
 func ratioAtMost(ratio float64) goal { return goal{Kind: boundsRatio, Bound: ratio} }
+func timesFloor(ratio float64) goal  { return goal{Kind: boundsFloor, Bound: ratio} }
 func equal() goal                    { return goal{Kind: wantsEqual} }
 
 // ratio is Measured over Bare, and 0 where there is nothing to compare with.
@@ -68,8 +72,18 @@ func (r row) ratio() float64 {
 	return r.Measured / r.Bare
 }
 
+// floorRatio is Measured over Floor, and 0 where the floor was not measured.
+func (r row) floorRatio() float64 {
+	if r.Floor == 0 {
+		return 0
+	}
+	return r.Measured / r.Floor
+}
+
 func (r row) met() bool {
 	switch r.Goal.Kind {
+	case boundsFloor:
+		return r.Floor > 0 && r.floorRatio() <= r.Goal.Bound
 	case boundsRatio:
 		return r.Bare > 0 && r.ratio() <= r.Goal.Bound
 	case wantsEqual:
@@ -84,6 +98,8 @@ func (r row) share() float64 {
 	switch r.Goal.Kind {
 	case boundsRatio:
 		return r.ratio() / r.Goal.Bound
+	case boundsFloor:
+		return r.floorRatio() / r.Goal.Bound
 	case wantsEqual:
 		if r.met() {
 			return 1
@@ -99,6 +115,8 @@ func (r row) goalText() string {
 	switch r.Goal.Kind {
 	case boundsRatio:
 		return "ratio at most " + strconv.FormatFloat(r.Goal.Bound, 'g', -1, 64)
+	case boundsFloor:
+		return "at most " + strconv.FormatFloat(r.Goal.Bound, 'g', -1, 64) + " times the floor"
 	case wantsEqual:
 		return "exactly " + strconv.Itoa(int(r.Bare))
 	default:
@@ -113,26 +131,25 @@ func (r row) verdict() string {
 	return "missed"
 }
 
-// bareText and ratioText are empty where there is nothing to compare with.
-func (r row) bareText() string {
-	if r.Bare == 0 {
-		return ""
+// compared shows what something else takes for the same, and the ratio to it;
+// it is empty where there is nothing to compare with.
+func (r row) compared(other float64) (text, ratio string) {
+	if other == 0 {
+		return "", ""
 	}
-	return r.Unit.text(r.Bare)
-}
-
-func (r row) ratioText() string {
-	if r.Bare == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%.2f", r.ratio())
+	return r.Unit.text(other), fmt.Sprintf("%.2f", r.Measured/other)
 }
 
 // summary is the row in one line, without its name.
 func (r row) summary() string {
 	text := r.Unit.text(r.Measured)
-	if r.Bare != 0 {
-		text += ", compared with " + r.bareText() + ", ratio " + r.ratioText()
+	for _, other := range []struct {
+		name  string
+		value float64
+	}{{"bare", r.Bare}, {"floor", r.Floor}} {
+		if value, ratio := r.compared(other.value); value != "" {
+			text += fmt.Sprintf(", %s %s, ratio %s", other.name, value, ratio)
+		}
 	}
 	text += "; goal " + r.goalText() + ": " + r.verdict()
 	if r.Note != "" {

@@ -14,6 +14,8 @@ func TestVerdict(t *testing.T) {
 		"a ratio at its bound is met":             {row{Measured: 2.5, Bare: 2, Goal: ratioAtMost(1.25)}, true, 1},
 		"a ratio above its bound is missed":       {row{Measured: 5, Bare: 2, Goal: ratioAtMost(1.25)}, false, 2},
 		"a ratio to nothing is missed":            {row{Measured: 5, Goal: ratioAtMost(1.25)}, false, 0},
+		"a ratio to the floor at its bound":       {row{Measured: 3, Floor: 2, Goal: timesFloor(1.5)}, true, 1},
+		"a ratio to no floor is missed":           {row{Measured: 3, Bare: 3, Goal: timesFloor(1.5)}, false, 0},
 		"a value below its bound is met":          {row{Measured: 35, Goal: atMost(70)}, true, 0.5},
 		"a value above its bound is missed":       {row{Measured: 105, Goal: atMost(70)}, false, 1.5},
 		"as many writes as needed are met":        {row{Measured: 500, Bare: 500, Goal: equal()}, true, 1},
