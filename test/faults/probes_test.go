@@ -48,7 +48,7 @@ func probeHostileServers(servers string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), probingTime)
 	defer cancel()
-	prober := probe.NewProber(probe.Fence{AllowLoopback: true})
+	prober := probe.NewProber(probe.AddressPolicy{AllowLoopback: true})
 	var running sync.WaitGroup
 	var mu sync.Mutex
 	outcomes := map[probe.Outcome]int{}
@@ -80,7 +80,7 @@ func hostileSpecs(servers string) (specs []*probe.Spec, err error) {
 		for _, handler := range []string{`"httpGet":{"port":%d}`, `"httpGet":{"port":%d,"scheme":"HTTPS"}`, `"httpGet":{"port":%d,"protocol":"HTTP2"}`, `"grpc":{"port":%d}`, `"grpc":{"port":%d,"mode":"TLS"}`} {
 			workload := &v1beta1.ExternalWorkload{Spec: v1beta1.ExternalWorkloadSpec{WorkloadIPs: []v1beta1.WorkloadIP{{IP: at.Addr().String()}}}}
 			annotation := fmt.Sprintf(`{"timeoutSeconds":4,`+handler+`}`, at.Port())
-			spec, err := probe.Decode(annotation, workload, probe.Options{Addresses: probe.Fence{AllowLoopback: true}})
+			spec, err := probe.Decode(annotation, workload, probe.Options{Addresses: probe.AddressPolicy{AllowLoopback: true}})
 			if err != nil {
 				return nil, err
 			}

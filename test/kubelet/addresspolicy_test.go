@@ -4,7 +4,7 @@ import "github.com/external-workload/controller/controller/readiness/probe"
 
 // Tests reach loopback addresses, and kubelet knows hosts.
 var (
-	fence   = probe.Fence{AllowLoopback: true}
+	fence   = probe.AddressPolicy{AllowLoopback: true}
 	options = probe.Options{Addresses: fence, AllowHost: true}
 )
 
