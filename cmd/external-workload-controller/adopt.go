@@ -26,7 +26,7 @@ import (
 const adoption = "adopt"
 
 // adoptFlags are the flags of the controller that adopt has too.
-var adoptFlags = []string{"kubeconfig", "namespaces", "managed-by", "max-endpoints-per-slice", "second-family", takeOverLeaseFlag}
+var adoptFlags = []string{"kubeconfig", "namespaces", "managed-by", "max-endpoints-per-slice", "second-family", "readiness", takeOverLeaseFlag}
 
 // errUsage says that the arguments make no sense.
 var errUsage = errors.New("wrong usage")
@@ -96,6 +96,7 @@ func preview(ctx context.Context, o *options, clients *clients, stdout io.Writer
 		Options: desired.Options{
 			ManagedBy:            o.managedBy,
 			WithholdSecondFamily: o.secondFamily == familyWithhold,
+			IgnoreProbes:         !o.readiness.enabled,
 			// Workloads that were created this moment count as settled.
 			Now: time.Now().Add(time.Minute),
 		},

@@ -5,8 +5,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
 	"github.com/external-workload/controller/controller/endpointslice"
@@ -19,9 +17,6 @@ import (
 
 // readinessWorkers write the status of workloads.
 const readinessWorkers = 16
-
-// problemReason is the reason of the condition Accepted for unusable addresses.
-const problemReason = "InvalidAddress"
 
 // controllers are all that run while this process leads, and what they watch.
 type controllers struct {
@@ -66,26 +61,14 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 		Informers:            c.informers,
 		Events:               c.events,
 		Observer:             observer,
-		ReportAddresses:      c.reportAddresses,
 		QueueMetrics:         observer.WorkqueueProvider(),
 		ManagedBy:            o.managedBy,
 		FieldManager:         o.fieldManager,
 		MaxEndpoints:         o.maxEndpoints,
+		IgnoreProbes:         !o.readiness.enabled,
 		WithholdSecondFamily: o.secondFamily == familyWithhold,
 	})
 	return c, err
-}
-
-// reportAddresses passes on what keeps a workload from being published.
-func (c *controllers) reportAddresses(workload cache.ObjectName, uid types.UID, problems []string) {
-	if c.readiness == nil {
-		return
-	}
-	var found []readiness.Problem
-	for _, problem := range problems {
-		found = append(found, readiness.Problem{Reason: problemReason, Message: problem + "; correct spec.workloadIPs"})
-	}
-	c.readiness.Report(workload, uid, found)
 }
 
 // watch starts the informers and returns what stops them. The cluster's own

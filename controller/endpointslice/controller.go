@@ -47,9 +47,6 @@ type Config struct {
 	Events events.Recorder
 	// Observer is told what the controller does.
 	Observer Observer
-	// ReportAddresses, if given, is told what is wrong with the addresses of a
-	// workload; nothing if they are right. It must not block.
-	ReportAddresses func(workload cache.ObjectName, uid types.UID, problems []string)
 	// QueueMetrics makes the queue's metrics; nil for none.
 	QueueMetrics workqueue.MetricsProvider
 
@@ -59,6 +56,9 @@ type Config struct {
 	FieldManager string
 	// MaxEndpoints is how many endpoints a slice is filled with at most.
 	MaxEndpoints int
+	// IgnoreProbes takes the condition Ready for the readiness of workloads with a
+	// probe too, since nobody probes them.
+	IgnoreProbes bool
 	// WithholdSecondFamily publishes a workload that has both address families
 	// as ready in the Service's first only.
 	WithholdSecondFamily bool

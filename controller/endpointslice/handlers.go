@@ -88,9 +88,6 @@ func (c *Controller) setWorkload(workload *v1beta1.ExternalWorkload, initial boo
 	if why, unreadable := workload.Annotations[v1beta1.UnreadableAnnotation]; unreadable && effect.differs {
 		klog.Background().Error(nil, "ExternalWorkload cannot be read and is not served; correct it", "workload", klog.KObj(workload), "problem", why)
 	}
-	if c.config.ReportAddresses != nil {
-		c.config.ReportAddresses(cache.MetaObjectToName(workload), workload.UID, effect.workload.AddressProblems())
-	}
 }
 
 func (c *Controller) deleteWorkload(gone workloadinformers.DeletedExternalWorkload) {

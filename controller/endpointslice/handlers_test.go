@@ -2,7 +2,6 @@ package endpointslice
 
 import (
 	"slices"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,8 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/external-workload/controller/internal/build"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
@@ -138,28 +135,6 @@ func TestNamespaces(t *testing.T) {
 		slices.Sort(namespaces)
 		if diff := cmp.Diff([]string{"forum", "shop"}, namespaces); diff != "" {
 			t.Errorf("namespaces with slices: -want +got\n%s", diff)
-		}
-	})
-}
-
-func TestAddressProblemsAreReported(t *testing.T) {
-	var mu sync.Mutex
-	reports := map[string][]string{}
-	report := func(config *Config) {
-		config.ReportAddresses = func(workload cache.ObjectName, _ types.UID, problems []string) {
-			mu.Lock()
-			defer mu.Unlock()
-			reports[workload.String()] = problems
-		}
-	}
-	inWorldWith(t, given(build.Workload("shop/good"), build.Workload("shop/bad", build.IPs("not an address"))), report, func(w *world) {
-		want := map[string][]string{"shop/good": nil, "shop/bad": {`"not an address" is not an IP address`}}
-		if diff := cmp.Diff(want, reports); diff != "" {
-			t.Errorf("-want +got\n%s", diff)
-		}
-		w.put(build.Workload("shop/bad", build.IPs("192.0.2.2")))
-		if got := reports["shop/bad"]; len(got) > 0 {
-			t.Errorf("after it was corrected: %v", got)
 		}
 	})
 }

@@ -62,6 +62,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	m.desired.Compute(in.service, m.workloads, desired.Options{
 		ManagedBy:            c.config.ManagedBy,
 		WithholdSecondFamily: c.config.WithholdSecondFamily,
+		IgnoreProbes:         c.config.IgnoreProbes,
 		Now:                  begin,
 	})
 	next := m.planner.Compute(&m.desired, in.slices, c.optionsOf(state))

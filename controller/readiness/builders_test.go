@@ -1,6 +1,7 @@
 package readiness
 
 import (
+	"net/netip"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,6 +51,25 @@ func having(conditions ...v1beta1.WorkloadCondition) func(*v1beta1.ExternalWorkl
 
 func is(kind v1beta1.WorkloadConditionType, status v1beta1.ConditionStatus, reason, message string) v1beta1.WorkloadCondition {
 	return v1beta1.WorkloadCondition{Type: kind, Status: status, Reason: reason, Message: message}
+}
+
+// proven is the condition that records a passed probe of a workload's address.
+func proven(workload, address string) v1beta1.WorkloadCondition {
+	target := netip.MustParseAddrPort(address)
+	kind := v1beta1.WorkloadReadyIPv4
+	if target.Addr().Is6() {
+		kind = v1beta1.WorkloadReadyIPv6
+	}
+	return is(kind, "True", ReasonProbeSucceeded, v1beta1.Proof{Target: target, UID: types.UID("uid-" + workload)}.String())
+}
+
+func at(addresses ...string) func(*v1beta1.ExternalWorkload) {
+	return func(w *v1beta1.ExternalWorkload) {
+		w.Spec.WorkloadIPs = nil
+		for _, address := range addresses {
+			w.Spec.WorkloadIPs = append(w.Spec.WorkloadIPs, v1beta1.WorkloadIP{IP: address})
+		}
+	}
 }
 
 // since gives a condition its last transition.

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 
@@ -30,21 +29,14 @@ type Controller struct {
 	ask      func(context.Context, *probe.Spec, probe.Target) probe.Result
 	schedule *schedule.Schedule
 	loop     *loop.Loop
-	census   census
+	counts   workloadCounts
 	evaluate chan struct{}
 	expiry   expiry
 
 	mu      sync.Mutex
 	records map[cache.ObjectName]*record
-	reports map[cache.ObjectName]report
 	refused refusals
 	holds   map[corev1.IPFamily]*holdState
-}
-
-// report is what was reported last of a workload's publishing.
-type report struct {
-	uid      types.UID
-	problems []Problem
 }
 
 // New makes a Controller. It starts nothing.
@@ -64,10 +56,9 @@ func New(config Config) (*Controller, error) {
 		sources:  append([]informers.TypedExternalWorkloadInformer{config.Workloads}, config.MoreWorkloads...),
 		options:  probe.Options{Addresses: policy, AllowHost: config.ProbeAllowHost},
 		ask:      probe.NewProber(policy).Probe,
-		census:   census{observer: config.Observer},
+		counts:   workloadCounts{observer: config.Observer},
 		evaluate: make(chan struct{}, 1),
 		records:  map[cache.ObjectName]*record{},
-		reports:  map[cache.ObjectName]report{},
 		holds:    newHoldStates(hold.Policy{Minimum: config.HoldMinimum, Maximum: max(config.HoldMaximum, 0)}),
 	}
 	for _, source := range c.sources {
@@ -136,18 +127,4 @@ func (c *Controller) get(key cache.ObjectName) *v1beta1.ExternalWorkload {
 		}
 	}
 	return nil
-}
-
-// Report tells what keeps a workload from being published: all of it each
-// time, and nothing once it is published. The condition Accepted follows. An
-// Accepted condition from before a restart is kept until a workload has been
-// reported on, so healthy workloads are to be reported on too. Report does not
-// block, and repeating it does nothing.
-func (c *Controller) Report(workload cache.ObjectName, uid types.UID, problems []Problem) {
-	c.mu.Lock()
-	known := c.remember(workload, report{uid: uid, problems: problems})
-	c.mu.Unlock()
-	if !known {
-		c.loop.Add(workload)
-	}
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned/fake"
@@ -36,7 +35,7 @@ func TestNewProbeIsAskedAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if got := w.get("vm").Status.Conditions; len(got) != 1 || got[0].Status != "True" || got[0].Reason != ReasonProbeSucceeded {
+		if got := w.get("vm").Status.Conditions; len(got) != 2 || got[0].Status != "True" || got[0].Reason != ReasonProbeSucceeded || got[1] != since(proven("vm", "192.0.2.10:80"), got[0].LastTransitionTime.Time) {
 			t.Errorf("conditions are %+v", got)
 		}
 	})
@@ -67,7 +66,7 @@ func TestChangedAndRemovedProbesTakeEffectAtOnce(t *testing.T) {
 
 // TestResultOfAnotherProbeDoesNotCount changes a probe while it is being asked.
 func TestResultOfAnotherProbeDoesNotCount(t *testing.T) {
-	workloads, names := fleet(1, `,"periodSeconds":3600,"timeoutSeconds":300,"failureThreshold":1`)
+	workloads, names := fleet(1, `,"periodSeconds":3600,"timeoutSeconds":30,"failureThreshold":1`)
 	vm := names[0]
 	inWorld(t, workloads, Config{}, func(w *world) {
 		w.setDown(true, vm)
@@ -113,47 +112,19 @@ func TestBadAnnotationsStopNobodyElse(t *testing.T) {
 	})
 }
 
-func TestReport(t *testing.T) {
-	vm := workload("vm")
-	key, problems := cache.NewObjectName("shop", "vm"), []Problem{{Reason: "InvalidAddress", Message: "no"}}
-	inWorld(t, []*v1beta1.ExternalWorkload{vm}, Config{}, func(w *world) {
-		w.controller.Report(key, vm.UID, nil)
-		w.controller.Report(key, "another", problems)
-		synctest.Wait()
-		if got := w.get("vm").Status.Conditions; len(got) > 0 {
-			t.Errorf("written for another UID, or without a problem: %+v", got)
-		}
-		for range 3 {
-			w.controller.Report(key, vm.UID, problems)
-			synctest.Wait()
-		}
-		if got := find(w.get("vm").Status.Conditions, v1beta1.WorkloadAccepted); got == nil || got.Reason != "InvalidAddress" {
+// TestAddressProblems follows from the object alone: nobody has to report it.
+func TestAddressProblems(t *testing.T) {
+	inWorld(t, []*v1beta1.ExternalWorkload{workload("vm", at("127.0.0.1"))}, Config{}, func(w *world) {
+		got := find(w.get("vm").Status.Conditions, v1beta1.WorkloadAccepted)
+		if got == nil || got.Reason != ReasonInvalidAddress || !strings.Contains(got.Message, "correct spec.workloadIPs") {
 			t.Errorf("Accepted is %+v", got)
 		}
-		for range 3 {
-			w.controller.Report(key, vm.UID, nil)
-			synctest.Wait()
-		}
+		w.update("vm", at("192.0.2.1"))
 		if got := w.get("vm").Status.Conditions; len(got) > 0 {
 			t.Errorf("still there: %+v", got)
 		}
 		if diff := cmp.Diff(map[string]int{"success": 2}, w.writes); diff != "" {
 			t.Errorf("writes: %s", diff)
-		}
-	})
-}
-
-func TestReportBeforeTheWorkloadIsSeen(t *testing.T) {
-	inWorld(t, nil, Config{}, func(w *world) {
-		vm := workload("vm")
-		w.controller.Report(cache.NewObjectName("shop", "vm"), vm.UID, []Problem{{Reason: "InvalidAddress", Message: "no"}})
-		synctest.Wait()
-		if _, err := w.client.WorkloadV1beta1().ExternalWorkloads("shop").Create(t.Context(), vm, metav1.CreateOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		if got := w.get("vm").Status.Conditions; len(got) != 1 {
-			t.Errorf("conditions are %+v", got)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/desired"
 )
 
 // Reasons of the conditions that this package writes.
@@ -17,6 +18,12 @@ const (
 	// ReasonProbeHeld: Ready stays True although the probe fails, since the
 	// prober is the suspect.
 	ReasonProbeHeld = "ProbeHeld"
+	// ReasonAddressChanged: an address, its probed port or the host that is probed
+	// has changed, and the probe has not passed there yet.
+	ReasonAddressChanged = "AddressChanged"
+	// ReasonProbePending: Ready was True when the workload got its probe, which
+	// has not passed yet.
+	ReasonProbePending = "ProbePending"
 	// ReasonDeclared: Ready, by an annotation or by the manifest itself.
 	ReasonDeclared = "Declared"
 	// ReasonInvalidProbe: Accepted is False since the probe does not decode.
@@ -29,6 +36,8 @@ const (
 	ReasonHostNotAllowed = "HostNotAllowed"
 	// ReasonInvalidReady: Accepted is False since the declaration is none.
 	ReasonInvalidReady = "InvalidReady"
+	// ReasonInvalidAddress: Accepted is False since an address cannot be published.
+	ReasonInvalidAddress = "InvalidAddress"
 )
 
 // Problem is something about a workload that keeps it from being published or
@@ -71,31 +80,23 @@ func declaredReady(workload *v1beta1.ExternalWorkload) (status, origin string, d
 	return status, "the condition in the manifest", declared
 }
 
-// knowledge is all that is known of a workload beside the object itself.
-type knowledge struct {
-	// probe is what is known of its probe; nil if it has none.
-	probe *probeKnowledge
-	// reported is whether its publishing was reported on, and problems what
-	// was reported last.
-	reported bool
-	problems []Problem
-}
-
-// probeKnowledge is what is known of a workload's probe.
-type probeKnowledge struct {
-	// problem is why the annotation cannot be followed; nil if it can.
-	problem *Problem
-	health  health
-}
-
-// decision is what the two conditions should be; nil leaves one as it is.
+// decision is what the conditions should be.
 type decision struct {
-	ready    *condition
-	accepted *condition
-	// clearAccepted takes Accepted away.
-	clearAccepted bool
+	// ready and accepted are the conditions of these types; nil leaves them.
+	ready, accepted *condition
 	// draining is nil if the condition Draining is to be absent.
 	draining *condition
+	// families are the conditions of address families that should be another way.
+	families []*condition
+	// remove are the types of conditions to take away.
+	remove []v1beta1.WorkloadConditionType
+}
+
+// addFamily adds the condition of a family, unless it is to be left as it is.
+func (d *decision) addFamily(c *condition) {
+	if c != nil {
+		d.families = append(d.families, c)
+	}
 }
 
 // condition is a condition as it should be, without the times that follow from
@@ -111,54 +112,45 @@ type condition struct {
 	lazy bool
 }
 
-// decide says what a workload's conditions should be.
-func decide(workload *v1beta1.ExternalWorkload, known knowledge) decision {
+// decide says what a workload's conditions should be. observed is what is known
+// of its probe beside the object; nil if that is nothing.
+func decide(workload *v1beta1.ExternalWorkload, observed *record) decision {
 	var (
 		decided  decision
 		problems []Problem
 	)
-	decided.draining = decideDraining(workload)
+	if _, unreadable := workload.Annotations[v1beta1.UnreadableAnnotation]; unreadable {
+		return decided // writing it back would lose what is stored
+	}
 	switch sourceOf(workload) {
 	case SourceProbe:
-		decided.ready, problems = decideProbed(known.probe)
+		decided, problems = decideProbed(workload, observed)
 	case SourceDeclared:
 		decided.ready, problems = decideDeclared(workload)
+		decided.remove = familyConditions
 	case SourceOther:
+		decided.remove = familyConditions
 	}
-	problems = append(problems, known.problems...)
+	decided.draining = decideDraining(workload)
+	problems = append(problems, addressProblems(workload)...)
 	if len(problems) > 0 {
 		decided.accepted = notAccepted(problems)
 		return decided
 	}
-	have := find(workload.Status.Conditions, v1beta1.WorkloadAccepted)
-	decided.clearAccepted = have != nil && have.Status == v1beta1.ConditionFalse && repaired(have.Reason, known)
+	found := find(workload.Status.Conditions, v1beta1.WorkloadAccepted)
+	if found != nil && found.Status == v1beta1.ConditionFalse && repaired(workload, found.Reason, observed) {
+		decided.remove = append(slices.Clone(decided.remove), v1beta1.WorkloadAccepted)
+	}
 	return decided
 }
 
-func decideProbed(known *probeKnowledge) (*condition, []Problem) {
-	switch {
-	case known == nil:
-		return nil, nil
-	case known.problem != nil:
-		return nil, []Problem{*known.problem}
-	case known.health.refused != "":
-		return nil, []Problem{{Reason: ReasonProbeAddressRefused, Message: known.health.refused}}
-	case known.health.held:
-		return &condition{
-			kind: v1beta1.WorkloadReady, status: v1beta1.ConditionTrue, reason: ReasonProbeHeld,
-			message: known.health.failure, probed: known.health.probed, lazy: true,
-		}, nil
-	case !known.health.decided:
-		return nil, nil
+// addressProblems are what keeps addresses of a workload from being published.
+func addressProblems(workload *v1beta1.ExternalWorkload) []Problem {
+	var problems []Problem
+	for _, problem := range desired.AddressProblems(workload.Spec.WorkloadIPs) {
+		problems = append(problems, Problem{Reason: ReasonInvalidAddress, Message: problem + "; correct spec.workloadIPs"})
 	}
-	ready := &condition{
-		kind: v1beta1.WorkloadReady, status: v1beta1.ConditionTrue, reason: ReasonProbeSucceeded,
-		message: known.health.message, probed: known.health.probed, lazy: true,
-	}
-	if !known.health.ready {
-		ready.status, ready.reason = v1beta1.ConditionFalse, ReasonProbeFailed
-	}
-	return ready, nil
+	return problems
 }
 
 func decideDeclared(workload *v1beta1.ExternalWorkload) (*condition, []Problem) {
@@ -193,15 +185,15 @@ func notAccepted(problems []Problem) *condition {
 }
 
 // repaired is whether it is known that what a reason stands for is gone. After
-// a restart it is not known before it has been looked at again.
-func repaired(reason string, known knowledge) bool {
+// a restart it is not known of a refused address before it is probed again.
+func repaired(workload *v1beta1.ExternalWorkload, reason string, observed *record) bool {
 	switch reason {
-	case ReasonInvalidProbe, ReasonHostNotAllowed, ReasonInvalidReady:
+	case ReasonInvalidProbe, ReasonHostNotAllowed, ReasonInvalidReady, ReasonInvalidAddress:
 		return true
 	case ReasonProbeAddressRefused:
-		return known.probe == nil || !known.probe.health.probed.IsZero()
+		return sourceOf(workload) != SourceProbe || observed != nil && observed.probed()
 	default:
-		return known.reported
+		return false // somebody else says it
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/external-workload/controller/controller/readiness/probe"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
@@ -14,17 +15,21 @@ func TestConditions(t *testing.T) {
 	const ready, accepted, theirs = v1beta1.WorkloadReady, v1beta1.WorkloadAccepted, "example.org/Patched"
 	old, now := noon.Add(-time.Hour), noon
 	other := since(is(theirs, "False", "Theirs", "keep me"), old)
-	probe := probed(`{"tcpSocket":{"port":80}}`)
-	knows := func(h health) knowledge { return knowledge{probe: &probeKnowledge{health: h}} }
+	probing := probed(`{"tcpSocket":{"port":80}}`)
+	knows := func(h health) *record { return observed(t, workload("w", probing), h) }
+	passed := since(proven("w", "192.0.2.10:80"), now)
+	failed := func(at time.Time) v1beta1.WorkloadCondition {
+		return probedAt(since(is(v1beta1.WorkloadReadyIPv4, "False", ReasonProbeFailed, "connection refused"), at), at)
+	}
 	good := health{ready: true, decided: true, probed: now}
 	bad := health{decided: true, probed: now, message: "connection refused"}
 	const declaredMessage = "declared by the annotation external-workload.io/ready"
-	const invalid = `the annotation external-workload.io/ready is "yes"; it must be "True", "False" or "Unknown"`
-	address := []Problem{{Reason: "InvalidAddress", Message: "no"}}
+	const invalid = `the annotation external-workload.io/ready is "yes!"; it must be "True", "False" or "Unknown"`
+	const loopback = "127.0.0.1 is a loopback address, which no other machine can reach; correct spec.workloadIPs"
 
 	for name, test := range map[string]struct {
 		workload *v1beta1.ExternalWorkload
-		known    knowledge
+		observed *record
 		// want is nil where nothing is to be written.
 		want []v1beta1.WorkloadCondition
 	}{
@@ -58,46 +63,60 @@ func TestConditions(t *testing.T) {
 			want:     []v1beta1.WorkloadCondition{since(is(ready, "True", "Declared", declaredMessage), old), other},
 		},
 		"what is no declaration leaves Ready, and says so": {
-			workload: workload("w", declared("yes"), having(is(ready, "True", "Manual", ""))),
+			workload: workload("w", declared("yes!"), having(is(ready, "True", "Manual", ""))),
 			want:     []v1beta1.WorkloadCondition{is(ready, "True", "Manual", ""), since(is(accepted, "False", ReasonInvalidReady, invalid), now)},
 		},
 		"a probe goes before a declaration": {
-			workload: workload("w", declared("True"), probe), known: knows(bad),
-			want: []v1beta1.WorkloadCondition{probedAt(since(is(ready, "False", ReasonProbeFailed, "connection refused"), now), now)},
+			workload: workload("w", declared("True"), probing), observed: knows(bad),
+			want: []v1beta1.WorkloadCondition{probedAt(since(is(ready, "False", ReasonProbeFailed, "connection refused"), now), now), failed(now)},
 		},
-		"a probe that has decided nothing leaves Ready":    {workload: workload("w", declared("True"), probe), known: knows(health{ready: true})},
-		"a probe that is not yet known leaves Ready":       {workload: workload("w", declared("True"), probe)},
-		"a success is written":                             {workload: workload("w", probe), known: knows(good), want: []v1beta1.WorkloadCondition{probedAt(since(is(ready, "True", ReasonProbeSucceeded, ""), now), now)}},
-		"another success is not":                           {workload: workload("w", probe, having(probedAt(is(ready, "True", ReasonProbeSucceeded, ""), now.Add(-4*time.Minute)))), known: knows(good)},
-		"another message of a failure can wait":            {workload: workload("w", probe, having(probedAt(is(ready, "False", ReasonProbeFailed, "no route to host"), now.Add(-4*time.Minute)))), known: knows(bad)},
-		"lastProbeTime is refreshed when it is old enough": {workload: workload("w", probe, having(since(probedAt(is(ready, "False", ReasonProbeFailed, "no route to host"), old), old))), known: knows(bad), want: []v1beta1.WorkloadCondition{probedAt(since(is(ready, "False", ReasonProbeFailed, "connection refused"), old), now)}},
-		"a probe that does not decode leaves Ready": {
-			workload: workload("w", declared("True"), probe, having(other)), known: knowledge{probe: &probeKnowledge{problem: &Problem{Reason: ReasonInvalidProbe, Message: "typo"}}},
-			want: []v1beta1.WorkloadCondition{other, since(is(accepted, "False", ReasonInvalidProbe, "typo"), now)},
+		"a probe that has decided nothing leaves Ready": {workload: workload("w", declared("True"), probing), observed: knows(health{ready: true})},
+		"a probe that is not yet known leaves Ready":    {workload: workload("w", declared("True"), probing)},
+		"a success is written": {
+			workload: workload("w", probing), observed: knows(good),
+			want: []v1beta1.WorkloadCondition{probedAt(since(is(ready, "True", ReasonProbeSucceeded, ""), now), now), passed},
 		},
-		"a refused probe leaves Ready": {
-			workload: workload("w", probe), known: knows(health{ready: true, decided: true, refused: "metadata"}),
-			want: []v1beta1.WorkloadCondition{since(is(accepted, "False", ReasonProbeAddressRefused, "metadata"), now)},
+		"another success is not":                {workload: workload("w", probing, having(probedAt(is(ready, "True", ReasonProbeSucceeded, ""), now.Add(-4*time.Minute)), passed)), observed: knows(good)},
+		"another message of a failure can wait": {workload: workload("w", probing, having(probedAt(is(ready, "False", ReasonProbeFailed, "no route to host"), now.Add(-4*time.Minute)), failed(now))), observed: knows(bad)},
+		"lastProbeTime is refreshed when it is old enough": {
+			workload: workload("w", probing, having(since(probedAt(is(ready, "False", ReasonProbeFailed, "no route to host"), old), old), failed(now))), observed: knows(bad),
+			want: []v1beta1.WorkloadCondition{since(probedAt(is(ready, "False", ReasonProbeFailed, "connection refused"), now), old), failed(now)},
 		},
-		"a report is written": {
-			workload: workload("w", having(other)), known: knowledge{reported: true, problems: address},
-			want: []v1beta1.WorkloadCondition{other, since(is(accepted, "False", "InvalidAddress", "no"), now)},
+		"a probe that does not decode leaves what is proven": {
+			workload: workload("w", declared("True"), probing, having(other, is(ready, "True", ReasonProbeSucceeded, ""), passed)),
+			observed: &record{uid: "uid-w", problem: &Problem{Reason: ReasonInvalidProbe, Message: "typo"}},
+			want:     []v1beta1.WorkloadCondition{other, is(ready, "True", ReasonProbeSucceeded, ""), passed, since(is(accepted, "False", ReasonInvalidProbe, "typo"), now)},
+		},
+		"a probe that does not decode proves nothing": {
+			workload: workload("w", probing, having(since(is(ready, "True", "Manual", ""), old))),
+			observed: &record{uid: "uid-w", problem: &Problem{Reason: ReasonInvalidProbe, Message: "typo"}},
+			want:     []v1beta1.WorkloadCondition{since(is(ready, "False", ReasonInvalidProbe, "typo"), now), since(is(accepted, "False", ReasonInvalidProbe, "typo"), now)},
+		},
+		"a refused probe leaves what is proven": {
+			workload: workload("w", probing, having(is(ready, "True", ReasonProbeSucceeded, ""), passed)), observed: knows(health{ready: true, decided: true, refused: "metadata"}),
+			want: []v1beta1.WorkloadCondition{is(ready, "True", ReasonProbeSucceeded, ""), passed, since(is(accepted, "False", ReasonProbeAddressRefused, "metadata"), now)},
+		},
+		"an address that cannot be published is said": {
+			workload: workload("w", at("127.0.0.1"), having(other)),
+			want:     []v1beta1.WorkloadCondition{other, since(is(accepted, "False", "InvalidAddress", loopback), now)},
 		},
 		"all problems are said": {
-			workload: workload("w", declared("yes")), known: knowledge{reported: true, problems: address},
-			want: []v1beta1.WorkloadCondition{since(is(accepted, "False", ReasonInvalidReady, invalid+"; no"), now)},
+			workload: workload("w", at("127.0.0.1"), declared("yes!")),
+			want:     []v1beta1.WorkloadCondition{since(is(accepted, "False", ReasonInvalidReady, invalid+"; "+loopback), now)},
 		},
-		"a report that stands is not written":               {workload: workload("w", having(is(accepted, "False", "InvalidAddress", "no"))), known: knowledge{reported: true, problems: address}},
-		"a repaired report is cleared":                      {workload: workload("w", having(other, is(accepted, "False", "InvalidAddress", "no"))), known: knowledge{reported: true}, want: []v1beta1.WorkloadCondition{other}},
-		"after a restart a report stands until the next":    {workload: workload("w", having(is(accepted, "False", "InvalidAddress", "no")))},
+		"what is said already is not written":               {workload: workload("w", at("127.0.0.1"), having(is(accepted, "False", "InvalidAddress", loopback)))},
+		"a corrected address is cleared":                    {workload: workload("w", having(other, is(accepted, "False", "InvalidAddress", "no"))), want: []v1beta1.WorkloadCondition{other}},
 		"a repaired annotation is cleared":                  {workload: workload("w", having(is(accepted, "False", ReasonInvalidProbe, "no"))), want: []v1beta1.WorkloadCondition{}},
-		"a refused address stands until it is probed again": {workload: workload("w", probe, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), known: knows(health{})},
-		"somebody else's Accepted is left":                  {workload: workload("w", having(is(accepted, "True", "Theirs", ""))), known: knowledge{reported: true}},
+		"a refused address stands until it is probed again": {workload: workload("w", probing, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), observed: knows(health{})},
+		"somebody else's Accepted is left":                  {workload: workload("w", having(is(accepted, "True", "Theirs", "")))},
+		"and so is their reason":                            {workload: workload("w", having(is(accepted, "False", "Theirs", "")))},
+		"without a probe nothing is proven":                 {workload: workload("w", having(is(ready, "True", ReasonProbeSucceeded, ""), passed)), want: []v1beta1.WorkloadCondition{is(ready, "True", ReasonProbeSucceeded, "")}},
+		"an object that cannot be read is not written":      {workload: workload("w", declared("True"), annotated(v1beta1.UnreadableAnnotation, "broken"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := test.workload.DeepCopy()
 			due := func(lastProbe time.Time) bool { return now.Sub(lastProbe) >= 5*time.Minute }
-			got, differs := merge(test.workload.Status.Conditions, decide(test.workload, test.known), now, due)
+			got, differs := merge(test.workload.Status.Conditions, decide(test.workload, test.observed), now, due)
 			if diff := cmp.Diff(before, test.workload); diff != "" {
 				t.Errorf("the workload was changed: %s", diff)
 			}
@@ -111,7 +130,7 @@ func TestConditions(t *testing.T) {
 			if differs != (test.want != nil) {
 				t.Errorf("differs is %t, want %t", differs, test.want != nil)
 			}
-			if again, differs := merge(got, decide(withConditions(test.workload, got), test.known), now, due); differs {
+			if again, differs := merge(got, decide(withConditions(test.workload, got), test.observed), now, due); differs {
 				t.Errorf("it would be written again: %+v", again)
 			}
 		})
@@ -122,4 +141,17 @@ func withConditions(before *v1beta1.ExternalWorkload, conditions []v1beta1.Workl
 	after := before.DeepCopy()
 	after.Status.Conditions = conditions
 	return after
+}
+
+// observed is what is known of a workload's probe whose targets all have this health.
+func observed(t *testing.T, workload *v1beta1.ExternalWorkload, healths ...health) *record {
+	t.Helper()
+	made := newRecord(workload, workload.Annotations[v1beta1.ProbeAnnotation], probe.Options{})
+	if made.problem != nil {
+		t.Fatal(made.problem.Message)
+	}
+	for i := range made.targets {
+		made.targets[i].health = healths[min(i, len(healths)-1)]
+	}
+	return made
 }

@@ -33,11 +33,6 @@ func decideDraining(workload *v1beta1.ExternalWorkload) *condition {
 	return nil
 }
 
-// concernsDraining tells whether the workload is drained, or was.
-func concernsDraining(workload *v1beta1.ExternalWorkload) bool {
-	return workload.Drained() || find(workload.Status.Conditions, v1beta1.WorkloadDraining) != nil
-}
-
 // mergeDraining brings the condition Draining into a workload's conditions. One
 // with another reason belongs to somebody else, and stays until it is needed.
 func mergeDraining(conditions []v1beta1.WorkloadCondition, draining *condition, now time.Time) (merged []v1beta1.WorkloadCondition, differs bool) {

@@ -29,7 +29,7 @@ func TestDraining(t *testing.T) {
 		"one of somebody else stays where nothing is drained": {workload("a", having(foreign)), []v1beta1.WorkloadCondition{foreign}, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			got, differs := merge(test.workload.Status.Conditions, decide(test.workload, knowledge{}), noon, func(time.Time) bool { return false })
+			got, differs := merge(test.workload.Status.Conditions, decide(test.workload, nil), noon, func(time.Time) bool { return false })
 			if diff := cmp.Diff(test.want, got); diff != "" || differs != test.differs {
 				t.Errorf("differs is %v, want %v; -want +got\n%s", differs, test.differs, diff)
 			}

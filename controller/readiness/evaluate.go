@@ -11,7 +11,6 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/external-workload/controller/controller/readiness/hold"
-	"github.com/external-workload/controller/controller/readiness/probe"
 )
 
 const (
@@ -23,12 +22,9 @@ const (
 	holdInterval = time.Second
 )
 
-// families are what a prober can lose each alone: the networks of one address
-// family, or the hosts that probes name.
-var families = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol, ""}
-
-// familyOf is the family whose hold a probe belongs to.
-func familyOf(spec *probe.Spec) corev1.IPFamily { return spec.Targets[0].Family }
+// holdFamilies are what a prober can lose each alone: the networks of one address
+// family, or the hosts that probes name. A workload has at most one target in each.
+var holdFamilies = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol, ""}
 
 // nameOf is a family as people call it.
 func nameOf(family corev1.IPFamily) string {
@@ -47,17 +43,28 @@ type holdState struct {
 
 func newHoldStates(policy hold.Policy) map[corev1.IPFamily]*holdState {
 	states := map[corev1.IPFamily]*holdState{}
-	for _, family := range families {
+	for _, family := range holdFamilies {
 		states[family] = &holdState{Evaluator: hold.New(policy), candidates: map[cache.ObjectName]bool{}}
 	}
 	return states
 }
 
-// forgetEvidence drops what probes of a workload have found out about the prober.
-func (c *Controller) forgetEvidence(key cache.ObjectName, spec *probe.Spec) {
-	if spec != nil {
-		c.holds[familyOf(spec)].Forget(key)
+// forgetEvidence drops what probes of a target have found out about the prober.
+func (c *Controller) forgetEvidence(key cache.ObjectName, forgotten target) {
+	c.holds[forgotten.Family].Forget(key)
+}
+
+// healthIn is what is known of a workload's target in a family; nil if it has none.
+func (c *Controller) healthIn(key cache.ObjectName, family corev1.IPFamily) *health {
+	current := c.records[key]
+	if current == nil {
+		return nil
 	}
+	at := slices.IndexFunc(current.targets, func(t target) bool { return t.Family == family })
+	if at < 0 {
+		return nil
+	}
+	return &current.targets[at].health
 }
 
 // holdDecision is what one evaluation has decided for a family.
@@ -96,7 +103,7 @@ func (c *Controller) evaluateHolds(ctx context.Context) {
 // the next evaluation.
 func (c *Controller) evaluateFamilies(ctx context.Context) time.Duration {
 	next, active := time.Hour, false
-	for _, family := range families {
+	for _, family := range holdFamilies {
 		decision := c.evaluateHold(family)
 		c.carryOut(ctx, decision)
 		active = active || decision.active
@@ -134,40 +141,43 @@ func (c *Controller) evaluateHold(family corev1.IPFamily) holdDecision {
 		return decision
 	}
 	now := c.config.Clock.Now()
-	decision.Decision = state.Evaluate(now, c.candidates(state))
+	decision.Decision = state.Evaluate(now, c.candidates(family))
 	decision.active = state.Active()
 	for _, key := range decision.Withdraw {
-		c.records[key].health = c.records[key].health.withdraw()
+		health := c.healthIn(key, family)
+		*health = health.withdraw()
 		decision.changed = append(decision.changed, key)
 	}
 	for _, key := range decision.Hold {
-		if current := c.records[key]; !current.health.held {
-			current.health.held = true
+		if health := c.healthIn(key, family); !health.held {
+			health.held = true
 			decision.changed = append(decision.changed, key)
 		}
 	}
 	for _, key := range decision.Release {
-		c.records[key].health = c.records[key].health.restart()
+		health := c.healthIn(key, family)
+		*health = health.resetCounters()
 		decision.changed = append(decision.changed, key)
 	}
 	if decision.Ended && !decision.Expired {
-		c.restartAll(family)
+		c.resetCounters(family)
 	}
 	return decision
 }
 
-// candidates are the workloads whose failures have reached their threshold, in order.
-func (c *Controller) candidates(state *holdState) []hold.Candidate {
+// candidates are the workloads whose failures in a family have reached their
+// threshold, in order. Only what is proven becomes a candidate.
+func (c *Controller) candidates(family corev1.IPFamily) []hold.Candidate {
+	state := c.holds[family]
 	candidates := make([]hold.Candidate, 0, len(state.candidates))
 	for key := range state.candidates {
-		current := c.records[key]
-		if current == nil || !current.health.candidate() {
+		health := c.healthIn(key, family)
+		if health == nil || !health.candidate() {
 			delete(state.candidates, key)
 			continue
 		}
 		candidates = append(candidates, hold.Candidate{
-			Key: key, FailingSince: current.health.failingSince, Reached: current.health.reached, Held: current.health.held,
-			Unproven: current.moved,
+			Key: key, FailingSince: health.failingSince, Reached: health.reached, Held: health.held,
 		})
 	}
 	slices.SortFunc(candidates, func(a, b hold.Candidate) int {
@@ -176,12 +186,12 @@ func (c *Controller) candidates(state *holdState) []hold.Candidate {
 	return candidates
 }
 
-// restartAll sets aside the failures of all workloads of a family that are
-// ready: what was found while the prober was the suspect does not count.
-func (c *Controller) restartAll(family corev1.IPFamily) {
-	for _, current := range c.records {
-		if current.spec != nil && familyOf(current.spec) == family && current.health.ready && current.health.failures > 0 {
-			current.health = current.health.restart()
+// resetCounters sets aside the failures of all proven targets of a family: what
+// was found while the prober was the suspect does not count.
+func (c *Controller) resetCounters(family corev1.IPFamily) {
+	for key := range c.records {
+		if health := c.healthIn(key, family); health != nil && health.ready && health.failures > 0 {
+			*health = health.resetCounters()
 		}
 	}
 }

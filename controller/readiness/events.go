@@ -2,7 +2,9 @@ package readiness
 
 import (
 	"context"
+	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/cache"
 
@@ -25,6 +27,9 @@ var kinds events.Kinds
 var (
 	// eventProbeFailed on a workload: it was ready, and its probes failed.
 	eventProbeFailed = kinds.Warning(ReasonProbeFailed, actionProbe)
+	// eventAddressChanged on a workload: it was ready at another address, port or
+	// host than the present one.
+	eventAddressChanged = kinds.Normal(ReasonAddressChanged, actionProbe)
 	// eventProbeWarning on a workload: a probe succeeded in a way that its author
 	// should look at.
 	eventProbeWarning = kinds.Warning("ProbeWarning", actionProbe)
@@ -50,10 +55,13 @@ var (
 // EventKinds are all kinds of Events that this package records.
 func EventKinds() []events.Kind { return kinds.All() }
 
-// tellChanges records what went wrong with a workload, once it is written.
-func (c *Controller) tellChanges(before *v1beta1.ExternalWorkload, decided decision) {
-	if ready := decided.ready; ready != nil && ready.reason == ReasonProbeFailed && isReady(before) {
-		c.config.Events.Record(eventProbeFailed, before, nil, "Not ready any more: %s", ready.message)
+// reportChanges records what went wrong with a workload, once it is written.
+func (c *Controller) reportChanges(before *v1beta1.ExternalWorkload, decided decision) {
+	for _, family := range decided.families {
+		c.reportWithdrawal(before, family)
+	}
+	if ready := decided.ready; ready != nil && len(decided.families) == 0 {
+		c.reportWithdrawal(before, ready)
 	}
 	accepted := decided.accepted
 	if accepted == nil {
@@ -63,21 +71,37 @@ func (c *Controller) tellChanges(before *v1beta1.ExternalWorkload, decided decis
 	if !rejected {
 		return // publishing records what it leaves out
 	}
-	have := find(before.Status.Conditions, v1beta1.WorkloadAccepted)
-	if have != nil && have.Status == accepted.status && have.Reason == accepted.reason && have.Message == accepted.message {
+	actual := find(before.Status.Conditions, v1beta1.WorkloadAccepted)
+	if actual != nil && actual.Status == accepted.status && actual.Reason == accepted.reason && actual.Message == accepted.message {
 		return
 	}
 	c.config.Observer.AnnotationRejected(accepted.reason)
 	c.config.Events.Record(kind, before, nil, "%s", accepted.message)
 }
 
-// tellWarning records a success with a warning, when it is new.
-func (c *Controller) tellWarning(key cache.ObjectName, before health, result probe.Result) {
+// reportWithdrawal records that a condition is no longer True. The Events of two
+// address families are told apart by their action.
+func (c *Controller) reportWithdrawal(before *v1beta1.ExternalWorkload, written *condition) {
+	actual := find(before.Status.Conditions, written.kind)
+	if actual == nil || actual.Status != v1beta1.ConditionTrue || written.status == v1beta1.ConditionTrue {
+		return
+	}
+	family := strings.TrimPrefix(string(written.kind), string(v1beta1.WorkloadReady))
+	switch written.reason {
+	case ReasonProbeFailed:
+		c.config.Events.Record(eventProbeFailed.For(family), before, nil, "Not ready any more: %s", written.message)
+	case ReasonAddressChanged:
+		c.config.Events.Record(eventAddressChanged.For(family), before, nil, "Not ready any more: %s", written.message)
+	}
+}
+
+// reportWarning records a success with a warning, when it is new.
+func (c *Controller) reportWarning(key cache.ObjectName, family corev1.IPFamily, before health, result probe.Result) {
 	if !result.Warning || before.message == result.Message {
 		return
 	}
 	if workload := c.get(key); workload != nil {
-		c.config.Events.Record(eventProbeWarning, workload, nil, "%s", result.Message)
+		c.config.Events.Record(eventProbeWarning.For(string(family)), workload, nil, "%s", result.Message)
 	}
 }
 

@@ -1,7 +1,6 @@
 package readiness
 
 import (
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
@@ -13,15 +12,15 @@ type handler struct{ *Controller }
 
 // OnAdd handles a workload that is new, or new to this controller.
 func (h handler) OnAdd(workload *v1beta1.ExternalWorkload, isInInitialList bool) {
-	h.census.move(nil, workload)
+	h.counts.move(nil, workload)
 	h.seen(workload, isInInitialList)
 }
 
 // OnUpdate handles a changed workload. A resync changes nothing.
 func (h handler) OnUpdate(before, after *v1beta1.ExternalWorkload) {
-	h.census.move(before, after)
+	h.counts.move(before, after)
 	if before.UID != after.UID {
-		h.gone(cache.MetaObjectToName(before), before.UID)
+		h.gone(cache.MetaObjectToName(before))
 	}
 	h.seen(after, false)
 	h.reportOverruled(before, after)
@@ -29,29 +28,19 @@ func (h handler) OnUpdate(before, after *v1beta1.ExternalWorkload) {
 
 // OnDelete handles a workload that is gone.
 func (h handler) OnDelete(deleted informers.DeletedExternalWorkload) {
-	var uid types.UID
 	if workload := deleted.OptionalObj; workload != nil {
-		h.census.move(workload, nil)
-		uid = workload.UID
+		h.counts.move(workload, nil)
 	}
-	h.gone(deleted.GetObjectName(), uid)
+	h.gone(deleted.GetObjectName())
 }
 
 func (h handler) seen(workload *v1beta1.ExternalWorkload, initial bool) {
 	h.follow(workload, initial)
-	if sourceOf(workload) != SourceOther || find(workload.Status.Conditions, v1beta1.WorkloadAccepted) != nil || concernsDraining(workload) || h.known(workload).reported {
-		h.loop.Add(cache.MetaObjectToName(workload))
-	}
+	h.syncIfNeeded(cache.MetaObjectToName(workload))
 }
 
-// gone forgets a workload. What was reported already of another that took its
-// name stays.
-func (h handler) gone(key cache.ObjectName, uid types.UID) {
+// gone forgets a workload.
+func (h handler) gone(key cache.ObjectName) {
 	h.forget(key)
 	h.refused.forget(key)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.reports[key].uid == uid {
-		delete(h.reports, key)
-	}
 }

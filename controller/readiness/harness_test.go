@@ -80,6 +80,7 @@ type world struct {
 	controller *Controller
 
 	answers sync.Mutex
+	// down are the machines and the addresses that do not answer.
 	down    map[string]bool
 	cutOff  bool
 	asked   map[string]int
@@ -145,14 +146,14 @@ func inNamespaces(t *testing.T, namespaces []string, workloads []*v1beta1.Extern
 }
 
 // answer is what a machine says; probe.Spec.Service is its name.
-func (w *world) answer(ctx context.Context, spec *probe.Spec, _ probe.Target) probe.Result {
+func (w *world) answer(ctx context.Context, spec *probe.Spec, target probe.Target) probe.Result {
 	w.answers.Lock()
 	w.asked[spec.Service]++
 	if last, before := w.askedAt[spec.Service]; before {
 		w.longest[spec.Service] = max(w.longest[spec.Service], time.Since(last))
 	}
 	w.askedAt[spec.Service] = time.Now()
-	silent := w.cutOff || w.down[spec.Service]
+	silent := w.cutOff || w.down[spec.Service] || w.down[target.Host]
 	w.answers.Unlock()
 	if !silent {
 		return probe.Result{Outcome: probe.Success}
@@ -264,7 +265,7 @@ func fleetIn(namespace, prefix string, n int, numbers string) (workloads []*v1be
 	for i := range n {
 		name := fmt.Sprintf("%s-%05d", prefix, i)
 		names = append(names, name)
-		made := workload(name, asking(name, numbers), having(is(v1beta1.WorkloadReady, "True", ReasonProbeSucceeded, "")))
+		made := workload(name, asking(name, numbers), having(is(v1beta1.WorkloadReady, "True", ReasonProbeSucceeded, ""), proven(name, "192.0.2.10:80")))
 		made.Namespace = namespace
 		workloads = append(workloads, made)
 	}

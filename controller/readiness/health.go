@@ -6,24 +6,26 @@ import (
 	"github.com/external-workload/controller/controller/readiness/probe"
 )
 
-// health is what the probes of one workload have found out. It is a value: its
+// health is what the probes of one target have found out. It is a value: its
 // methods return the next one.
 type health struct {
-	// ready is the state that stands. It begins as what the condition says, so
-	// that a restart changes nothing by itself.
+	// ready is whether the target is proven: it has passed, and has not failed
+	// so often that this was withdrawn. It begins as what the condition says of
+	// this very target, so that a restart changes nothing by itself.
 	ready bool
-	// decided is whether probes have confirmed ready or brought it about. Until
-	// then the condition is left as it is.
+	// decided is whether probes of this process have confirmed ready or brought
+	// it about. Until then the condition is left as it is.
 	decided bool
 	// successes and failures count those in a row; one of them is zero.
 	successes, failures int32
 	// failingSince is when the first of failures ended, and reached is when
-	// they reached the threshold while the workload was ready.
+	// they reached the threshold while the target was ready.
 	failingSince, reached time.Time
-	// probed is when the last probe ended.
-	probed time.Time
-	// held is whether the workload stays ready although failures have reached
-	// the threshold, since the prober is the suspect.
+	// probed is when the last probe ended, and lastSuccess when the last that
+	// succeeded did.
+	probed, lastSuccess time.Time
+	// held is whether the target stays ready although failures have reached the
+	// threshold, since the prober is the suspect.
 	held bool
 	// message belongs to the state, and failure to the last failure.
 	message, failure string
@@ -42,6 +44,7 @@ func (h health) after(result probe.Result, spec *probe.Spec, now time.Time) heal
 	}
 	h.refused, h.probed = "", now
 	if result.Outcome == probe.Success {
+		h.lastSuccess = now
 		return h.afterSuccess(result.Message, spec)
 	}
 	return h.afterFailure(result.Message, spec, now)
@@ -75,35 +78,36 @@ func (h health) afterFailure(message string, spec *probe.Spec, now time.Time) he
 }
 
 // candidate is whether the failures have reached the threshold, so that the
-// workload is withdrawn unless its readiness is held.
+// target is withdrawn unless its readiness is held.
 func (h health) candidate() bool { return !h.reached.IsZero() }
 
-// withdraw turns the workload not ready.
+// withdraw turns the target not ready.
 func (h health) withdraw() health {
 	h.ready, h.decided, h.message = false, true, h.failure
 	h.reached, h.held = time.Time{}, false
 	return h
 }
 
-// restart sets aside what probes found so far; the state stands. It takes as
-// many failures as at the beginning to change it.
-func (h health) restart() health {
+// resetCounters sets aside what probes found so far and keeps the state. It
+// takes as many failures as at the beginning to change it.
+func (h health) resetCounters() health {
 	h.successes, h.failures = 0, 0
 	h.failingSince, h.reached, h.held = time.Time{}, time.Time{}, false
 	return h
 }
 
-// anew is the health when the probe has become another one: the state stands,
-// and nothing is known of it.
-func (h health) anew() health {
-	h = h.restart()
+// resetForNewProbe is the health of a target that is asked in another way from
+// now on. The state is kept until that has decided something.
+func (h health) resetForNewProbe() health {
+	h = h.resetCounters()
 	h.decided, h.refused, h.probed = false, "", time.Time{}
 	h.message, h.failure = "", ""
 	return h
 }
 
-// stands takes over the condition's state as long as probes have decided nothing.
-func (h health) stands(ready bool) health {
+// adoptCondition takes over the condition's state as long as probes have decided
+// nothing.
+func (h health) adoptCondition(ready bool) health {
 	if !h.decided {
 		h.ready = ready
 	}

@@ -43,7 +43,7 @@ func TestHealth(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := &probe.Spec{SuccessThreshold: test.success, FailureThreshold: test.failure}
-			got, now := health{}.stands(test.ready), noon
+			got, now := health{}.adoptCondition(test.ready), noon
 			for _, result := range test.results {
 				now = now.Add(time.Second)
 				switch result {
@@ -63,7 +63,7 @@ func TestHealth(t *testing.T) {
 					}
 					got = got.withdraw()
 				case 'a':
-					got = got.anew()
+					got = got.resetForNewProbe()
 				}
 			}
 			if got.ready != test.wantReady || got.decided != test.decided || got.candidate() != test.candidate || got.message != test.message {

@@ -25,19 +25,16 @@ func find(conditions []v1beta1.WorkloadCondition, kind v1beta1.WorkloadCondition
 // says whether lastProbeTime is old enough to be written for its own sake.
 func merge(conditions []v1beta1.WorkloadCondition, decided decision, now time.Time, due func(lastProbe time.Time) bool) (merged []v1beta1.WorkloadCondition, differs bool) {
 	merged = slices.Clone(conditions)
-	if decided.ready != nil {
-		merged, differs = set(merged, decided.ready, now, due)
+	for _, desired := range slices.Concat([]*condition{decided.ready}, decided.families, []*condition{decided.accepted}) {
+		if desired != nil {
+			changed := false
+			merged, changed = set(merged, desired, now, due)
+			differs = differs || changed
+		}
 	}
-	if decided.accepted != nil {
-		acceptedDiffers := false
-		merged, acceptedDiffers = set(merged, decided.accepted, now, due)
-		differs = differs || acceptedDiffers
-	}
-	if decided.clearAccepted {
-		before := len(merged)
-		merged = slices.DeleteFunc(merged, func(c v1beta1.WorkloadCondition) bool { return c.Type == v1beta1.WorkloadAccepted })
-		differs = differs || len(merged) != before
-	}
+	before := len(merged)
+	merged = slices.DeleteFunc(merged, func(c v1beta1.WorkloadCondition) bool { return slices.Contains(decided.remove, c.Type) })
+	differs = differs || len(merged) != before
 	merged, drainingDiffers := mergeDraining(merged, decided.draining, now)
 	return merged, differs || drainingDiffers
 }
@@ -45,46 +42,46 @@ func merge(conditions []v1beta1.WorkloadCondition, decided decision, now time.Ti
 // set puts one condition into the list. A list stored under a lax definition
 // may have several of a type: the first is kept, and the others, which readers
 // might take for it, go.
-func set(conditions []v1beta1.WorkloadCondition, want *condition, now time.Time, due func(time.Time) bool) ([]v1beta1.WorkloadCondition, bool) {
-	have := find(conditions, want.kind)
-	if have == nil {
-		added := v1beta1.WorkloadCondition{Type: want.kind, LastTransitionTime: metav1.NewTime(now)}
-		want.into(&added)
+func set(conditions []v1beta1.WorkloadCondition, desired *condition, now time.Time, due func(time.Time) bool) ([]v1beta1.WorkloadCondition, bool) {
+	actual := find(conditions, desired.kind)
+	if actual == nil {
+		added := v1beta1.WorkloadCondition{Type: desired.kind, LastTransitionTime: metav1.NewTime(now)}
+		desired.into(&added)
 		return append(conditions, added), true
 	}
 	kept, seen := len(conditions), false
 	conditions = slices.DeleteFunc(conditions, func(c v1beta1.WorkloadCondition) bool {
-		again := c.Type == want.kind && seen
-		seen = seen || c.Type == want.kind
+		again := c.Type == desired.kind && seen
+		seen = seen || c.Type == desired.kind
 		return again
 	})
-	have = find(conditions, want.kind)
-	if kept == len(conditions) && !want.differs(have, due) {
+	actual = find(conditions, desired.kind)
+	if kept == len(conditions) && !desired.differs(actual, due) {
 		return conditions, false
 	}
-	if have.Status != want.status {
-		have.LastTransitionTime = metav1.NewTime(now)
+	if actual.Status != desired.status {
+		actual.LastTransitionTime = metav1.NewTime(now)
 	}
-	want.into(have)
+	desired.into(actual)
 	return conditions, true
 }
 
 // differs is whether the condition is worth a write.
-func (want *condition) differs(have *v1beta1.WorkloadCondition, due func(time.Time) bool) bool {
-	if have.Status != want.status || have.Reason != want.reason {
+func (desired *condition) differs(actual *v1beta1.WorkloadCondition, due func(time.Time) bool) bool {
+	if actual.Status != desired.status || actual.Reason != desired.reason {
 		return true
 	}
-	if have.Message != want.message && !want.lazy {
+	if actual.Message != desired.message && !desired.lazy {
 		return true
 	}
-	return !want.probed.IsZero() && want.probed.After(have.LastProbeTime.Time) && due(have.LastProbeTime.Time)
+	return !desired.probed.IsZero() && desired.probed.After(actual.LastProbeTime.Time) && due(actual.LastProbeTime.Time)
 }
 
 // into writes the condition over another of its type.
-func (want *condition) into(have *v1beta1.WorkloadCondition) {
-	have.Status, have.Reason, have.Message = want.status, want.reason, want.message
-	if !want.probed.IsZero() {
-		have.LastProbeTime = metav1.NewTime(want.probed)
+func (desired *condition) into(actual *v1beta1.WorkloadCondition) {
+	actual.Status, actual.Reason, actual.Message = desired.status, desired.reason, desired.message
+	if !desired.probed.IsZero() {
+		actual.LastProbeTime = metav1.NewTime(desired.probed)
 	}
 }
 

@@ -13,16 +13,62 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// record is what is known of one workload's probe. All but health and moved is
-// fixed.
+// record is what is known of one workload's probe. All but the health of its
+// targets is fixed.
 type record struct {
-	uid     types.UID
+	uid types.UID
+	// spec is nil where problem says why the annotation cannot be followed.
 	spec    *probe.Spec
 	problem *Problem
-	health  health
-	// moved is whether the target has changed, and the new one has not passed
-	// its probe yet.
-	moved bool
+	// targets are those of spec, in the same order.
+	targets []target
+	// refused are the families of which no address may be probed.
+	refused []refusal
+}
+
+// newRecord reads the probe of a workload, of which nothing is known yet.
+func newRecord(workload *v1beta1.ExternalWorkload, annotation string, options probe.Options) *record {
+	made := &record{uid: workload.UID}
+	var err error
+	if made.spec, err = probe.Decode(annotation, workload, options); err != nil {
+		made.problem = problemOf(err)
+		return made
+	}
+	made.targets, made.refused = targetsOf(workload, made.spec), refusalsOf(made.spec)
+	return made
+}
+
+// sameProbe is whether both ask the same targets in the same way.
+func (r *record) sameProbe(other *record) bool {
+	return r.uid == other.uid && reflect.DeepEqual(r.spec, other.spec) && reflect.DeepEqual(r.problem, other.problem) &&
+		slices.EqualFunc(r.targets, other.targets, target.same)
+}
+
+// inherit takes over what is known of targets that both ask. The way in which
+// they are asked has changed, so that the counts begin again.
+func (r *record) inherit(from *record) {
+	for i := range r.targets {
+		for _, known := range from.targets {
+			if r.targets[i].same(known) {
+				r.targets[i].health = known.health.resetForNewProbe()
+			}
+		}
+	}
+}
+
+// adoptConditions takes over what the workload's conditions say of its targets,
+// as far as probes have decided nothing.
+func (r *record) adoptConditions(workload *v1beta1.ExternalWorkload) {
+	ready := isReady(workload)
+	for i := range r.targets {
+		t := &r.targets[i]
+		t.health = t.health.adoptCondition(ready && t.provenBy(workload.Status.Conditions))
+	}
+}
+
+// probed is whether any target has answered or failed since the probe was set.
+func (r *record) probed() bool {
+	return slices.ContainsFunc(r.targets, func(t target) bool { return !t.health.probed.IsZero() })
 }
 
 // follow makes the probe of a workload the one that its annotation says. What
@@ -35,30 +81,20 @@ func (c *Controller) follow(workload *v1beta1.ExternalWorkload, initial bool) {
 		c.forget(key)
 		return
 	}
-	next := &record{uid: workload.UID}
-	var err error
-	if next.spec, err = probe.Decode(annotation, workload, c.options); err != nil {
-		next.problem = problemOf(err)
-	}
+	next := newRecord(workload, annotation, c.options)
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	have := c.records[key]
-	if have != nil && have.uid == next.uid {
-		if reflect.DeepEqual(have.spec, next.spec) && reflect.DeepEqual(have.problem, next.problem) {
-			have.health = have.health.stands(isReady(workload))
-			return
-		}
-		next.health = have.health.anew()
+	before := c.records[key]
+	if before != nil && before.sameProbe(next) {
+		before.adoptConditions(workload)
+		return
 	}
-	if have != nil {
-		next.moved = have.moved
-		if !sameTarget(have, next) {
-			next.moved = true
-			c.forgetEvidence(key, have.spec)
-		}
+	if before != nil {
+		next.inherit(before)
+		c.forgetLost(key, before, next)
 	}
-	next.health = next.health.stands(isReady(workload))
+	next.adoptConditions(workload)
 	c.records[key] = next
 	if next.spec == nil {
 		c.schedule.Remove(key)
@@ -73,55 +109,37 @@ func (c *Controller) follow(workload *v1beta1.ExternalWorkload, initial bool) {
 	})
 }
 
-// sameTarget is whether both probe the same machine at the same address and port.
-func sameTarget(a, b *record) bool {
-	return a.uid == b.uid && a.spec != nil && b.spec != nil && a.spec.Targets[0] == b.spec.Targets[0]
+// forgetLost drops the evidence of targets that are not asked any more.
+func (c *Controller) forgetLost(key cache.ObjectName, before, next *record) {
+	for _, t := range before.targets {
+		if next == nil || !slices.ContainsFunc(next.targets, t.same) {
+			c.forgetEvidence(key, t)
+		}
+	}
 }
 
 // forget ends the probes of a workload.
 func (c *Controller) forget(key cache.ObjectName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if have := c.records[key]; have != nil {
-		c.forgetEvidence(key, have.spec)
+	if before := c.records[key]; before != nil {
+		c.forgetLost(key, before, nil)
 		delete(c.records, key)
 		c.schedule.Remove(key)
 	}
 }
 
-// remember stores a report. It returns whether there is nothing to do about it.
-func (c *Controller) remember(key cache.ObjectName, latest report) (known bool) {
-	have, reported := c.reports[key]
-	if reported && have.uid == latest.uid && slices.Equal(have.problems, latest.problems) {
-		return true
-	}
-	if len(latest.problems) == 0 && !reported && !c.hasAccepted(key) {
-		return true
-	}
-	latest.problems = slices.Clone(latest.problems)
-	c.reports[key] = latest
-	return false
-}
-
-// hasAccepted is whether the workload as cached has the condition Accepted.
-func (c *Controller) hasAccepted(key cache.ObjectName) bool {
-	workload := c.get(key)
-	return workload != nil && find(workload.Status.Conditions, v1beta1.WorkloadAccepted) != nil
-}
-
-// known gathers all that is known of a workload beside the object.
-func (c *Controller) known(workload *v1beta1.ExternalWorkload) knowledge {
-	key := cache.MetaObjectToName(workload)
+// observations gives all that is known of a workload beside the object.
+func (c *Controller) observations(workload *v1beta1.ExternalWorkload) *record {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var known knowledge
-	if have := c.records[key]; have != nil && have.uid == workload.UID {
-		known.probe = &probeKnowledge{problem: have.problem, health: have.health}
+	current := c.records[cache.MetaObjectToName(workload)]
+	if current == nil || current.uid != workload.UID {
+		return nil
 	}
-	if have, reported := c.reports[key]; reported && have.uid == workload.UID {
-		known.reported, known.problems = true, have.problems
-	}
-	return known
+	copied := *current
+	copied.targets = slices.Clone(current.targets)
+	return &copied
 }
 
 func isReady(workload *v1beta1.ExternalWorkload) bool {

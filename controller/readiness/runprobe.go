@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/tools/cache"
@@ -17,60 +18,66 @@ import (
 // slowAfter is when a probe counts as slow: the schedule keeps room for others.
 const slowAfter = 500 * time.Millisecond
 
-// runProbe probes one workload once, and takes note of the result. The result
-// of an early probe is evidence about the prober only: thresholds count probes
-// that are a period apart.
+// runProbe probes all targets of one workload once, at the same time.
 func (c *Controller) runProbe(ctx context.Context, key cache.ObjectName, run schedule.Run) (slow bool) {
 	c.mu.Lock()
 	current := c.records[key]
 	c.mu.Unlock()
-	if current == nil || current.spec == nil {
+	if current == nil || len(current.targets) == 0 {
 		return false
 	}
 	begin := c.config.Clock.Now()
-	result := c.ask(ctx, current.spec, current.spec.Targets[0])
+	var running sync.WaitGroup
+	for i := range current.targets[1:] {
+		running.Go(func() { c.probeTarget(ctx, key, current, i+1, run) })
+	}
+	c.probeTarget(ctx, key, current, 0, run)
+	running.Wait()
+	return ctx.Err() == nil && c.config.Clock.Since(begin) >= slowAfter
+}
+
+// probeTarget probes one target of a workload, and takes note of the result. That
+// of an early probe is evidence about the prober only: thresholds count probes
+// that are a period apart.
+func (c *Controller) probeTarget(ctx context.Context, key cache.ObjectName, current *record, index int, run schedule.Run) {
+	target := current.targets[index].Target
+	begin := c.config.Clock.Now()
+	result := c.ask(ctx, current.spec, target)
 	end := c.config.Clock.Now()
 	if ctx.Err() != nil {
-		return false
+		return
 	}
 	c.config.Observer.Probed(string(current.spec.Kind), string(result.Outcome), end.Sub(begin), run.Late)
-	slow = end.Sub(begin) >= slowAfter
-	before, after, valid := c.note(key, current, result, end, run.Early)
-	if !valid {
-		return false
-	}
-	if run.Early {
-		return slow
+	before, after, valid := c.note(key, current, index, result, end, run.Early)
+	if !valid || run.Early {
+		return
 	}
 	if after.candidate() && !before.candidate() {
 		c.wakeEvaluation()
 	}
 	c.syncIfNeeded(key)
-	c.tellWarning(key, before, result)
-	return slow
+	c.reportWarning(key, target.Family, before, result)
 }
 
 // note counts a result, unless the workload has another probe by now.
-func (c *Controller) note(key cache.ObjectName, current *record, result probe.Result, now time.Time, early bool) (before, after health, valid bool) {
+func (c *Controller) note(key cache.ObjectName, current *record, index int, result probe.Result, now time.Time, early bool) (before, after health, valid bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.records[key] != current {
 		return health{}, health{}, false
 	}
-	state := c.holds[familyOf(current.spec)]
+	target := &current.targets[index]
+	state := c.holds[target.Family]
 	observe(state.Evaluator, key, current.spec, result, now)
-	before = current.health
+	before = target.health
 	if early {
 		return before, before, true
 	}
-	current.health = before.after(result, current.spec, now)
-	if current.health.decided && current.health.ready {
-		current.moved = false
-	}
-	if current.health.candidate() {
+	target.health = before.after(result, current.spec, now)
+	if target.health.candidate() {
 		state.candidates[key] = true
 	}
-	return before, current.health, true
+	return before, target.health, true
 }
 
 // observe tells a result as evidence about the prober.
@@ -91,18 +98,18 @@ func (c *Controller) syncIfNeeded(key cache.ObjectName) {
 		// Its record goes with the event of its deletion.
 		return
 	}
-	if _, _, differs := c.want(workload); differs {
+	if _, _, differs := c.desired(workload); differs {
 		c.loop.Add(key)
 	}
 }
 
-// want is what the workload's conditions should be, and whether they differ.
-func (c *Controller) want(workload *v1beta1.ExternalWorkload) (decided decision, conditions []v1beta1.WorkloadCondition, differs bool) {
+// desired is what the workload's conditions should be, and whether they differ.
+func (c *Controller) desired(workload *v1beta1.ExternalWorkload) (decided decision, conditions []v1beta1.WorkloadCondition, differs bool) {
 	now := c.config.Clock.Now()
 	due := func(lastProbe time.Time) bool {
 		return refreshDue(lastProbe, now, c.config.ProbeTimeRefresh, seedOf(workload))
 	}
-	decided = decide(workload, c.known(workload))
+	decided = decide(workload, c.observations(workload))
 	conditions, differs = merge(workload.Status.Conditions, decided, now, due)
 	return decided, conditions, differs
 }

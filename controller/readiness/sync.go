@@ -42,7 +42,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	if workload == nil {
 		return loop.Outcome{Result: resultGone}, nil
 	}
-	decided, conditions, differs := c.want(workload)
+	decided, conditions, differs := c.desired(workload)
 	if !differs {
 		return loop.Outcome{Result: resultUnchanged}, nil
 	}
@@ -57,7 +57,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		c.config.Observer.StatusWritten(outcomeSuccess)
 		c.refused.forget(key)
 		klog.FromContext(ctx).V(2).Info("Wrote the conditions of a workload")
-		c.tellChanges(workload, decided)
+		c.reportChanges(workload, decided)
 		return loop.Outcome{Result: resultWritten}, nil
 	case apierrors.IsConflict(err):
 		c.config.Observer.StatusWritten(outcomeConflict)

@@ -1,6 +1,8 @@
 package build
 
 import (
+	"net/netip"
+
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
@@ -69,6 +71,29 @@ func Condition(t v1beta1.WorkloadConditionType, status v1beta1.ConditionStatus) 
 
 // Drained drains the workload by its annotation.
 func Drained() WorkloadOption { return Annotation(v1beta1.DrainAnnotation, "true") }
+
+// Probed gives the workload a probe of its port 8080.
+func Probed() WorkloadOption {
+	return Annotation(v1beta1.ProbeAnnotation, `{"tcpSocket":{"port":8080}}`)
+}
+
+// Proven makes the workload ready, as if probes had passed at these addresses.
+// It goes after what changes the workload's UID.
+func Proven(addresses ...string) WorkloadOption {
+	return workloadOption(func(w *v1beta1.ExternalWorkload) {
+		w.Status.Conditions = []v1beta1.WorkloadCondition{Condition(v1beta1.WorkloadReady, v1beta1.ConditionTrue)}
+		for _, address := range addresses {
+			target := netip.AddrPortFrom(netip.MustParseAddr(address), 8080)
+			kind := v1beta1.WorkloadReadyIPv4
+			if target.Addr().Is6() {
+				kind = v1beta1.WorkloadReadyIPv6
+			}
+			proven := Condition(kind, v1beta1.ConditionTrue)
+			proven.Message = v1beta1.Proof{Target: target, UID: w.UID}.String()
+			w.Status.Conditions = append(w.Status.Conditions, proven)
+		}
+	})
+}
 
 // Zone puts the workload into a topology zone.
 func Zone(zone string) WorkloadOption {

@@ -131,7 +131,7 @@ func (s *State) addFamily(family corev1.IPFamily, workloads []*Workload, options
 			continue
 		}
 		s.scratch.published[i] = true
-		endpoint := rules.endpoint(w, w.addresses[index].text, group)
+		endpoint := rules.endpoint(w, w.addresses[index].text, w.readyIn(index, options), group)
 		if withhold && w.addresses[otherFamily(index)].text != "" {
 			endpoint.Ready, endpoint.ZoneHint, endpoint.NodeHint = false, "", ""
 		}

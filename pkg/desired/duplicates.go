@@ -53,14 +53,14 @@ func (f *Family) sameListener(i, j int32) bool {
 func compareRank(a, b *Endpoint) int {
 	return cmp.Or(
 		strings.Compare(a.Address, b.Address),
-		cmp.Compare(rank(a.Workload), rank(b.Workload)),
+		cmp.Compare(rank(a), rank(b)),
 		a.Workload.created.Compare(b.Workload.created),
 		strings.Compare(a.Workload.Name, b.Workload.Name),
 	)
 }
 
-func rank(w *Workload) int {
-	if w.Ready && !w.Terminating {
+func rank(e *Endpoint) int {
+	if e.Serving && !e.Terminating {
 		return 0
 	}
 	return 1

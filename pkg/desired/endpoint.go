@@ -37,14 +37,15 @@ func rulesOf(service *corev1.Service) rules {
 	return r
 }
 
-// endpoint publishes a workload with one of its addresses.
-func (r rules) endpoint(w *Workload, address string, group int32) Endpoint {
+// endpoint publishes a workload with one of its addresses, at which it is ready
+// or not.
+func (r rules) endpoint(w *Workload, address string, ready bool, group int32) Endpoint {
 	e := Endpoint{
 		Workload:    w,
 		Address:     address,
 		Group:       group,
-		Ready:       w.Ready && !w.Terminating || r.publishNotReady,
-		Serving:     w.Ready,
+		Ready:       ready && !w.Terminating || r.publishNotReady,
+		Serving:     ready,
 		Terminating: w.Terminating,
 	}
 	if r.zoneHints && e.Ready {

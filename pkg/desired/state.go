@@ -128,6 +128,9 @@ type Options struct {
 	// WithholdSecondFamily publishes a workload that has both families as ready
 	// in the Service's first family only.
 	WithholdSecondFamily bool
+	// IgnoreProbes takes the condition Ready for the readiness of probed
+	// workloads too, where nobody probes them.
+	IgnoreProbes bool
 	// Now decides whether an endpoint is held.
 	Now time.Time
 }

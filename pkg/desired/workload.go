@@ -5,10 +5,12 @@ import (
 	"encoding/binary"
 	"hash/fnv"
 	"hash/maphash"
+	"slices"
 	"time"
 	"unique"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 
@@ -34,6 +36,8 @@ type Workload struct {
 
 	// Ready is true while the workload has a condition Ready with status True.
 	Ready bool
+	// Probed is true while the workload has the annotation with a probe.
+	Probed bool
 	// Terminating is true once the workload is being deleted or drained.
 	Terminating bool
 	// Zone is the topology zone that the workload's label names, or empty.
@@ -55,9 +59,11 @@ type Workload struct {
 
 	created   time.Time
 	addresses [families]familyAddress
-	hashes    [families]uint32
-	ports     unique.Handle[string]
-	hostname  bool
+	// proven is whether the probe of the family's address has passed.
+	proven   [families]bool
+	hashes   [families]uint32
+	ports    unique.Handle[string]
+	hostname bool
 }
 
 // Sighting is how an ExternalWorkload came to be seen.
@@ -87,8 +93,10 @@ func NewWorkload(object *v1beta1.ExternalWorkload, before *Workload, seen Sighti
 		ports:       internPorts(object.Spec.Ports),
 		hostname:    len(validation.IsDNS1123Label(object.Name)) == 0,
 	}
+	_, w.Probed = object.Annotations[v1beta1.ProbeAnnotation]
 	for family, a := range w.addresses {
 		w.hashes[family] = uint32(maphash.String(hashSeed, a.text))
+		w.proven[family] = w.Probed && a.text != "" && hasProof(object, readyTypes[family], a.text)
 	}
 	w.FirstIdentity = w.Identity
 	if before != nil && before.UID == w.UID {
@@ -108,21 +116,47 @@ func NewWorkload(object *v1beta1.ExternalWorkload, before *Workload, seen Sighti
 
 // equal tells whether both are published alike.
 func (w *Workload) equal(other *Workload) bool {
-	return w.UID == other.UID && w.Ready == other.Ready && w.Terminating == other.Terminating &&
+	return w.UID == other.UID && w.Ready == other.Ready && w.Probed == other.Probed && w.proven == other.proven && w.Terminating == other.Terminating &&
 		w.Zone == other.Zone && w.Identity == other.Identity &&
 		w.addresses == other.addresses && w.ports == other.ports && w.unreadable == other.unreadable
 }
 
-// AddressProblems says, for each address family in which the workload gives
-// addresses but no good one, what is wrong with the first.
-func (w *Workload) AddressProblems() []string {
+// AddressProblems says, for each address family in which addresses are given
+// but no good one, what is wrong with the first.
+func AddressProblems(ips []v1beta1.WorkloadIP) []string {
 	var problems []string
-	for _, a := range w.addresses {
+	for _, a := range addressesOf(ips) {
 		if a.problem != "" && a.text == "" {
 			problems = append(problems, a.problem)
 		}
 	}
 	return problems
+}
+
+// Address is the address that a workload is published with in a family, in
+// canonical form; empty if there is none.
+func Address(ips []v1beta1.WorkloadIP, family corev1.IPFamily) string {
+	return addressesOf(ips)[indexOf(discoveryv1.AddressType(family))].text
+}
+
+// readyIn is whether the workload is ready at its address of a family: where it
+// is probed, that very address must have passed.
+func (w *Workload) readyIn(family int, options Options) bool {
+	return w.Ready && (!w.Probed || options.IgnoreProbes || w.proven[family])
+}
+
+// readyTypes are the conditions that say whether an address has passed its probe.
+var readyTypes = [families]v1beta1.WorkloadConditionType{ipv4: v1beta1.WorkloadReadyIPv4, ipv6: v1beta1.WorkloadReadyIPv6}
+
+// hasProof tells whether a condition of a type proves an address.
+func hasProof(object *v1beta1.ExternalWorkload, kind v1beta1.WorkloadConditionType, address string) bool {
+	for i := range object.Status.Conditions {
+		c := &object.Status.Conditions[i]
+		if c.Type == kind && c.Proves(address, object.UID) {
+			return true
+		}
+	}
+	return false
 }
 
 // hasReadyTrue tells whether any condition of type Ready is True. Objects
@@ -143,11 +177,15 @@ func lastKnownChange(object *v1beta1.ExternalWorkload) time.Time {
 	last := object.CreationTimestamp.Time
 	for i := range object.Status.Conditions {
 		c := &object.Status.Conditions[i]
-		if c.Type == v1beta1.WorkloadReady && c.LastTransitionTime.After(last) {
+		if bearsOnReadiness(c.Type) && c.LastTransitionTime.After(last) {
 			last = c.LastTransitionTime.Time
 		}
 	}
 	return last
+}
+
+func bearsOnReadiness(kind v1beta1.WorkloadConditionType) bool {
+	return kind == v1beta1.WorkloadReady || slices.Contains(readyTypes[:], kind)
 }
 
 // identityOf is a digest of 48 bits in 8 characters. A chance collision would

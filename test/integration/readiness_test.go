@@ -11,7 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/tools/cache"
 
 	"github.com/external-workload/controller/controller/readiness"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
@@ -48,7 +47,6 @@ func TestReadiness(t *testing.T) {
 			t.Run("a probe follows its listener", cluster.testProbe)
 			t.Run("conditions of others survive", cluster.testOthers)
 			t.Run("a bad annotation is said and repaired", cluster.testBadAnnotation)
-			t.Run("a report is written and cleared", cluster.testReport)
 			t.Run("workloads without an annotation are left alone", cluster.testLeftAlone)
 		})
 	}
@@ -61,7 +59,7 @@ func TestStatusOfAnObjectThatIsInvalidNow(t *testing.T) {
 	bad := readinessWorkload("bad", nil)
 	bad.Spec.WorkloadIPs = []v1beta1.WorkloadIP{{IP: "127.0.0.1"}, {IP: "127.0.0.1"}}
 	bad.Spec.Ports = append(bad.Spec.Ports, bad.Spec.Ports...)
-	uid := cluster.create(t, bad)
+	cluster.create(t, bad)
 	crd, err := controlplane.CRD()
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +67,6 @@ func TestStatusOfAnObjectThatIsInvalidNow(t *testing.T) {
 	if err := controlplane.InstallCRD(t.Context(), cluster.AdminConfig(), crd); err != nil {
 		t.Fatal(err)
 	}
-	cluster.controller.Report(cache.NewObjectName("default", "bad"), uid, []readiness.Problem{{Reason: "InvalidAddress", Message: "address 127.0.0.1 is loopback"}})
 	cluster.waitFor(t, "bad", "Accepted False InvalidAddress")
 }
 
@@ -185,15 +182,6 @@ func (c *readinessCluster) testBadAnnotation(t *testing.T) {
 	c.waitFor(t, "typo", "Accepted False ProbeAddressRefused: address 169.254.169.254 must not be probed: it is a link-local address")
 	c.kubectl(t, "", "annotate", "externalworkload", "typo", v1beta1.ProbeAnnotation+"-")
 	c.waitFor(t, "typo", "")
-}
-
-func (c *readinessCluster) testReport(t *testing.T) {
-	uid := c.create(t, readinessWorkload("reported", nil))
-	key := cache.NewObjectName("default", "reported")
-	c.controller.Report(key, uid, []readiness.Problem{{Reason: "InvalidAddress", Message: "no"}})
-	c.waitFor(t, "reported", "Accepted False InvalidAddress: no")
-	c.controller.Report(key, uid, nil)
-	c.waitFor(t, "reported", "")
 }
 
 func (c *readinessCluster) testLeftAlone(t *testing.T) {

@@ -61,6 +61,17 @@ func headless(service *corev1.Service) { service.Spec.ClusterIP = corev1.Cluster
 
 func notReady(workload *v1beta1.ExternalWorkload) { workload.Status.Conditions[0].Status = "False" }
 
+func probed(workload *v1beta1.ExternalWorkload) {
+	workload.Annotations = map[string]string{"external-workload.io/probe": "{}"}
+}
+
+func passed(family, message string) func(*v1beta1.ExternalWorkload) {
+	return func(workload *v1beta1.ExternalWorkload) {
+		workload.Status.Conditions = append(workload.Status.Conditions,
+			v1beta1.WorkloadCondition{Type: v1beta1.WorkloadConditionType("Ready" + family), Status: "True", Message: message})
+	}
+}
+
 func deleting(workload *v1beta1.ExternalWorkload) {
 	workload.DeletionTimestamp = ptr.To(metav1.NewTime(epoch))
 }

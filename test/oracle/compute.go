@@ -39,16 +39,17 @@ func computeService(rules Rules, service *corev1.Service, workloads []v1beta1.Ex
 		Groups: map[GroupKey]map[string]Endpoint{},
 	}
 	selected := selectedBy(service, workloads)
-	sort.Slice(selected, func(i, j int) bool { return goesFirst(selected[i], selected[j]) })
 	for _, family := range familiesOf(service) {
-		computeFamily(computed, service, family, selected)
+		ready := func(workload *v1beta1.ExternalWorkload) bool { return isReady(rules, workload, family) }
+		sort.SliceStable(selected, func(i, j int) bool { return goesFirst(selected[i], selected[j], ready) })
+		computeFamily(computed, service, family, selected, ready)
 	}
 	return computed
 }
 
 // computeFamily publishes the workloads in the order given: one that comes
 // later and whose address and port are taken is skipped.
-func computeFamily(into *ServicePublication, service *corev1.Service, family discoveryv1.AddressType, selected []*v1beta1.ExternalWorkload) {
+func computeFamily(into *ServicePublication, service *corev1.Service, family discoveryv1.AddressType, selected []*v1beta1.ExternalWorkload, ready func(*v1beta1.ExternalWorkload) bool) {
 	taken := map[string]bool{}
 	for _, workload := range selected {
 		skip := func(reason Reason) {
@@ -76,7 +77,7 @@ func computeFamily(into *ServicePublication, service *corev1.Service, family dis
 		if into.Groups[group] == nil {
 			into.Groups[group] = map[string]Endpoint{}
 		}
-		into.Groups[group][workload.Name] = endpointFor(service, workload, address)
+		into.Groups[group][workload.Name] = endpointFor(service, workload, address, ready(workload))
 	}
 }
 
@@ -124,9 +125,9 @@ func selectedBy(service *corev1.Service, workloads []v1beta1.ExternalWorkload) [
 }
 
 // goesFirst says which of two workloads is published where only one can be.
-func goesFirst(a, b *v1beta1.ExternalWorkload) bool {
-	aUsable := isReady(a) && !isTerminating(a)
-	bUsable := isReady(b) && !isTerminating(b)
+func goesFirst(a, b *v1beta1.ExternalWorkload, ready func(*v1beta1.ExternalWorkload) bool) bool {
+	aUsable := ready(a) && !isTerminating(a)
+	bUsable := ready(b) && !isTerminating(b)
 	if aUsable != bUsable {
 		return aUsable
 	}
@@ -134,15 +135,6 @@ func goesFirst(a, b *v1beta1.ExternalWorkload) bool {
 		return a.CreationTimestamp.Time.Before(b.CreationTimestamp.Time)
 	}
 	return a.Name < b.Name
-}
-
-func isReady(workload *v1beta1.ExternalWorkload) bool {
-	for _, condition := range workload.Status.Conditions {
-		if condition.Type == "Ready" && condition.Status == "True" {
-			return true
-		}
-	}
-	return false
 }
 
 // isTerminating tells of a workload that is being deleted, or is drained by a
@@ -178,14 +170,14 @@ func labelsFor(rules Rules, service *corev1.Service) map[string]string {
 	return labels
 }
 
-func endpointFor(service *corev1.Service, workload *v1beta1.ExternalWorkload, address string) Endpoint {
+func endpointFor(service *corev1.Service, workload *v1beta1.ExternalWorkload, address string, ready bool) Endpoint {
 	terminating := isTerminating(workload)
 	endpoint := Endpoint{
 		Workload:    workload.Name,
 		Address:     address,
-		Serving:     isReady(workload),
+		Serving:     ready,
 		Terminating: terminating,
-		Ready:       (isReady(workload) && !terminating) || service.Spec.PublishNotReadyAddresses,
+		Ready:       (ready && !terminating) || service.Spec.PublishNotReadyAddresses,
 		Zone:        workload.Labels[corev1.LabelTopologyZone],
 		TargetRef: targetRefText(&corev1.ObjectReference{
 			Kind: "ExternalWorkload", Namespace: workload.Namespace, Name: workload.Name, UID: workload.UID,

@@ -57,6 +57,21 @@ func TestCompute(t *testing.T) {
 			workloads: workloads{makeWorkload("a", "", withIPs("192.0.2.1", "2001:db8::1"))},
 			want:      []string{"a 192.0.2.1 " + http + " ready serving", "a 2001:db8::1 " + http + " ready serving"},
 		}, {
+			sentence:  "a probed workload is ready in the family whose address has passed",
+			service:   makeService(families()),
+			workloads: workloads{makeWorkload("a", "", withIPs("192.0.2.1", "2001:db8::1"), probed, passed("IPv6", "[2001:db8::1]:80 uid=a-uid"))},
+			want:      []string{"a 192.0.2.1 " + http, "a 2001:db8::1 " + http + " ready serving"},
+		}, {
+			sentence: "a probed workload is not ready at another address, as another object, or by another text",
+			service:  makeService(),
+			workloads: workloads{
+				makeWorkload("a", "192.0.2.1", probed, passed("IPv4", "192.0.2.11:80 uid=a-uid")),
+				makeWorkload("b", "192.0.2.2", probed, passed("IPv4", "192.0.2.2:80 uid=a-uid")),
+				makeWorkload("c", "192.0.2.3", probed, passed("IPv4", "all is well")),
+				makeWorkload("d", "192.0.2.4", probed),
+			},
+			want: []string{"a 192.0.2.1 " + http, "b 192.0.2.2 " + http, "c 192.0.2.3 " + http, "d 192.0.2.4 " + http},
+		}, {
 			sentence:  "the address is published in canonical form",
 			service:   makeService(families(corev1.IPv6Protocol)),
 			workloads: workloads{makeWorkload("a", "2001:DB8:0::1")},

@@ -23,6 +23,9 @@ type Rules struct {
 	ManagedBy string
 	// MaxEndpoints is the limit of endpoints per slice; 0 means DefaultMaxEndpoints.
 	MaxEndpoints int
+	// IgnoreProbes is set where the controller does not probe, so that the
+	// annotation means nothing.
+	IgnoreProbes bool
 }
 
 func (r Rules) withDefaults() Rules {

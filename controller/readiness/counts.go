@@ -12,8 +12,8 @@ type class struct {
 	ready  v1beta1.ConditionStatus
 }
 
-// census counts the workloads of each class, and tells the observer.
-type census struct {
+// workloadCounts counts the workloads of each class for the observer.
+type workloadCounts struct {
 	observer Observer
 
 	mu     sync.Mutex
@@ -22,7 +22,7 @@ type census struct {
 
 // move counts a workload that was added (before is nil), changed or deleted
 // (after is nil).
-func (c *census) move(before, after *v1beta1.ExternalWorkload) {
+func (c *workloadCounts) move(before, after *v1beta1.ExternalWorkload) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if before != nil && after != nil && classOf(before) == classOf(after) {
@@ -36,7 +36,7 @@ func (c *census) move(before, after *v1beta1.ExternalWorkload) {
 	}
 }
 
-func (c *census) add(which class, by int) {
+func (c *workloadCounts) add(which class, by int) {
 	if c.counts == nil {
 		c.counts = map[class]int{}
 	}

@@ -1,0 +1,213 @@
+package readiness
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/desired"
+)
+
+// familyConditions are the conditions beside Ready, one for each address family.
+var familyConditions = []v1beta1.WorkloadConditionType{v1beta1.WorkloadReadyIPv4, v1beta1.WorkloadReadyIPv6}
+
+// decideProbed says what the conditions of a probed workload should be.
+// observed is nil as long as its annotation has not been looked at.
+func decideProbed(workload *v1beta1.ExternalWorkload, observed *record) (decision, []Problem) {
+	switch {
+	case observed == nil:
+		return decision{}, nil
+	case observed.problem != nil:
+		return decideUnprobed(workload, *observed.problem), []Problem{*observed.problem}
+	}
+	var (
+		decided  decision
+		problems []Problem
+		there    []v1beta1.WorkloadConditionType
+	)
+	for _, t := range observed.targets {
+		if t.health.refused != "" {
+			problems = append(problems, Problem{Reason: ReasonProbeAddressRefused, Message: t.health.refused})
+		}
+		for _, p := range t.proofs {
+			there = append(there, p.condition)
+			decided.addFamily(decideFamily(t, p, find(workload.Status.Conditions, p.condition)))
+		}
+	}
+	for _, r := range observed.refused {
+		there = append(there, r.condition)
+		problems = append(problems, Problem{Reason: ReasonProbeAddressRefused, Message: r.message})
+		decided.addFamily(decideRefused(workload, r))
+	}
+	for _, kind := range familyConditions {
+		if !slices.Contains(there, kind) {
+			decided.remove = append(decided.remove, kind)
+		}
+	}
+	decided.ready = decideReady(workload, observed, decided.families)
+	return decided, problems
+}
+
+// decideFamily says what the condition of one family should be; nil leaves it
+// as it is. found is what it is.
+func decideFamily(t target, p proof, found *v1beta1.WorkloadCondition) *condition {
+	health := t.health
+	stale := found != nil && found.Status == v1beta1.ConditionTrue && found.Message != p.message
+	switch {
+	case health.refused != "" && (found == nil || stale):
+		return &condition{kind: p.condition, status: v1beta1.ConditionFalse, reason: ReasonProbeAddressRefused, message: health.refused}
+	case health.refused != "", !health.decided && !stale:
+		return nil
+	case !health.decided:
+		return &condition{kind: p.condition, status: v1beta1.ConditionFalse, reason: ReasonAddressChanged, message: notYetPassed(t)}
+	case health.ready:
+		return &condition{kind: p.condition, status: v1beta1.ConditionTrue, reason: ReasonProbeSucceeded, message: p.message}
+	default:
+		return &condition{kind: p.condition, status: v1beta1.ConditionFalse, reason: ReasonProbeFailed, message: health.message, probed: health.probed, lazy: true}
+	}
+}
+
+// decideRefused says what the condition of a family should be whose address may
+// not be probed. What was proven when it might be stands.
+func decideRefused(workload *v1beta1.ExternalWorkload, r refusal) *condition {
+	found := find(workload.Status.Conditions, r.condition)
+	if found != nil && found.Proves(r.address, workload.UID) {
+		return nil
+	}
+	return &condition{kind: r.condition, status: v1beta1.ConditionFalse, reason: ReasonProbeAddressRefused, message: r.message}
+}
+
+// decideUnprobed says what becomes of the conditions while the annotation
+// cannot be followed: what is proven of the present addresses stands.
+func decideUnprobed(workload *v1beta1.ExternalWorkload, problem Problem) decision {
+	var decided decision
+	proven := false
+	for _, family := range families {
+		found := find(workload.Status.Conditions, v1beta1.ReadyIn(family))
+		switch {
+		case found == nil || found.Status != v1beta1.ConditionTrue:
+		case found.Proves(desired.Address(workload.Spec.WorkloadIPs, family), workload.UID):
+			proven = true
+		default:
+			decided.addFamily(&condition{kind: found.Type, status: v1beta1.ConditionFalse, reason: problem.Reason, message: problem.Message})
+		}
+	}
+	if !proven && isReady(workload) {
+		decided.ready = &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: problem.Reason, message: problem.Message}
+	}
+	return decided
+}
+
+// decideReady says what Ready should be: True as long as one family is. It is
+// left as it is where probes have decided nothing that bears on it.
+func decideReady(workload *v1beta1.ExternalWorkload, observed *record, changes []*condition) *condition {
+	passed, failed, open := sortTargets(observed)
+	switch {
+	case passed != nil && passed.health.held:
+		return &condition{
+			kind: v1beta1.WorkloadReady, status: v1beta1.ConditionTrue, reason: ReasonProbeHeld,
+			message: passed.health.failure, probed: lastProbed(observed), lazy: true,
+		}
+	case passed != nil:
+		return &condition{
+			kind: v1beta1.WorkloadReady, status: v1beta1.ConditionTrue, reason: ReasonProbeSucceeded,
+			message: passed.health.message, probed: lastProbed(observed), lazy: true,
+		}
+	case anyTrue(workload.Status.Conditions, changes):
+		return nil
+	case len(failed) > 0:
+		return &condition{
+			kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: ReasonProbeFailed,
+			message: failureMessage(failed), probed: lastProbed(observed), lazy: true,
+		}
+	}
+	return decideOpen(workload, observed, open, changes)
+}
+
+// sortTargets tells targets that probes have decided from those that are open.
+func sortTargets(observed *record) (passed *target, failed, open []target) {
+	for i := range observed.targets {
+		t := &observed.targets[i]
+		switch {
+		case t.health.refused == "" && (t.health.decided && t.health.ready || t.health.held):
+			if passed == nil || passed.health.held {
+				passed = t
+			}
+		case t.health.decided && t.health.refused == "":
+			failed = append(failed, *t)
+		default:
+			open = append(open, *t)
+		}
+	}
+	return passed, failed, open
+}
+
+// decideOpen says what Ready should be while no family is proven and probes
+// have decided none. A new workload has no condition before that.
+func decideOpen(workload *v1beta1.ExternalWorkload, observed *record, open []target, changes []*condition) *condition {
+	reason := ReasonProbePending
+	for _, change := range changes {
+		if change.reason == ReasonAddressChanged || change.reason == ReasonProbeAddressRefused && reason == ReasonProbePending {
+			reason = change.reason
+		}
+	}
+	found := find(workload.Status.Conditions, v1beta1.WorkloadReady)
+	if found == nil || found.Status != v1beta1.ConditionTrue && reason != ReasonAddressChanged {
+		return nil
+	}
+	var messages []string
+	for _, t := range open {
+		if t.health.refused != "" {
+			messages = append(messages, t.health.refused)
+		} else {
+			messages = append(messages, notYetPassed(t))
+		}
+	}
+	for _, r := range observed.refused {
+		messages = append(messages, r.message)
+	}
+	return &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: reason, message: clip(strings.Join(messages, "; "))}
+}
+
+// anyTrue is whether a family is True once the changes are made.
+func anyTrue(conditions []v1beta1.WorkloadCondition, changes []*condition) bool {
+	for _, kind := range familyConditions {
+		at := slices.IndexFunc(changes, func(c *condition) bool { return c.kind == kind })
+		if at >= 0 && changes[at].status == v1beta1.ConditionTrue {
+			return true
+		}
+		if found := find(conditions, kind); at < 0 && found != nil && found.Status == v1beta1.ConditionTrue {
+			return true
+		}
+	}
+	return false
+}
+
+// failureMessage is the common message of failed targets, or that of each.
+func failureMessage(failed []target) string {
+	same := !slices.ContainsFunc(failed, func(t target) bool { return t.health.message != failed[0].health.message })
+	if same {
+		return failed[0].health.message
+	}
+	var messages []string
+	for _, t := range failed {
+		messages = append(messages, fmt.Sprintf("%s: %s", t.Family, t.health.message))
+	}
+	return clip(strings.Join(messages, "; "))
+}
+
+func notYetPassed(t target) string {
+	return fmt.Sprintf("the probe has not passed yet at %s", t)
+}
+
+// lastProbed is when the last probe of any target ended.
+func lastProbed(observed *record) (last time.Time) {
+	for _, t := range observed.targets {
+		if t.health.probed.After(last) {
+			last = t.health.probed
+		}
+	}
+	return last
+}

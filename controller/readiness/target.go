@@ -1,0 +1,88 @@
+package readiness
+
+import (
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/external-workload/controller/controller/readiness/probe"
+	"github.com/external-workload/controller/pkg/address"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/desired"
+)
+
+// target is one place that a workload's probe asks, and what it has found out.
+type target struct {
+	probe.Target
+	// proofs are what a passed probe of it proves: one for the address of its
+	// family, or one for each family if the probe names a host.
+	proofs []proof
+	health health
+}
+
+// proof is the message of the condition that records a passed probe.
+type proof struct {
+	condition v1beta1.WorkloadConditionType
+	message   string
+}
+
+// refusal is a family of which no address may be probed.
+type refusal struct {
+	condition v1beta1.WorkloadConditionType
+	address   string
+	message   string
+}
+
+// same is whether both ask the same instance of a workload at the same place.
+func (t target) same(other target) bool {
+	return t.Target == other.Target && slices.Equal(t.proofs, other.proofs)
+}
+
+// provenBy is whether the conditions say that the target has passed.
+func (t target) provenBy(conditions []v1beta1.WorkloadCondition) bool {
+	return len(t.proofs) > 0 && !slices.ContainsFunc(t.proofs, func(p proof) bool { return !p.isIn(conditions) })
+}
+
+// isIn is whether the conditions hold the proof.
+func (p proof) isIn(conditions []v1beta1.WorkloadCondition) bool {
+	found := find(conditions, p.condition)
+	return found != nil && found.Status == v1beta1.ConditionTrue && found.Message == p.message
+}
+
+var families = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
+
+// targetsOf are the targets of a probe, of which nothing is known yet.
+func targetsOf(workload *v1beta1.ExternalWorkload, spec *probe.Spec) []target {
+	targets := make([]target, 0, len(spec.Targets))
+	for _, given := range spec.Targets {
+		made := target{Target: given}
+		if given.Family != "" {
+			made.addProof(workload, given.Family, given.Host, "")
+		} else {
+			for _, family := range families {
+				made.addProof(workload, family, desired.Address(workload.Spec.WorkloadIPs, family), given.String())
+			}
+		}
+		targets = append(targets, made)
+	}
+	return targets
+}
+
+func (t *target) addProof(workload *v1beta1.ExternalWorkload, family corev1.IPFamily, at, host string) {
+	parsed, err := netip.ParseAddr(at)
+	if err != nil {
+		return // the workload has no address of the family
+	}
+	text := v1beta1.Proof{Target: netip.AddrPortFrom(parsed, t.Port), UID: workload.UID, Host: host}.String()
+	t.proofs = append(t.proofs, proof{condition: v1beta1.ReadyIn(family), message: text})
+}
+
+func refusalsOf(spec *probe.Spec) []refusal {
+	var refused []refusal
+	for _, err := range spec.Refused {
+		family := corev1.IPFamily(address.FamilyOf(err.Address).String())
+		refused = append(refused, refusal{condition: v1beta1.ReadyIn(family), address: err.Address.String(), message: err.Error()})
+	}
+	return refused
+}
