@@ -58,6 +58,8 @@ type Observer interface {
 	StatusWritten(outcome string)
 	// SetHold tells whether readiness is held.
 	SetHold(active bool)
+	// ReadyOverwritten tells that another writer has overwritten Ready.
+	ReadyOverwritten()
 	// AnnotationRejected tells of an annotation that cannot be followed.
 	AnnotationRejected(reason string)
 	// WorkloadExpired tells that a workload was deleted since its probe failed for long.

@@ -33,10 +33,11 @@ type Controller struct {
 	evaluate chan struct{}
 	expiry   expiry
 
-	mu      sync.Mutex
-	records map[cache.ObjectName]*record
-	refused refusals
-	holds   map[corev1.IPFamily]*holdState
+	mu          sync.Mutex
+	records     map[cache.ObjectName]*record
+	contentions map[cache.ObjectName]*contention
+	refused     refusals
+	holds       map[corev1.IPFamily]*holdState
 }
 
 // New makes a Controller. It starts nothing.
@@ -52,14 +53,15 @@ func New(config Config) (*Controller, error) {
 		AllowLoopback:   config.ProbeLoopback,
 	}
 	c := &Controller{
-		config:   config,
-		sources:  append([]informers.TypedExternalWorkloadInformer{config.Workloads}, config.MoreWorkloads...),
-		options:  probe.Options{Addresses: policy, AllowHost: config.ProbeAllowHost},
-		ask:      probe.NewProber(policy).Probe,
-		counts:   workloadCounts{observer: config.Observer},
-		evaluate: make(chan struct{}, 1),
-		records:  map[cache.ObjectName]*record{},
-		holds:    newHoldStates(hold.Policy{Minimum: config.HoldMinimum, Maximum: max(config.HoldMaximum, 0)}),
+		config:      config,
+		sources:     append([]informers.TypedExternalWorkloadInformer{config.Workloads}, config.MoreWorkloads...),
+		options:     probe.Options{Addresses: policy, AllowHost: config.ProbeAllowHost},
+		ask:         probe.NewProber(policy).Probe,
+		counts:      workloadCounts{observer: config.Observer},
+		evaluate:    make(chan struct{}, 1),
+		records:     map[cache.ObjectName]*record{},
+		contentions: map[cache.ObjectName]*contention{},
+		holds:       newHoldStates(hold.Policy{Minimum: config.HoldMinimum, Maximum: max(config.HoldMaximum, 0)}),
 	}
 	for _, source := range c.sources {
 		c.listers = append(c.listers, source.Lister())

@@ -153,21 +153,25 @@ func addressProblems(workload *v1beta1.ExternalWorkload) []Problem {
 	return problems
 }
 
+// decideDeclared says what Ready should be by a declaration. One that cannot be
+// read changes nothing, unless it clearly withdraws.
 func decideDeclared(workload *v1beta1.ExternalWorkload) (*condition, []Problem) {
 	value, origin, _ := declaredReady(workload)
-	status := v1beta1.ConditionStatus(value)
-	switch status {
-	case v1beta1.ConditionTrue, v1beta1.ConditionFalse, v1beta1.ConditionUnknown:
-	default:
-		return nil, []Problem{{
+	status, ok, withdraws := parseDeclaration(value)
+	var problems []Problem
+	if !ok {
+		problems = []Problem{{
 			Reason:  ReasonInvalidReady,
 			Message: clip(fmt.Sprintf("%s is %q; it must be \"True\", \"False\" or \"Unknown\"", origin, value)),
 		}}
 	}
+	if !ok && !withdraws {
+		return nil, problems
+	}
 	return &condition{
 		kind: v1beta1.WorkloadReady, status: status, reason: ReasonDeclared,
 		message: "declared by " + origin,
-	}, nil
+	}, problems
 }
 
 // notAccepted names the first reason and the messages of all.

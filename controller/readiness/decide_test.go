@@ -62,6 +62,12 @@ func TestConditions(t *testing.T) {
 			workload: workload("w", declared("True"), having(since(is(ready, "True", "Declared", declaredMessage), old), other, is(ready, "False", "", ""))),
 			want:     []v1beta1.WorkloadCondition{since(is(ready, "True", "Declared", declaredMessage), old), other},
 		},
+		"a declaration is read in every spelling of YAML": {workload: workload("w", declared("yes")), want: []v1beta1.WorkloadCondition{since(is(ready, "True", "Declared", declaredMessage), now)}},
+		"a word that withdraws does, and is said": {
+			workload: workload("w", declared("disabled"), having(since(is(ready, "True", "Manual", ""), old))),
+			want: []v1beta1.WorkloadCondition{since(is(ready, "False", "Declared", declaredMessage), now), since(is(accepted, "False", ReasonInvalidReady,
+				`the annotation external-workload.io/ready is "disabled"; it must be "True", "False" or "Unknown"`), now)},
+		},
 		"what is no declaration leaves Ready, and says so": {
 			workload: workload("w", declared("yes!"), having(is(ready, "True", "Manual", ""))),
 			want:     []v1beta1.WorkloadCondition{is(ready, "True", "Manual", ""), since(is(accepted, "False", ReasonInvalidReady, invalid), now)},

@@ -45,6 +45,8 @@ var (
 	eventDeclarationOverruled = kinds.Warning("DeclarationOverruled", actionDecode)
 	// eventStatusRefused on a workload: the API server does not store its conditions.
 	eventStatusRefused = kinds.Warning("StatusRefused", actionWrite)
+	// eventReadyConflict on a workload: somebody else writes the condition Ready too.
+	eventReadyConflict = kinds.Warning("ReadyConflict", actionWrite)
 	// eventHoldBegan: readiness is held, since the prober is the suspect.
 	eventHoldBegan = kinds.Warning("ReadinessHoldBegan", actionHold)
 	// eventHoldEnded and eventHoldExpired: it is not held any more.

@@ -43,4 +43,7 @@ func (h handler) seen(workload *v1beta1.ExternalWorkload, initial bool) {
 func (h handler) gone(key cache.ObjectName) {
 	h.forget(key)
 	h.refused.forget(key)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.contentions, key)
 }

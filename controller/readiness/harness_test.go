@@ -24,14 +24,15 @@ import (
 
 // notes is an Observer and an event recorder that remembers.
 type notes struct {
-	mu        sync.Mutex
-	probes    map[string]int
-	writes    map[string]int
-	rejected  map[string]int
-	expired   int
-	workloads map[class]int
-	holds     []bool
-	events    []string
+	mu         sync.Mutex
+	probes     map[string]int
+	writes     map[string]int
+	rejected   map[string]int
+	expired    int
+	overwrites int
+	workloads  map[class]int
+	holds      []bool
+	events     []string
 }
 
 func newNotes() *notes {
@@ -49,6 +50,7 @@ func (n *notes) PanicRecovered(controller string)         { panic("panic in " + 
 func (n *notes) StatusWritten(outcome string)             { n.do(func() { n.writes[outcome]++ }) }
 func (n *notes) WorkloadExpired()                         { n.do(func() { n.expired++ }) }
 func (n *notes) AnnotationRejected(reason string)         { n.do(func() { n.rejected[reason]++ }) }
+func (n *notes) ReadyOverwritten()                        { n.do(func() { n.overwrites++ }) }
 func (n *notes) SetHold(active bool) {
 	n.do(func() {
 		if len(n.holds) == 0 || n.holds[len(n.holds)-1] != active {

@@ -105,13 +105,17 @@ func (c *Controller) syncIfNeeded(key cache.ObjectName) {
 
 // desired is what the workload's conditions should be, and whether they differ.
 func (c *Controller) desired(workload *v1beta1.ExternalWorkload) (decided decision, conditions []v1beta1.WorkloadCondition, differs bool) {
-	now := c.config.Clock.Now()
-	due := func(lastProbe time.Time) bool {
-		return refreshDue(lastProbe, now, c.config.ProbeTimeRefresh, seedOf(workload))
-	}
 	decided = decide(workload, c.observations(workload))
-	conditions, differs = merge(workload.Status.Conditions, decided, now, due)
+	conditions, differs = c.merge(workload, decided)
 	return decided, conditions, differs
+}
+
+// merge brings a decision into the workload's conditions as of now.
+func (c *Controller) merge(workload *v1beta1.ExternalWorkload, decided decision) ([]v1beta1.WorkloadCondition, bool) {
+	now := c.config.Clock.Now()
+	return merge(workload.Status.Conditions, decided, now, func(lastProbe time.Time) bool {
+		return refreshDue(lastProbe, now, c.config.ProbeTimeRefresh, seedOf(workload))
+	})
 }
 
 // problemOf is the problem of an annotation that does not decode.

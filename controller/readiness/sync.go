@@ -25,6 +25,7 @@ const (
 	resultGone      = "gone"
 	resultUnchanged = "unchanged"
 	resultWritten   = "written"
+	resultYielded   = "yielded"
 	resultConflict  = "conflict"
 	resultRefused   = "refused"
 
@@ -43,7 +44,15 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		return loop.Outcome{Result: resultGone}, nil
 	}
 	decided, conditions, differs := c.desired(workload)
-	if !differs {
+	yielded := c.yieldReady(ctx, workload, decided.ready)
+	if yielded > 0 {
+		decided.ready = nil
+		conditions, differs = c.merge(workload, decided)
+	}
+	switch {
+	case !differs && yielded > 0:
+		return loop.Outcome{Result: resultYielded, After: yielded}, nil
+	case !differs:
 		return loop.Outcome{Result: resultUnchanged}, nil
 	}
 	changed := workload.DeepCopy()
@@ -57,8 +66,9 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		c.config.Observer.StatusWritten(outcomeSuccess)
 		c.refused.forget(key)
 		klog.FromContext(ctx).V(2).Info("Wrote the conditions of a workload")
+		c.noteWritten(workload, decided.ready)
 		c.reportChanges(workload, decided)
-		return loop.Outcome{Result: resultWritten}, nil
+		return loop.Outcome{Result: resultWritten, After: yielded}, nil
 	case apierrors.IsConflict(err):
 		c.config.Observer.StatusWritten(outcomeConflict)
 		return loop.Outcome{Result: resultConflict}, fmt.Errorf("update status of workload %s: %w", key, err)

@@ -16,6 +16,7 @@ type readiness struct {
 	hold                prometheus.Gauge
 	rejectedAnnotations *prometheus.CounterVec
 	expiries            prometheus.Counter
+	readyOverwrites     prometheus.Counter
 }
 
 func newReadiness(f *factory) readiness {
@@ -62,6 +63,11 @@ func newReadiness(f *factory) readiness {
 			help:   "Workloads that were deleted since their probes failed for as long as their annotation allows.",
 			advice: "Each has an Event with the reason Expired. A sudden rise means that many machines were lost, or that probes cannot reach them.",
 		}).WithLabelValues(),
+		readyOverwrites: f.counter(family{
+			name:   "external_workload_ready_overwrites_total",
+			help:   "Times that another writer overwrote the condition Ready that this controller had written.",
+			advice: "While it grows, a workload's readiness has two owners: the Event ReadyConflict names the other one. Remove the annotation, or stop the other writer.",
+		}).WithLabelValues(),
 	}
 }
 
@@ -96,3 +102,6 @@ func (m *Metrics) AnnotationRejected(reason string) {
 
 // WorkloadExpired counts a workload that was deleted since its probe failed for long.
 func (m *Metrics) WorkloadExpired() { m.readiness.expiries.Inc() }
+
+// ReadyOverwritten counts a condition Ready that another writer overwrote.
+func (m *Metrics) ReadyOverwritten() { m.readiness.readyOverwrites.Inc() }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
 // maxFields bounds the managedFields of one manager that are read. Those of a
@@ -81,7 +83,19 @@ func readyWriter(entries []metav1.ManagedFieldsEntry, reason string) write {
 }
 
 // ownReasons are reasons of the condition Ready that this project writes.
-var ownReasons = []string{"Declared", "ProbeSucceeded", "ProbeFailed", "ProbeHeld", "AddressChanged"}
+var ownReasons = []string{
+	"Declared", "ProbeSucceeded", "ProbeFailed", "ProbeHeld", "AddressChanged", "ProbePending", "InvalidProbe", "ProbeAddressRefused", "HostNotAllowed",
+}
+
+// ReadyManager is the field manager that wrote the condition Ready last; empty if
+// it is not known. The workload needs its managedFields.
+func ReadyManager(workload *v1beta1.ExternalWorkload) string {
+	ready := readyOf(workload)
+	if ready == nil {
+		return ""
+	}
+	return readyWriter(workload.ManagedFields, ready.Reason).manager
+}
 
 func fieldsOf(entry *metav1.ManagedFieldsEntry) fields {
 	var owned fields
