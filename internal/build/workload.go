@@ -82,15 +82,23 @@ func Probed() WorkloadOption {
 func Proven(addresses ...string) WorkloadOption {
 	return workloadOption(func(w *v1beta1.ExternalWorkload) {
 		w.Status.Conditions = []v1beta1.WorkloadCondition{Condition(v1beta1.WorkloadReady, v1beta1.ConditionTrue)}
+		Passed(addresses...).applyToWorkload(w)
+	})
+}
+
+// Passed adds the conditions that say that probes have passed at these addresses.
+// It goes after what changes the workload's UID or replaces its conditions.
+func Passed(addresses ...string) WorkloadOption {
+	return workloadOption(func(w *v1beta1.ExternalWorkload) {
 		for _, address := range addresses {
 			target := netip.AddrPortFrom(netip.MustParseAddr(address), 8080)
 			kind := v1beta1.WorkloadReadyIPv4
 			if target.Addr().Is6() {
 				kind = v1beta1.WorkloadReadyIPv6
 			}
-			proven := Condition(kind, v1beta1.ConditionTrue)
-			proven.Message = v1beta1.Proof{Target: target, UID: w.UID}.String()
-			w.Status.Conditions = append(w.Status.Conditions, proven)
+			passed := Condition(kind, v1beta1.ConditionTrue)
+			passed.Message = v1beta1.Proof{Target: target, UID: w.UID}.String()
+			w.Status.Conditions = append(w.Status.Conditions, passed)
 		}
 	})
 }
