@@ -22,8 +22,8 @@ type takeOverOptions struct {
 }
 
 func addTakeOverFlags(f *pflag.FlagSet, o *takeOverOptions) {
-	f.StringVar(&o.lease, takeOverLeaseFlag, "", "Lease of Linkerd's controller, as NAMESPACE/NAME (usually linkerd/linkerd-destination-endpoint-write); it is taken before the first write, so that Linkerd's controller becomes passive. If empty, it is left alone")
-	f.StringVar(&o.mode, "take-over-mode", string(takeover.Renew), "what happens to that Lease: renew keeps it renewed, so that Linkerd's controller goes on about 30s after this one has stopped; park keeps Linkerd's passive for a day after that, or until adopt --hand-back")
+	f.StringVar(&o.lease, takeOverLeaseFlag, "", "Lease of Linkerd's controller, as NAMESPACE/NAME (usually linkerd/linkerd-destination-endpoint-write); this controller acquires it before its first write, so that Linkerd's controller stops writing. If empty, the Lease is not touched")
+	f.StringVar(&o.mode, "take-over-mode", string(takeover.Renew), "mode of the takeover: renew keeps renewing the Lease, so that Linkerd's controller resumes about 30s after this one stops; park keeps Linkerd's controller passive for a day after the last renewal, or until adopt --hand-back")
 }
 
 func (o *takeOverOptions) validate(refuse refuseFunc) error {
