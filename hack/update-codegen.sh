@@ -7,6 +7,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 module=github.com/external-workload/controller
 boilerplate=hack/boilerplate.go.txt
+# A module that was never used on this machine has no folder yet.
+go -C hack/tools mod download k8s.io/code-generator
 generators=$(go -C hack/tools list -m -f '{{.Dir}}' k8s.io/code-generator)
 crd=charts/external-workload-controller/files/crds
 

@@ -48,6 +48,7 @@ func execute(writes []plan.Write, limit int, write func(plan.Write) error) error
 func joinFailures(errs []error) error {
 	var worst error
 	byReason := map[string]error{}
+	var reasons []string
 	for _, err := range errs {
 		if err == nil || errors.Is(err, errDependency) {
 			continue
@@ -55,6 +56,7 @@ func joinFailures(errs []error) error {
 		reason := failureReason(err)
 		if byReason[reason] == nil {
 			byReason[reason] = err
+			reasons = append(reasons, reason)
 		}
 		if worst == nil || seriousness(reason) > seriousness(failureReason(worst)) {
 			worst = err
@@ -64,9 +66,9 @@ func joinFailures(errs []error) error {
 		return worst
 	}
 	joined := worst
-	for _, err := range errs {
-		if err != nil && err != worst && byReason[failureReason(err)] == err {
-			joined = fmt.Errorf("%w; %s", joined, err.Error())
+	for _, reason := range reasons {
+		if reason != failureReason(worst) {
+			joined = fmt.Errorf("%w; %s", joined, byReason[reason].Error())
 		}
 	}
 	return joined

@@ -102,7 +102,7 @@ func NewBroadcaster(client eventsclient.EventsV1Interface, component string) *Br
 // of another type is dropped.
 func newScheme() *runtime.Scheme {
 	known := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, v1beta1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, v1beta1.Install} {
 		if err := add(known); err != nil {
 			panic(err) // the types of a program do not change
 		}

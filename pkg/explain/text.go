@@ -134,14 +134,14 @@ func (p *printer) answer(a *Answer) {
 	if a.Served {
 		verdict = p.style(OK, "served")
 	}
-	p.text.WriteString(fmt.Sprintf("Service %s: %s\n", clean(a.Service), verdict))
+	fmt.Fprintf(&p.text, "Service %s: %s\n", clean(a.Service), verdict)
 	for i := range a.Checks {
 		c := &a.Checks[i]
 		name := c.Name
 		if c.Family != "" {
 			name += " " + string(c.Family)
 		}
-		p.text.WriteString(fmt.Sprintf("  %s  %-14s  %s\n", p.style(c.Result, fmt.Sprintf("%-4s", c.Result)), name, clean(c.Detail)))
+		fmt.Fprintf(&p.text, "  %s  %-14s  %s\n", p.style(c.Result, fmt.Sprintf("%-4s", c.Result)), name, clean(c.Detail))
 	}
 	p.limits(a.Limits)
 	if cause := a.Cause(); cause != nil {
@@ -155,7 +155,7 @@ func (p *printer) answer(a *Answer) {
 
 func (p *printer) limits(limits []Limit) {
 	for _, limit := range limits {
-		p.text.WriteString(fmt.Sprintf("  %s  %s: %s\n", p.style(Note, fmt.Sprintf("%-4s", Note)), clean(limit.Name), clean(limit.Detail)))
+		fmt.Fprintf(&p.text, "  %s  %s: %s\n", p.style(Note, fmt.Sprintf("%-4s", Note)), clean(limit.Name), clean(limit.Detail))
 	}
 }
 

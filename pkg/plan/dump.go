@@ -48,10 +48,9 @@ func Dump(slices ...*discoveryv1.EndpointSlice) string {
 // impliedFamily is the address family that the first address shows.
 func impliedFamily(endpoints []discoveryv1.Endpoint) discoveryv1.AddressType {
 	for i := range endpoints {
-		for _, address := range endpoints[i].Addresses {
-			if strings.Contains(address, ":") {
-				return discoveryv1.AddressTypeIPv6
-			}
+		if addresses := endpoints[i].Addresses; len(addresses) > 0 && strings.Contains(addresses[0], ":") {
+			return discoveryv1.AddressTypeIPv6
+		} else if len(addresses) > 0 {
 			return discoveryv1.AddressTypeIPv4
 		}
 	}

@@ -47,7 +47,7 @@ func (p AddressPolicy) Check(a netip.Addr) error {
 }
 
 func (p AddressPolicy) refuse(a netip.Addr) string {
-	if why := address.Unprobeable(a); why != "" && !(p.AllowLoopback && a.IsLoopback()) {
+	if why := address.Unprobeable(a); why != "" && (!p.AllowLoopback || !a.IsLoopback()) {
 		return "it is " + why
 	}
 	// A gateway may send what goes to an address to the one that is embedded in it.

@@ -114,8 +114,8 @@ func (c *connection) secure(serverName string, protocols ...string) (*tls.Conn, 
 		NextProtos:         protocols,
 		InsecureSkipVerify: true, //nolint:gosec // see above
 	})
-	// The connection ends with the context of the probe.
-	if err := client.Handshake(); err != nil {
+	// The connection has the deadline of the probe and ends with its context.
+	if err := client.Handshake(); err != nil { //nolint:noctx // see above
 		return nil, handshakeError(err)
 	}
 	c.left, c.over = maxAnswerBytes, errTooLarge

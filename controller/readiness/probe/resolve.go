@@ -139,7 +139,12 @@ func checkHost(host string, policy AddressPolicy) (string, error) {
 }
 
 func isNotInName(r rune) bool {
-	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_')
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-', r == '_':
+		return false
+	default:
+		return true
+	}
 }
 
 // portOf is the port's number; a name is looked up among the workload's TCP ports.

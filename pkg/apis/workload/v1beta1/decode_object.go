@@ -41,7 +41,9 @@ func decodeOnce(data []byte, into *ExternalWorkload) bool {
 			return s.skip(0)
 		}
 	})
-	return ok && s.end()
+	// What is stored under this name is for the general decoder to drop.
+	_, unreadable := into.Annotations[UnreadableAnnotation]
+	return ok && s.end() && !unreadable
 }
 
 func (s *scanner) metadata(into *metav1.ObjectMeta) bool {
@@ -71,7 +73,7 @@ func (s *scanner) metadata(into *metav1.ObjectMeta) bool {
 		case "generateName":
 			return seen.first(9) && text(s, &into.GenerateName)
 		case "selfLink":
-			return seen.first(10) && text(s, &into.SelfLink)
+			return seen.first(10) && text(s, &into.SelfLink) //nolint:staticcheck // old objects may have it
 		case "deletionTimestamp":
 			return seen.first(11) && s.general(&into.DeletionTimestamp)
 		case "deletionGracePeriodSeconds":

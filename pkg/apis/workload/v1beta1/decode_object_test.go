@@ -23,6 +23,7 @@ func TestWhatAnAPIServerWritesIsDecodedOnce(t *testing.T) {
 
 func TestWhatIsNotPlainIsLeftToTheGeneralDecoder(t *testing.T) {
 	for sentence, text := range map[string]string{
+		"an annotation that is never stored":   `{"metadata":{"annotations":{"external-workload.io/unreadable":"x"}}}`,
 		"a field that comes twice":             `{"metadata":{"name":"a","name":"b"}}`,
 		"null in place of a text":              `{"metadata":{"name":null}}`,
 		"null in place of a time":              `{"metadata":{"creationTimestamp":null}}`,
