@@ -84,7 +84,7 @@ type servingOptions struct {
 
 type readinessOptions struct {
 	enabled       bool
-	concurrency   int
+	memoryLimit   byteQuantity
 	allow, deny   []string
 	cluster       []string
 	allowHost     bool
@@ -134,7 +134,8 @@ func newFlags(o *options) *pflag.FlagSet {
 
 func addReadinessFlags(f *pflag.FlagSet, o *readinessOptions) {
 	f.BoolVar(&o.enabled, "readiness", true, "set the readiness of workloads from their probes and declarations")
-	f.IntVar(&o.concurrency, "probe-concurrency", readiness.DefaultConcurrency, fmt.Sprintf("maximum number of concurrent probes (%d to %d)", readiness.MinConcurrency, readiness.MaxConcurrency))
+	o.memoryLimit = bytesOf(readiness.DefaultProbeMemory)
+	f.Var(&o.memoryLimit, "probe-memory-limit", "maximum amount of memory for all concurrent probes, as a quantity ("+quantityBounds(readiness.MinProbeMemory, readiness.MaxProbeMemory)+"); namespaces share it fairly")
 	f.StringSliceVar(&o.allow, "probe-allow-cidr", nil, "comma-separated list of address ranges that may be probed; if empty, all except the ranges that are never probed and the cluster's own networks. A range within one of the cluster's networks permits it")
 	f.StringSliceVar(&o.deny, "probe-deny-cidr", nil, "comma-separated list of address ranges that must not be probed")
 	f.StringSliceVar(&o.cluster, "probe-cluster-network-cidr", nil, "comma-separated list of the cluster's own networks, such as the Pod network, which are not probed; the API server's addresses and the ranges of its ServiceCIDR objects are added if they can be read")
@@ -198,7 +199,7 @@ func (o *servingOptions) validate(refuse refuseFunc) error {
 }
 
 func (o *readinessOptions) validate(refuse refuseFunc) error {
-	refuse(o.concurrency < readiness.MinConcurrency || o.concurrency > readiness.MaxConcurrency, "probe-concurrency", o.concurrency, bounds(readiness.MinConcurrency, readiness.MaxConcurrency))
+	refuse(!o.memoryLimit.within(readiness.MinProbeMemory, readiness.MaxProbeMemory), "probe-memory-limit", o.memoryLimit.String(), quantityBounds(readiness.MinProbeMemory, readiness.MaxProbeMemory))
 	refuse(o.holdMaximum != 0 && time.Duration(o.holdMaximum) < readiness.MinHoldMaximum, "hold-maximum", o.holdMaximum.String(), fmt.Sprintf("at least %s, 0 for no hold, or %s", readiness.MinHoldMaximum, unlimitedHold))
 	refuse(o.timeRefresh < readiness.MinProbeTimeRefresh || o.timeRefresh > readiness.MaxProbeTimeRefresh, "probe-time-refresh", o.timeRefresh, bounds(readiness.MinProbeTimeRefresh, readiness.MaxProbeTimeRefresh))
 	_, errAllow := prefixes("probe-allow-cidr", o.allow)

@@ -33,7 +33,9 @@ func TestEveryWrongFlagIsRefusedByItsNameAndBounds(t *testing.T) {
 		"a certificate for plain metrics":  {[]string{"--metrics-tls-cert-file=c", "--metrics-tls-key-file=k"}, "to be given only with --metrics-secure"},
 		"an unknown log format":            {[]string{"--log-format=xml"}, `--log-format is "xml", want text or json`},
 		"a negative verbosity":             {[]string{"--v=-1"}, "--v is -1, want 0 to 10"},
-		"no probes":                        {[]string{"--probe-concurrency=0"}, "--probe-concurrency is 0, want 1 to"},
+		"no memory for probes":             {[]string{"--probe-memory-limit=0"}, "--probe-memory-limit is 0, want 8Mi to 1Gi"},
+		"too much memory for probes":       {[]string{"--probe-memory-limit=2Gi"}, "--probe-memory-limit is 2Gi, want 8Mi to 1Gi"},
+		"more memory than there are bytes": {[]string{"--probe-memory-limit=9999999Pi"}, "--probe-memory-limit is 9223372036854775807, want 8Mi to 1Gi"},
 		"a range that is an address":       {[]string{"--probe-allow-cidr=10.0.0.1"}, `--probe-allow-cidr is "10.0.0.1", want address ranges`},
 		"an IPv4-mapped range":             {[]string{"--probe-deny-cidr=::ffff:10.0.0.0/104"}, `--probe-deny-cidr is "::ffff:10.0.0.0/104", want no IPv4-mapped range`},
 		"a cluster network of letters":     {[]string{"--probe-cluster-network-cidr=x"}, `--probe-cluster-network-cidr is "x", want address ranges`},
@@ -57,6 +59,16 @@ func TestEveryWrongFlagIsRefusedByItsNameAndBounds(t *testing.T) {
 				t.Errorf("validate says %v, want it to say %q", err, test.want)
 			}
 		})
+	}
+}
+
+func TestAQuantityThatIsNoneIsRefused(t *testing.T) {
+	for _, text := range []string{"", "64MB", "much"} {
+		var o options
+		err := newFlags(&o).Parse([]string{"--probe-memory-limit=" + text})
+		if err == nil || !strings.Contains(err.Error(), "want an amount of memory such as 64Mi") {
+			t.Errorf("%q: the error is %v, want one that says what is wanted", text, err)
+		}
 	}
 }
 

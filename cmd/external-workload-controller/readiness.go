@@ -26,7 +26,7 @@ func (c *controllers) addReadiness(o *options, clients *clients, recorder events
 		ProbeAllow:       allow,
 		ProbeDeny:        deny,
 		ProbeAllowHost:   o.readiness.allowHost,
-		Concurrency:      o.readiness.concurrency,
+		ProbeMemory:      o.readiness.memoryLimit.Value(),
 		HoldRegarding:    holdRegarding(o, clients),
 		HoldMaximum:      o.readiness.holdMaximum.config(),
 		ProbeTimeRefresh: o.readiness.timeRefresh,

@@ -23,12 +23,13 @@ const Name = "readiness"
 
 // Defaults and bounds of the Config.
 const (
-	// DefaultConcurrency suffices for 10,000 workloads probed every 10 s with a
-	// timeout of 1 s, none of which answers: slow probes get half of it, and
-	// these need a thousand at any time.
-	DefaultConcurrency = 3000
-	MinConcurrency     = 1
-	MaxConcurrency     = 20000
+	// DefaultProbeMemory suffices for 10,000 workloads of one namespace, probed by
+	// TCP every 10 s with a timeout of 1 s, none of which answers: a quarter of it
+	// is room for the thousand probes that wait at any time.
+	DefaultProbeMemory int64 = 64 << 20
+	// MinProbeMemory leaves room for others beside a namespace of the costliest probes.
+	MinProbeMemory int64 = 8 << 20
+	MaxProbeMemory int64 = 1 << 30
 
 	DefaultHoldMinimum = hold.DefaultMinimum
 	DefaultHoldMaximum = hold.DefaultMaximum
@@ -104,8 +105,9 @@ type Config struct {
 	// ProbeLoopback permits probes of loopback addresses. It is for tests alone.
 	ProbeLoopback bool
 
-	// Concurrency is how many probes run at the same time at most; 0 for the default.
-	Concurrency int
+	// ProbeMemory is the memory in bytes for all probes in flight, which namespaces
+	// share fairly; 0 for the default.
+	ProbeMemory int64
 	// HoldMinimum is the number of workloads that must fail before readiness is
 	// held; 0 for the default.
 	HoldMinimum int
@@ -125,8 +127,8 @@ func (c *Config) complete() {
 	if c.Clock == nil {
 		c.Clock = clock.RealClock{}
 	}
-	if c.Concurrency == 0 {
-		c.Concurrency = DefaultConcurrency
+	if c.ProbeMemory == 0 {
+		c.ProbeMemory = DefaultProbeMemory
 	}
 	if c.HoldMinimum == 0 {
 		c.HoldMinimum = DefaultHoldMinimum
@@ -144,8 +146,8 @@ func (c *Config) validate() error {
 	if c.Client == nil || c.Workloads == nil || c.Events == nil || c.Observer == nil {
 		return errors.New("client, workloads, events and observer are all needed")
 	}
-	if c.Concurrency < MinConcurrency || c.Concurrency > MaxConcurrency {
-		return fmt.Errorf("concurrency is %d; it must be %d to %d", c.Concurrency, MinConcurrency, MaxConcurrency)
+	if c.ProbeMemory < MinProbeMemory || c.ProbeMemory > MaxProbeMemory {
+		return fmt.Errorf("probe memory is %d; it must be %d to %d", c.ProbeMemory, MinProbeMemory, MaxProbeMemory)
 	}
 	if c.HoldMinimum < 1 {
 		return fmt.Errorf("hold minimum is %d; it must be at least 1", c.HoldMinimum)

@@ -67,7 +67,8 @@ func New(config Config) (*Controller, error) {
 		c.listers = append(c.listers, source.Lister())
 	}
 	var err error
-	if c.schedule, err = schedule.New(config.Clock, config.Concurrency, c.runProbe); err != nil {
+	capacity := schedule.Capacity{Total: config.ProbeMemory, Largest: probe.MaxCost}
+	if c.schedule, err = schedule.New(config.Clock, capacity, c.runProbe); err != nil {
 		return nil, fmt.Errorf("schedule probes: %w", err)
 	}
 	c.loop = loop.New(loop.Config{

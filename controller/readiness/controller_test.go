@@ -186,8 +186,8 @@ func TestConfigIsChecked(t *testing.T) {
 	}{
 		"the defaults are good":         {change: func(*Config) {}},
 		"without a client":              {change: func(c *Config) { c.Client = nil }, says: "are all needed"},
-		"too much concurrency":          {change: func(c *Config) { c.Concurrency = MaxConcurrency + 1 }, says: "concurrency is 20001"},
-		"negative concurrency":          {change: func(c *Config) { c.Concurrency = -1 }, says: "concurrency is -1"},
+		"too much memory for probes":    {change: func(c *Config) { c.ProbeMemory = MaxProbeMemory + 1 }, says: "probe memory is 1073741825"},
+		"negative memory for probes":    {change: func(c *Config) { c.ProbeMemory = -1 }, says: "probe memory is -1"},
 		"a negative minimum":            {change: func(c *Config) { c.HoldMinimum = -1 }, says: "hold minimum is -1"},
 		"a maximum too short":           {change: func(c *Config) { c.HoldMaximum = time.Second }, says: "hold maximum is 1s"},
 		"a negative maximum":            {change: func(c *Config) { c.HoldMaximum = -time.Hour }, says: "hold maximum is -1h"},

@@ -89,6 +89,8 @@ type world struct {
 	askedAt map[string]time.Time
 	// longest is the longest time from one probe of a machine to the next.
 	longest map[string]time.Duration
+	// memory is what the probes in flight cost, and mostMemory the most at any time.
+	memory, mostMemory int64
 }
 
 // inWorld runs test in a bubble with a controller that watches the workloads of
@@ -155,6 +157,10 @@ func (w *world) answer(ctx context.Context, spec *probe.Spec, target probe.Targe
 		w.longest[spec.Service] = max(w.longest[spec.Service], time.Since(last))
 	}
 	w.askedAt[spec.Service] = time.Now()
+	cost := probe.Cost(spec) / int64(len(spec.Targets))
+	w.memory += cost
+	w.mostMemory = max(w.mostMemory, w.memory)
+	defer w.ended(cost)
 	silent := w.cutOff || w.down[spec.Service] || w.down[target.Host]
 	w.answers.Unlock()
 	if !silent {
@@ -165,6 +171,12 @@ func (w *world) answer(ctx context.Context, spec *probe.Spec, target probe.Targe
 	case <-ctx.Done():
 	}
 	return probe.Result{Outcome: probe.Timeout, Message: "no answer within 1s"}
+}
+
+func (w *world) ended(cost int64) {
+	w.answers.Lock()
+	defer w.answers.Unlock()
+	w.memory -= cost
 }
 
 func (w *world) setDown(down bool, names ...string) {

@@ -106,6 +106,7 @@ func (c *Controller) follow(workload *v1beta1.ExternalWorkload, initial bool) {
 		Created:      workload.CreationTimestamp.Time,
 		InitialDelay: next.spec.InitialDelay,
 		Spread:       initial,
+		Cost:         probe.Cost(next.spec),
 	})
 }
 

@@ -16,6 +16,7 @@ func TestBadValuesAreRefusedInPlainWords(t *testing.T) {
 		"a number for text":                   {[]string{"managedBy=7"}, "got number, want string"},
 		"a slice of more than 1000 endpoints": {[]string{"maxEndpointsPerSlice=1001"}, "maximum"},
 		"a hold without a unit":               {[]string{"readiness.holdMaximum=for-ever"}, "does not match pattern"},
+		"memory in words":                     {[]string{"readiness.probeMemoryLimit=much"}, "does not match pattern"},
 		"a duration without a unit":           {[]string{"leaderElection.leaseDuration=15"}, "got number"},
 		"a range that is no CIDR":             {[]string{"readiness.probeDenyCIDRs={10.0.0.0}"}, "does not match pattern"},
 		"a cluster network that is no CIDR":   {[]string{"readiness.clusterNetworkCIDRs={pods}"}, "does not match pattern"},

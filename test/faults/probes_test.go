@@ -16,8 +16,12 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
+
 	"github.com/external-workload/controller/controller/readiness"
 	"github.com/external-workload/controller/controller/readiness/probe"
+	"github.com/external-workload/controller/controller/readiness/schedule"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
@@ -33,7 +37,8 @@ const (
 )
 
 // probeHostileServers probes all servers in all ways with as many probes at the
-// same time as the controller permits.
+// same time as the controller permits: all of the memory, since probes that were
+// quick once may all hang the next time.
 func probeHostileServers(servers string) error {
 	limit, err := strconv.ParseInt(os.Getenv(probingLimit), 10, 64)
 	if err != nil {
@@ -46,29 +51,49 @@ func probeHostileServers(servers string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), probingTime)
-	defer cancel()
-	prober := probe.NewProber(probe.AddressPolicy{AllowLoopback: true})
-	var running sync.WaitGroup
-	var mu sync.Mutex
-	outcomes := map[probe.Outcome]int{}
-	for i := range readiness.DefaultConcurrency {
-		running.Go(func() {
-			for n := i; ctx.Err() == nil; n++ {
-				spec := specs[n%len(specs)]
-				result := prober.Probe(ctx, spec, spec.Targets[0])
-				mu.Lock()
-				outcomes[result.Outcome]++
-				mu.Unlock()
-			}
-		})
-	}
-	running.Wait()
+	outcomes, err := probeAll(specs)
 	fmt.Println(outcomes, len(rest)>>20, "MiB besides")
+	if err != nil {
+		return err
+	}
 	if outcomes[probe.Success] > 0 || outcomes[probe.Failure]+outcomes[probe.Timeout] == 0 {
 		return fmt.Errorf("the servers were not as hostile as meant: %v", outcomes)
 	}
 	return nil
+}
+
+// probeAll probes as scheduled by the controller, with each probe in many namespaces.
+func probeAll(specs []*probe.Spec) (map[probe.Outcome]int, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), probingTime)
+	defer cancel()
+	prober := probe.NewProber(probe.AddressPolicy{AllowLoopback: true})
+	byNamespace := map[string]*probe.Spec{}
+	var mu sync.Mutex
+	outcomes := map[probe.Outcome]int{}
+	run := func(ctx context.Context, key cache.ObjectName, _ schedule.Run) (slow bool) {
+		spec := byNamespace[key.Namespace]
+		result := prober.Probe(ctx, spec, spec.Targets[0])
+		mu.Lock()
+		defer mu.Unlock()
+		outcomes[result.Outcome]++
+		return false
+	}
+	capacity := schedule.Capacity{Total: readiness.DefaultProbeMemory, Largest: probe.MaxCost}
+	probes, err := schedule.New(clock.RealClock{}, capacity, run)
+	if err != nil {
+		return nil, err
+	}
+	for i := range 50 * len(specs) {
+		byNamespace[fmt.Sprint(i)] = specs[i%len(specs)]
+	}
+	for namespace, spec := range byNamespace {
+		for i := range 5 {
+			key := cache.NewObjectName(namespace, fmt.Sprint(i))
+			probes.Set(key, schedule.Plan{Period: time.Second, Cost: probe.Cost(spec)})
+		}
+	}
+	probes.Run(ctx)
+	return outcomes, nil
 }
 
 func hostileSpecs(servers string) (specs []*probe.Spec, err error) {

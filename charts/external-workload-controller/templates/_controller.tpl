@@ -73,7 +73,7 @@ the controller's own.
 {{- $flags := list (list "readiness" (toString .Values.readiness.enabled)) }}
 {{- if .Values.readiness.enabled }}
 {{- $flags = concat $flags (list
-  (list "probe-concurrency" .Values.readiness.probeConcurrency)
+  (list "probe-memory-limit" .Values.readiness.probeMemoryLimit)
   (list "probe-allow-cidr" (join "," .Values.readiness.probeAllowCIDRs))
   (list "probe-deny-cidr" (join "," .Values.readiness.probeDenyCIDRs))
   (list "probe-cluster-network-cidr" (join "," .Values.readiness.clusterNetworkCIDRs))

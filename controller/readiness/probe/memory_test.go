@@ -55,7 +55,7 @@ func measure(kind, address string) {
 	}
 	spec := measuredSpec(kind, resolved)
 	spec.Timeout = 1500 * time.Millisecond
-	prober := NewProberWithMemory(AddressPolicy{AllowLoopback: true}, 1<<30)
+	prober := NewProber(AddressPolicy{AllowLoopback: true})
 	inUse := func() uint64 {
 		runtime.GC()
 		var stats runtime.MemStats
@@ -146,10 +146,10 @@ func behindTLS(t testing.TB, protocol string, handle func(io.ReadWriter)) func(n
 	}
 }
 
-// TestHostileServersStayWithinTheBudget: 500 probes of servers that send
+// TestHostileServersStayWithinTheirCost: 500 probes of servers that send
 // thousands of header fields or unfinished messages took 330 to 525 KiB each,
 // and killed a Pod with the chart's limit.
-func TestHostileServersStayWithinTheBudget(t *testing.T) {
+func TestHostileServersStayWithinTheirCost(t *testing.T) {
 	plain := func(handle func(io.ReadWriter)) func(net.Conn) {
 		return func(connection net.Conn) { handle(connection) }
 	}
@@ -183,9 +183,9 @@ func TestHostileServersStayWithinTheBudget(t *testing.T) {
 				t.Fatal(err)
 			}
 			cost := Cost(measuredSpec(test.kind, address))
-			t.Logf("%d bytes in flight; the budget sets %d aside", got, cost)
+			t.Logf("%d bytes in flight; its cost is %d", got, cost)
 			if got > cost {
-				t.Errorf("a probe in flight takes %d bytes; the budget sets only %d aside", got, cost)
+				t.Errorf("a probe in flight takes %d bytes; its cost is only %d", got, cost)
 			}
 			if got < 1<<10 {
 				t.Errorf("a probe in flight takes %d bytes; nothing was measured", got)

@@ -34,21 +34,13 @@ type Result struct {
 }
 
 // Prober performs probes. It is safe for concurrent use and holds no
-// connection from one probe to the next.
-type Prober struct {
-	dialer net.Dialer
-	budget budget
-}
+// connection from one probe to the next. How many probes are in flight is up to
+// the caller; Cost says what each takes.
+type Prober struct{ dialer net.Dialer }
 
-// NewProber makes a Prober that reaches nothing that the policy refuses, and whose
-// probes in flight take DefaultMemory at most.
-func NewProber(policy AddressPolicy) *Prober { return NewProberWithMemory(policy, DefaultMemory) }
-
-// NewProberWithMemory makes a Prober whose probes in flight take so many bytes
-// of memory at most.
-func NewProberWithMemory(policy AddressPolicy, memory int64) *Prober {
+// NewProber makes a Prober that reaches nothing that the policy refuses.
+func NewProber(policy AddressPolicy) *Prober {
 	return &Prober{
-		budget: newBudget(memory),
 		dialer: net.Dialer{
 			Control: policy.control,
 			// A connection lives for one probe only.
@@ -58,15 +50,9 @@ func NewProberWithMemory(policy AddressPolicy, memory int64) *Prober {
 	}
 }
 
-// Probe asks one of the spec's targets once. It waits until there is memory
-// for it; then it takes the spec's timeout at most, and returns with every
-// connection closed.
+// Probe asks one of the spec's targets once. It takes the spec's timeout at
+// most, and returns with every connection closed.
 func (p *Prober) Probe(ctx context.Context, spec *Spec, target Target) Result {
-	done, err := p.budget.take(ctx, spec)
-	if err != nil {
-		return Result{Outcome: Error, Message: "the prober is being stopped"}
-	}
-	defer done()
 	ctx, cancel := context.WithTimeout(ctx, spec.Timeout)
 	defer cancel()
 	switch spec.Kind {

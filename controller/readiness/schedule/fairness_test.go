@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
 )
 
 const (
@@ -26,6 +27,13 @@ func seed(i int) uint64 { return uint64(i) * 0x9e3779b97f4a7c15 }
 // minutes. All runs of the victim must be on time, also those of new keys.
 func attackedSchedule(t *testing.T, hang func(i int) time.Duration, attack func(s *Schedule, second int)) {
 	t.Helper()
+	attackedWith(t, Capacity{Total: concurrency, Largest: 1}, func(int) int64 { return 1 }, hang, attack)
+}
+
+// attackedWith is attackedSchedule with a capacity, and costs of the attacker's
+// and the victim's runs.
+func attackedWith(t *testing.T, capacity Capacity, cost func(i int) int64, hang func(i int) time.Duration, attack func(s *Schedule, second int)) {
+	t.Helper()
 	take := func(key cache.ObjectName) time.Duration {
 		if key.Namespace == "victim" {
 			return time.Millisecond
@@ -34,16 +42,16 @@ func attackedSchedule(t *testing.T, hang func(i int) time.Duration, attack func(
 		_, _ = fmt.Sscan(key.Name, &i)
 		return hang(i)
 	}
-	withSchedule(t, concurrency, take, func(s *Schedule, r *runs) {
+	withCapacity(t, capacity, take, func(s *Schedule, r *runs) {
 		for i := range 100 {
-			s.Set(victim(i), Plan{Seed: seed(i), Period: 10 * time.Second, Spread: true})
+			s.Set(victim(i), Plan{Seed: seed(i), Period: 10 * time.Second, Spread: true, Cost: cost(i)})
 		}
 		for i := range 3000 {
-			s.Set(attacker(i), Plan{Seed: seed(i), Period: 30 * time.Second})
+			s.Set(attacker(i), Plan{Seed: seed(i), Period: 30 * time.Second, Cost: capacity.Largest})
 		}
 		for second := range 120 {
 			attack(s, second)
-			s.Set(victim(1000+second), Plan{Period: time.Hour})
+			s.Set(victim(1000+second), Plan{Period: time.Hour, Cost: cost(second)})
 			after(time.Second)
 		}
 		after(onTime)
@@ -65,6 +73,125 @@ func attackedSchedule(t *testing.T, hang func(i int) time.Duration, attack func(
 
 func TestThousandsThatHangDelayNoOtherNamespace(t *testing.T) {
 	attackedSchedule(t, func(int) time.Duration { return 30 * time.Second }, func(*Schedule, int) {})
+}
+
+// memory is a capacity of bytes, of which runs take very different parts.
+var memory = Capacity{Total: 64 << 20, Largest: 256 << 10}
+
+// TestCostlyRunsOfOneNamespaceDelayNoOther: 256 of them took all the memory,
+// and runs of others waited until they ended.
+func TestCostlyRunsOfOneNamespaceDelayNoOther(t *testing.T) {
+	for title, slow := range map[string]bool{
+		"while they are known to be slow":     true,
+		"while they pretend to be prompt too": false,
+	} {
+		t.Run(title, func(t *testing.T) {
+			var calls [3000]atomic.Int32
+			hang := func(i int) time.Duration {
+				if !slow && calls[i].Add(1)%2 == 1 {
+					return time.Millisecond
+				}
+				return 30 * time.Second
+			}
+			attackedWith(t, memory, func(i int) int64 { return []int64{16 << 10, 40 << 10, 128 << 10, 256 << 10}[i%4] }, hang, func(*Schedule, int) {})
+		})
+	}
+}
+
+// TestHungRunsOfSevenNamespacesDelayNoOther: when each could take four times what
+// was free, three that came one after the other left nothing.
+func TestHungRunsOfSevenNamespacesDelayNoOther(t *testing.T) {
+	take := func(key cache.ObjectName) time.Duration {
+		if key.Namespace == "victim" {
+			return time.Millisecond
+		}
+		return 30 * time.Second
+	}
+	for title, pause := range map[string]time.Duration{"at the same time": 0, "one after the other": 5 * time.Second} {
+		t.Run(title, func(t *testing.T) {
+			withCapacity(t, memory, take, func(s *Schedule, r *runs) {
+				for n := range 7 {
+					for i := range 300 {
+						s.Set(cache.NewObjectName(fmt.Sprintf("attacker-%d", n), fmt.Sprint(i)), Plan{Seed: seed(i), Period: 30 * time.Second})
+					}
+					after(pause)
+				}
+				for second := range 300 {
+					s.Set(victim(second), Plan{Period: time.Hour})
+					after(time.Second)
+				}
+				after(onTime)
+				if late := r.lateOf["victim"]; late > onTime || len(r.started) < 300 {
+					t.Errorf("new keys of the victim were up to %s late", late)
+				}
+			})
+		})
+	}
+}
+
+// TestCheapRunsDoNotKeepCostlyOnesOut: what is free is left until the costliest
+// fits, or runs that need less would take it each time.
+func TestCheapRunsDoNotKeepCostlyOnesOut(t *testing.T) {
+	take := func(cache.ObjectName) time.Duration { return 400 * time.Millisecond }
+	withCapacity(t, Capacity{Total: 100, Largest: 40}, take, func(s *Schedule, r *runs) {
+		for i := range 200 {
+			key := cache.NewObjectName(fmt.Sprintf("cheap-%d", i), "w")
+			// They end one by one, and another is due each time.
+			s.Set(key, Plan{Seed: seed(i), Period: 6 * time.Second, Cost: 10, Created: time.Now(), InitialDelay: time.Duration(i) * 30 * time.Millisecond})
+		}
+		after(30 * time.Second)
+		s.Set(victim(0), Plan{Period: time.Hour, Cost: 40})
+		after(10 * time.Minute)
+		if len(r.of(victim(0))) == 0 {
+			t.Error("a costly run never started beside cheap ones")
+		}
+	})
+}
+
+func TestRunsStayWithinTheCapacity(t *testing.T) {
+	for title, test := range map[string]struct {
+		cost int64
+		want int
+	}{
+		"a cost of a tenth":                      {10, 7}, // 40 stay free
+		"the largest cost":                       {40, 2},
+		"no cost, which counts as the largest":   {0, 2},
+		"more than the largest, which counts so": {99, 2},
+	} {
+		t.Run(title, func(t *testing.T) {
+			quickAtFirst := map[cache.ObjectName]bool{}
+			take := func(key cache.ObjectName) time.Duration {
+				if !quickAtFirst[key] {
+					quickAtFirst[key] = true
+					return time.Millisecond
+				}
+				return 20 * time.Second
+			}
+			withCapacity(t, Capacity{Total: 100, Largest: 40}, take, func(s *Schedule, r *runs) {
+				for i := range 50 {
+					s.Set(cache.NewObjectName(fmt.Sprint(i), "w"), Plan{Period: time.Second, Cost: test.cost})
+				}
+				after(time.Minute)
+				if r.most != test.want {
+					t.Errorf("up to %d runs at the same time, want %d", r.most, test.want)
+				}
+			})
+		})
+	}
+}
+
+func TestCapacityHasRoomForTheLargestRun(t *testing.T) {
+	for title, capacity := range map[string]Capacity{
+		"nothing":               {},
+		"no largest run":        {Total: 1},
+		"less than one of them": {Total: 1, Largest: 2},
+	} {
+		t.Run(title, func(t *testing.T) {
+			if _, err := New(clock.RealClock{}, capacity, nil); err == nil {
+				t.Error("a schedule without room for any run was made")
+			}
+		})
+	}
 }
 
 func TestTouchedKeysAreNotPrompt(t *testing.T) {

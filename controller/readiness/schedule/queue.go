@@ -25,7 +25,7 @@ func (f *fifo[T]) pop() T {
 	return first
 }
 
-// namespaceQueue holds entries that are due and wait for a slot. Namespaces
+// namespaceQueue holds entries that are due and wait for room. Namespaces
 // take turns, so that none waits for another one's many entries.
 type namespaceQueue struct {
 	place    place
@@ -48,7 +48,7 @@ func (q *namespaceQueue) push(added *entry) {
 	of.push(added)
 }
 
-// pop takes the first entry of the next namespace that may have a slot; nil if
+// pop takes the first entry of the next namespace that may have room; nil if
 // there is none. A namespace that is passed over keeps its entries.
 func (q *namespaceQueue) pop(may func(namespace string) bool) *entry {
 	for range q.rotation.len() {
@@ -79,30 +79,4 @@ func (q *namespaceQueue) firstOf(of *fifo[*entry]) *entry {
 		}
 	}
 	return nil
-}
-
-// slots counts what runs, so that no namespace takes all slots of a kind.
-type slots struct {
-	total   int
-	running int
-	by      map[string]int
-}
-
-// freeShare is how many times the free slots a namespace may use at most: it
-// gets up to 4/5 of all while it is alone, and k such namespaces leave one slot
-// of 4k+1 free for the next one.
-const freeShare = 4
-
-// may is whether a namespace may have another slot.
-func (s *slots) may(namespace string) bool {
-	free := s.total - s.running
-	return free > 0 && s.by[namespace] < freeShare*free
-}
-
-// add counts slots of a namespace that are taken or given back.
-func (s *slots) add(namespace string, n int) {
-	s.running += n
-	if s.by[namespace] += n; s.by[namespace] == 0 {
-		delete(s.by, namespace)
-	}
 }

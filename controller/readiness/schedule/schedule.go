@@ -1,15 +1,15 @@
 // Package schedule runs a function for each of many keys, each at its own
-// period, with one timer and a bounded number of goroutines.
+// period, with one timer and within a capacity that all runs share, such as memory.
 //
 // A key's runs lie on a fixed grid of its period, shifted by a phase that
 // follows from its seed. So the runs of many keys are spread evenly, without
 // chance and without memory, also after a restart. A run that cannot start in
 // time starts late; runs that were missed are left out, never made up for.
 //
-// Namespaces share the goroutines fairly. They take turns, none gets so many
-// that nothing is left for the next one, and keys whose runs take long share
-// between an eighth and half of all. A key that was set anew counts as one of these until its run has
-// been quick: changing it gains nothing.
+// Namespaces share the capacity fairly. They take turns, none gets so much that
+// nothing is left for the next one, and keys whose runs take long share between
+// an eighth and half of all. A key that was set anew counts as one of these until
+// its run has been quick: changing it gains nothing.
 //
 // The package knows nothing of probes or workloads.
 package schedule
@@ -17,7 +17,6 @@ package schedule
 import (
 	"container/heap"
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -51,6 +50,8 @@ type Plan struct {
 	// Spread puts the first run on the grid too. Without it the first run is
 	// due at once.
 	Spread bool
+	// Cost is what a run takes of the capacity; 0 stands for the largest cost.
+	Cost int64
 }
 
 // Schedule holds the keys and their plans. Its methods are safe for concurrent use.
@@ -65,15 +66,16 @@ type Schedule struct {
 	early   fifo[*entry]
 	prompt  *namespaceQueue
 	slow    *namespaceQueue
-	// all are the slots of all runs, and forSlow those of slow ones among them.
-	all, forSlow slots
+	// all is what all runs use, and forSlow what the slow ones among them use.
+	all, forSlow usage
 }
 
-// New makes a Schedule of at most so many concurrent runs.
-func New(clock clock.WithTicker, concurrency int, run Func) (*Schedule, error) {
-	if concurrency < 1 {
-		return nil, errors.New("concurrency must be at least 1")
+// New makes a Schedule whose runs stay within the capacity.
+func New(clock clock.WithTicker, capacity Capacity, run Func) (*Schedule, error) {
+	if err := capacity.validate(); err != nil {
+		return nil, err
 	}
+	half := Capacity{Total: max(capacity.Total/2, capacity.Largest), Largest: capacity.Largest}
 	return &Schedule{
 		clock:   clock,
 		run:     run,
@@ -81,8 +83,8 @@ func New(clock clock.WithTicker, concurrency int, run Func) (*Schedule, error) {
 		entries: map[cache.ObjectName]*entry{},
 		prompt:  newNamespaceQueue(inPrompt),
 		slow:    newNamespaceQueue(inSlow),
-		all:     slots{total: concurrency, by: map[string]int{}},
-		forSlow: slots{total: max(concurrency/2, 1), by: map[string]int{}},
+		all:     newUsage(capacity),
+		forSlow: newUsage(half),
 	}, nil
 }
 
@@ -92,6 +94,7 @@ func (s *Schedule) Set(key cache.ObjectName, plan Plan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.clock.Now()
+	plan.Cost = s.all.capacity.cost(plan)
 	added := &entry{key: key, plan: plan, firstSet: now, slow: true}
 	if old := s.entries[key]; old != nil {
 		added.firstSet = old.firstSet
@@ -112,7 +115,7 @@ func (s *Schedule) Remove(key cache.ObjectName) {
 	}
 }
 
-// RunEarly runs keys as soon as there is any slot, before all others. Their
+// RunEarly runs keys as soon as there is any room, before all others. Their
 // next runs are due when they were. Keys that are running are left alone.
 func (s *Schedule) RunEarly(keys ...cache.ObjectName) {
 	s.mu.Lock()
@@ -157,7 +160,7 @@ func (s *Schedule) Run(ctx context.Context) {
 // idle is how long the timer waits while no key is due before that.
 const idle = time.Hour
 
-// start starts the runs that are due as far as there are slots. It returns the
+// start starts the runs that are due as far as there is room. It returns the
 // time until the next one is due.
 func (s *Schedule) start(ctx context.Context, runs *sync.WaitGroup) time.Duration {
 	s.mu.Lock()
@@ -181,9 +184,9 @@ func (s *Schedule) start(ctx context.Context, runs *sync.WaitGroup) time.Duratio
 	return min(s.waiting[0].due.Sub(now), idle)
 }
 
-// next is the entry that runs next; nil while there is no slot for any.
+// next is the entry that runs next; nil while there is no room for any.
 func (s *Schedule) next() *entry {
-	if s.all.running >= s.all.total {
+	if !s.all.hasRoom() {
 		return nil
 	}
 	for s.early.len() > 0 {
@@ -191,22 +194,22 @@ func (s *Schedule) next() *entry {
 			return next
 		}
 	}
-	// Keys that are new are slow ones too. They get the first slots, so that
+	// Keys that are new are slow ones too. They get the first part, so that
 	// prompt ones, however many, cannot keep them from being run at all.
-	if s.forSlow.running < s.all.total/8 {
+	if s.forSlow.used < s.all.capacity.Total/8 {
 		if next := s.nextSlow(); next != nil {
 			return next
 		}
 	}
-	if next := s.prompt.pop(s.all.may); next != nil {
+	if next := s.prompt.pop(s.all.mayStart); next != nil {
 		return next
 	}
 	return s.nextSlow()
 }
 
-// nextSlow is the slow entry that runs next; nil while there is no slot for any.
+// nextSlow is the slow entry that runs next; nil while there is no room for any.
 func (s *Schedule) nextSlow() *entry {
-	return s.slow.pop(func(namespace string) bool { return s.all.may(namespace) && s.forSlow.may(namespace) })
+	return s.slow.pop(func(namespace string) bool { return s.all.mayStart(namespace) && s.forSlow.mayStart(namespace) })
 }
 
 // begin starts one run.
@@ -218,7 +221,7 @@ func (s *Schedule) begin(ctx context.Context, runs *sync.WaitGroup, next *entry,
 		run.Late = now.Sub(next.due)
 	}
 	slow := next.slow
-	s.count(next.key.Namespace, slow, 1)
+	s.count(next.key.Namespace, slow, next.plan.Cost)
 	runs.Go(func() {
 		took := s.run(runContext, next.key, run)
 		s.end(next, slow, took)
@@ -230,7 +233,7 @@ func (s *Schedule) end(current *entry, wasSlow, isSlow bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	current.cancel()
-	s.count(current.key.Namespace, wasSlow, -1)
+	s.count(current.key.Namespace, wasSlow, -current.plan.Cost)
 	if current.place == running {
 		current.slow = isSlow
 		current.due = current.plan.following(current.due, s.clock.Now())
@@ -239,10 +242,10 @@ func (s *Schedule) end(current *entry, wasSlow, isSlow bool) {
 	s.wake()
 }
 
-func (s *Schedule) count(namespace string, slow bool, n int) {
-	s.all.add(namespace, n)
+func (s *Schedule) count(namespace string, slow bool, cost int64) {
+	s.all.add(namespace, cost)
 	if slow {
-		s.forSlow.add(namespace, n)
+		s.forSlow.add(namespace, cost)
 	}
 }
 

@@ -64,11 +64,18 @@ func (r *runs) of(key cache.ObjectName) []time.Duration {
 	return slices.Clone(r.started[key])
 }
 
-// withSchedule calls test inside a bubble with a running schedule, and ends it.
-func withSchedule(t *testing.T, concurrency int, take func(cache.ObjectName) time.Duration, test func(*Schedule, *runs)) {
+// withSchedule calls test inside a bubble with a running schedule of so many
+// concurrent runs, and ends it.
+func withSchedule(t *testing.T, concurrency int64, take func(cache.ObjectName) time.Duration, test func(*Schedule, *runs)) {
+	t.Helper()
+	withCapacity(t, Capacity{Total: concurrency, Largest: 1}, take, test)
+}
+
+func withCapacity(t *testing.T, capacity Capacity, take func(cache.ObjectName) time.Duration, test func(*Schedule, *runs)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		recorded := &runs{begin: time.Now(), started: map[cache.ObjectName][]time.Duration{}, lateOf: map[string]time.Duration{}, take: take}
-		schedule, err := New(clock.RealClock{}, concurrency, recorded.run)
+		schedule, err := New(clock.RealClock{}, capacity, recorded.run)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,10 +249,4 @@ func TestMissedRunsAreLeftOut(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestConcurrencyMustBePositive(t *testing.T) {
-	if _, err := New(clock.RealClock{}, 0, nil); err == nil {
-		t.Error("a schedule without room for any run was made")
-	}
 }
