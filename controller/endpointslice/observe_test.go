@@ -110,15 +110,15 @@ func TestMetrics(t *testing.T) {
 // endpoints and slices, wanted as well as present, and so many skipped.
 func sums(endpoints, slices, skipped int) string {
 	return fmt.Sprintf(`
-# HELP external_workload_endpoint_slices EndpointSlices of all Services together: wanted for the endpoints, and present.
+# HELP external_workload_endpoint_slices Number of EndpointSlices of all Services: desired for the endpoints (wanted), and actual (present).
 # TYPE external_workload_endpoint_slices gauge
 external_workload_endpoint_slices{state="present"} %[2]d
 external_workload_endpoint_slices{state="wanted"} %[2]d
-# HELP external_workload_endpoints Endpoints of all Services together: wanted, and present in EndpointSlices.
+# HELP external_workload_endpoints Number of endpoints of all Services: desired (wanted), and actual in EndpointSlices (present).
 # TYPE external_workload_endpoints gauge
 external_workload_endpoints{state="present"} %[1]d
 external_workload_endpoints{state="wanted"} %[1]d
-# HELP external_workload_skipped Workloads that a Service selects and that are not published, by reason; one workload counts once for each Service.
+# HELP external_workload_skipped Number of workloads that a Service selects and that are not published, by reason; a workload counts once for each Service.
 # TYPE external_workload_skipped gauge
 external_workload_skipped{reason="NoAddress"} %[3]d
 `, endpoints, slices, skipped)

@@ -37,7 +37,7 @@ func newClient(f *factory) client {
 	return client{
 		latency: f.histogram(family{
 			name:    "rest_client_request_duration_seconds",
-			help:    "Time that requests to the API server took, by verb and host.",
+			help:    "Duration of requests to the API server, by verb and host.",
 			advice:  "The API server's side of every latency here.",
 			labels:  []string{"verb", "host"},
 			buckets: buckets,
@@ -51,13 +51,13 @@ func newClient(f *factory) client {
 		}),
 		requests: f.counter(family{
 			name:   "rest_client_requests_total",
-			help:   "Requests to the API server, by status code, method and host.",
-			advice: "Code 403: the service account lacks a permission. 429 and 5xx: the API server is overloaded or ill. <error>: it was not reached.",
+			help:   "Number of requests to the API server, by status code, method and host.",
+			advice: "Code 403: the service account lacks a permission. 429 and 5xx: the API server is overloaded or fails. <error>: it was not reached.",
 			labels: []string{"code", "method", "host"},
 		}),
 		retries: f.counter(family{
 			name:   "rest_client_request_retries_total",
-			help:   "Requests that the client repeated because the API server asked for it, by status code, verb and host.",
+			help:   "Number of requests that the client retried because the API server asked for it, by status code, verb and host.",
 			labels: []string{"code", "verb", "host"},
 		}),
 	}

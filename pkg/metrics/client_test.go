@@ -62,10 +62,10 @@ func TestQueuesReportUnderTheirName(t *testing.T) {
 	key, _ := queue.Get()
 	queue.Done(key)
 	want := `
-# HELP workqueue_adds_total Keys added to the queue.
+# HELP workqueue_adds_total Number of keys added to the queue.
 # TYPE workqueue_adds_total counter
 workqueue_adds_total{name="services"} 2
-# HELP workqueue_depth Keys that wait in the queue.
+# HELP workqueue_depth Number of keys in the queue.
 # TYPE workqueue_depth gauge
 workqueue_depth{name="services"} 1
 `

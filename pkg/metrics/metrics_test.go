@@ -74,13 +74,13 @@ func TestExposition(t *testing.T) {
 	m.SliceWritten("update", "conflict")
 	m.SliceWritten("update", "conflict")
 	want := `
-# HELP external_workload_annotation_rejections_total Annotations of workloads that ask for a probe or declare readiness and cannot be understood, by reason.
+# HELP external_workload_annotation_rejections_total Number of probe and readiness annotations of workloads that cannot be parsed, by reason.
 # TYPE external_workload_annotation_rejections_total counter
 external_workload_annotation_rejections_total{reason="UnknownProbe"} 1
-# HELP external_workload_build_info Always 1; the labels tell which build is running.
+# HELP external_workload_build_info Always 1; the labels name the running build.
 # TYPE external_workload_build_info gauge
 external_workload_build_info{commit="abcdef",go_version="` + runtime.Version() + `",version="v1.2.3"} 1
-# HELP external_workload_endpoint_slice_writes_total Requests that write EndpointSlices, by operation (create, update, delete) and outcome (success, conflict, timeout, refused, error).
+# HELP external_workload_endpoint_slice_writes_total Number of requests that write EndpointSlices, by operation (create, update, delete) and outcome (success, conflict, timeout, refused, error).
 # TYPE external_workload_endpoint_slice_writes_total counter
 external_workload_endpoint_slice_writes_total{operation="create",outcome="conflict"} 0
 external_workload_endpoint_slice_writes_total{operation="create",outcome="error"} 0
@@ -97,22 +97,22 @@ external_workload_endpoint_slice_writes_total{operation="update",outcome="error"
 external_workload_endpoint_slice_writes_total{operation="update",outcome="refused"} 0
 external_workload_endpoint_slice_writes_total{operation="update",outcome="success"} 0
 external_workload_endpoint_slice_writes_total{operation="update",outcome="timeout"} 0
-# HELP external_workload_errors_total Syncs that failed and will be tried again, by controller and reason.
+# HELP external_workload_errors_total Number of failed syncs, which the controller retries, by controller and reason.
 # TYPE external_workload_errors_total counter
 external_workload_errors_total{controller="endpointslice",reason="conflict"} 1
-# HELP external_workload_foreign_writes_total Writes and deletions by others of EndpointSlices that this controller manages; each is put right.
+# HELP external_workload_foreign_writes_total Number of writes and deletions by others of EndpointSlices that this controller manages; the controller repairs each.
 # TYPE external_workload_foreign_writes_total counter
 external_workload_foreign_writes_total 1
-# HELP external_workload_leading 1 while this process holds the Lease and may write, 0 while it stands by.
+# HELP external_workload_leading 1 if this process holds the Lease and may write, 0 if it is on standby.
 # TYPE external_workload_leading gauge
 external_workload_leading 0
-# HELP external_workload_panics_total Panics that a worker caught; the object is tried again and others go on.
+# HELP external_workload_panics_total Number of panics from which a worker recovered; the controller retries the object and continues with others.
 # TYPE external_workload_panics_total counter
 external_workload_panics_total{controller="endpointslice"} 1
-# HELP external_workload_probe_hold 1 while workloads stay ready although their probes fail, since probes of most namespaces fail together, else 0.
+# HELP external_workload_probe_hold 1 while readiness is frozen because probes of most namespaces fail together, else 0.
 # TYPE external_workload_probe_hold gauge
 external_workload_probe_hold 1
-# HELP external_workload_probe_lateness_seconds How much later than planned a probe started, by kind of probe.
+# HELP external_workload_probe_lateness_seconds Delay between the planned and the actual start of a probe, by kind of probe.
 # TYPE external_workload_probe_lateness_seconds histogram
 external_workload_probe_lateness_seconds_bucket{probe="tcp",le="0.001"} 0
 external_workload_probe_lateness_seconds_bucket{probe="tcp",le="0.005"} 1
@@ -126,10 +126,10 @@ external_workload_probe_lateness_seconds_bucket{probe="tcp",le="10"} 1
 external_workload_probe_lateness_seconds_bucket{probe="tcp",le="+Inf"} 1
 external_workload_probe_lateness_seconds_sum{probe="tcp"} 0.002
 external_workload_probe_lateness_seconds_count{probe="tcp"} 1
-# HELP external_workload_status_writes_total Requests that write the status of workloads, by outcome.
+# HELP external_workload_status_writes_total Number of requests that write the status of workloads, by outcome.
 # TYPE external_workload_status_writes_total counter
 external_workload_status_writes_total{outcome="success"} 1
-# HELP external_workload_workloads Workloads by where their readiness comes from (probe, declared, other) and what it is (True, False, Unknown).
+# HELP external_workload_workloads Number of workloads by source of readiness (probe, declared, other) and readiness (True, False, Unknown).
 # TYPE external_workload_workloads gauge
 external_workload_workloads{ready="True",source="probe"} 2
 `
@@ -179,7 +179,7 @@ func TestRegistriesDoNotShareAnything(t *testing.T) {
 	_, registry := newMetrics()
 	one.ForeignWrite()
 	want := `
-# HELP external_workload_foreign_writes_total Writes and deletions by others of EndpointSlices that this controller manages; each is put right.
+# HELP external_workload_foreign_writes_total Number of writes and deletions by others of EndpointSlices that this controller manages; the controller repairs each.
 # TYPE external_workload_foreign_writes_total counter
 external_workload_foreign_writes_total 0
 `

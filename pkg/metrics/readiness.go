@@ -23,49 +23,49 @@ func newReadiness(f *factory) readiness {
 	return readiness{
 		duration: f.histogram(family{
 			name:    "external_workload_probe_duration_seconds",
-			help:    "Time that a probe of a workload took, by kind of probe (tcp, http, grpc) and outcome (success, failure, timeout, refused).",
+			help:    "Duration of a probe of a workload, by kind of probe (tcp, http, grpc) and outcome (success, failure, timeout, refused).",
 			advice:  "When many workloads fail at once, look at the network between this controller and the workloads first.",
 			labels:  []string{"probe", "outcome"},
 			buckets: []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
 		}),
 		lateness: f.histogram(family{
 			name:    "external_workload_probe_lateness_seconds",
-			help:    "How much later than planned a probe started, by kind of probe.",
+			help:    "Delay between the planned and the actual start of a probe, by kind of probe.",
 			advice:  "Probes that start late see failures late: give the controller more CPU, or probe less often.",
 			labels:  []string{"probe"},
 			buckets: []float64{0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10},
 		}),
 		workloads: f.gauge(family{
 			name:   "external_workload_workloads",
-			help:   "Workloads by where their readiness comes from (probe, declared, other) and what it is (True, False, Unknown).",
-			advice: "Unknown counts as not ready. Source other means that somebody else writes the Ready condition, or nobody does.",
+			help:   "Number of workloads by source of readiness (probe, declared, other) and readiness (True, False, Unknown).",
+			advice: "Unknown counts as not ready. Source other means that another writer sets the condition Ready, or none does.",
 			labels: []string{"source", "ready"},
 		}),
 		statusWrites: f.counter(family{
 			name:   "external_workload_status_writes_total",
-			help:   "Requests that write the status of workloads, by outcome.",
+			help:   "Number of requests that write the status of workloads, by outcome.",
 			advice: "When errors go on, readiness in the cluster is stale: look at the log and at the permissions of the service account.",
 			labels: []string{"outcome"},
 		}),
 		hold: f.gauge(family{
 			name:   "external_workload_probe_hold",
-			help:   "1 while workloads stay ready although their probes fail, since probes of most namespaces fail together, else 0.",
+			help:   "1 while readiness is frozen because probes of most namespaces fail together, else 0.",
 			advice: "Either very much is down, or this controller cannot reach the workloads: check its own network. Machines that are down stay ready until the hold ends, at most for --hold-maximum.",
 		}).WithLabelValues(),
 		rejectedAnnotations: f.counter(family{
 			name:   "external_workload_annotation_rejections_total",
-			help:   "Annotations of workloads that ask for a probe or declare readiness and cannot be understood, by reason.",
+			help:   "Number of probe and readiness annotations of workloads that cannot be parsed, by reason.",
 			advice: "The Events of the workload name the annotation and what it should say.",
 			labels: []string{"reason"},
 		}),
 		expiries: f.counter(family{
 			name:   "external_workload_expirations_total",
-			help:   "Workloads that were deleted since their probes failed for as long as their annotation allows.",
+			help:   "Number of workloads that the controller deleted after their probe had failed for the duration in their annotation.",
 			advice: "Each has an Event with the reason Expired. A sudden rise means that many machines were lost, or that probes cannot reach them.",
 		}).WithLabelValues(),
 		readyOverwrites: f.counter(family{
 			name:   "external_workload_ready_overwrites_total",
-			help:   "Times that another writer overwrote the condition Ready that this controller had written.",
+			help:   "Number of times that another writer overwrote the condition Ready of this controller.",
 			advice: "While it grows, a workload's readiness has two owners: the Event ReadyConflict names the other one. Remove the annotation, or stop the other writer.",
 		}).WithLabelValues(),
 	}

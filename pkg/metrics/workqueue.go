@@ -28,13 +28,13 @@ func newWorkqueueProvider(f *factory) workqueueProvider {
 	return workqueueProvider{
 		depth: f.gauge(family{
 			name:   "workqueue_depth",
-			help:   "Keys that wait in the queue.",
+			help:   "Number of keys in the queue.",
 			advice: "Short peaks are normal. When it stays high, raise the number of workers or look at the API server.",
 			labels: labels,
 		}),
 		adds: f.counter(family{
 			name:   "workqueue_adds_total",
-			help:   "Keys added to the queue.",
+			help:   "Number of keys added to the queue.",
 			labels: labels,
 		}),
 		latency: f.histogram(family{
@@ -58,13 +58,13 @@ func newWorkqueueProvider(f *factory) workqueueProvider {
 		}),
 		longestRunning: f.gauge(family{
 			name:   "workqueue_longest_running_processor_seconds",
-			help:   "Time that the key that is worked on the longest has taken so far.",
+			help:   "Time that the longest running worker has spent on its key so far.",
 			advice: "More than the deadline of a request means that a worker is stuck.",
 			labels: labels,
 		}),
 		retries: f.counter(family{
 			name:   "workqueue_retries_total",
-			help:   "Keys put back into the queue because their sync has to be tried again.",
+			help:   "Number of keys put back into the queue for a retry.",
 			labels: labels,
 		}),
 	}
