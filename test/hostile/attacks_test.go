@@ -147,10 +147,12 @@ func (c *cluster) fight(ctx context.Context, rounds *atomic.Int64) error {
 }
 
 func ignoreEnd(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 func pause(ctx context.Context, length time.Duration) bool {

@@ -54,7 +54,11 @@ func inNetworkNamespace(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(directory)
+	defer func() {
+		if err := os.RemoveAll(directory); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}()
 	binary, err := faults.Build(context.Background(), directory)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

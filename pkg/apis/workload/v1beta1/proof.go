@@ -12,6 +12,9 @@ import (
 // at this address and port. It is the message of a condition WorkloadReadyIPv4
 // or WorkloadReadyIPv6 with status True, so that it outlives the process that
 // probed, and so that nobody takes it for the proof of another address.
+//
+// +k8s:deepcopy-gen=false
+// +k8s:openapi-gen=false
 type Proof struct {
 	// Target is the workload's address and the port that was probed.
 	Target netip.AddrPort

@@ -10,6 +10,9 @@ import (
 // scanner reads JSON once, from the left to the right. Its methods return false
 // on everything that is not plain: a syntax error, a value of another type, null.
 // Then the general decoder decides what it means. The zero scanner reads nothing.
+//
+// +k8s:deepcopy-gen=false
+// +k8s:openapi-gen=false
 type scanner struct {
 	data []byte
 	at   int

@@ -132,11 +132,12 @@ const (
 	// WorkloadReady says whether the machine gets traffic.
 	WorkloadReady WorkloadConditionType = "Ready"
 
-	// WorkloadReadyIPv4 and WorkloadReadyIPv6 are beside WorkloadReady on a
-	// workload with a probe, one for each family of its addresses. While one is
-	// True, its message is a Proof; the address gets traffic only if the Proof
-	// names it.
+	// WorkloadReadyIPv4 is beside WorkloadReady on a workload with a probe and an
+	// IPv4 address. While it is True, its message is a Proof; the address gets
+	// traffic only if the Proof names it.
 	WorkloadReadyIPv4 WorkloadConditionType = "ReadyIPv4"
+
+	// WorkloadReadyIPv6 is the same for an IPv6 address.
 	WorkloadReadyIPv6 WorkloadConditionType = "ReadyIPv6"
 
 	// WorkloadAccepted is False while something about the object keeps it from
