@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,9 +75,9 @@ func TestAFailingKeyIsRetriedForEverWithCappedBackoff(t *testing.T) {
 func TestKeyThatFailsForHoursDoesNotFillTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logger := ktesting.NewLogger(t, ktesting.NewConfig(ktesting.BufferLogs(true), ktesting.Verbosity(0)))
-		fails := true
+		var succeeds atomic.Bool
 		l := New(Config{Name: "test", Observer: &record{}, Sync: func(context.Context, cache.ObjectName) (Outcome, error) {
-			if fails {
+			if !succeeds.Load() {
 				return Outcome{}, errors.New("refused")
 			}
 			return Outcome{}, nil
@@ -86,7 +87,7 @@ func TestKeyThatFailsForHoursDoesNotFillTheLog(t *testing.T) {
 		go func() { defer close(done); l.Run(ctx, 1) }()
 		l.Add(key("a"))
 		elapse(24 * time.Hour)
-		fails = false
+		succeeds.Store(true)
 		elapse(DefaultMaxBackoff + time.Second)
 		cancel()
 		<-done

@@ -84,6 +84,25 @@ func (s *server) sync(_ context.Context, key cache.ObjectName) (Outcome, error) 
 	return Outcome{}, nil
 }
 
+// longestOf, finishedOf and mostOf are what was measured of a namespace.
+func (s *server) longestOf(namespace string) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.longest[namespace]
+}
+
+func (s *server) finishedOf(namespace string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.finished[namespace]
+}
+
+func (s *server) mostOf(namespace string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.most[namespace]
+}
+
 // every calls a function at intervals until it is stopped, or the test ends.
 func (s *server) every(interval time.Duration, do func(i int)) (stop func()) {
 	ctx, cancel := context.WithCancel(s.ctx)
@@ -127,18 +146,18 @@ func TestHangingKeysDoNotDelayTheirNamespace(t *testing.T) {
 				// At first nobody knows which keys hang.
 				first := time.Duration(test.hanging/max(test.workers-2, 1)+1) * deadline
 				elapse(first)
-				if most := s.longest["shop"]; most > first {
+				if most := s.longestOf("shop"); most > first {
 					t.Errorf("at first a healthy key waited %s, want at most %s", most, first)
 				}
 				s.reset()
 				elapse(30 * time.Minute)
-				if got := s.finished["shop"]; got < 1800 {
+				if got := s.finishedOf("shop"); got < 1800 {
 					t.Errorf("%d keys of the namespace were synced in 30 minutes, want all 1800", got)
 				}
-				if most := s.longest["shop"]; most >= 50*time.Millisecond {
+				if most := s.longestOf("shop"); most >= 50*time.Millisecond {
 					t.Errorf("a healthy key of the namespace waited %s, want less than 50ms", most)
 				}
-				if most := s.longest["elsewhere"]; most >= 50*time.Millisecond {
+				if most := s.longestOf("elsewhere"); most >= 50*time.Millisecond {
 					t.Errorf("a key of another namespace waited %s, want less than 50ms", most)
 				}
 			})
@@ -153,7 +172,7 @@ func TestHangingKeysLeaveWorkersToOtherNamespacesFromTheFirst(t *testing.T) {
 		}
 		s.every(100*time.Millisecond, func(i int) { s.add("elsewhere", fmt.Sprint(i)) })
 		elapse(time.Minute)
-		if most := s.longest["elsewhere"]; most > 0 {
+		if most := s.longestOf("elsewhere"); most > 0 {
 			t.Errorf("a key of another namespace waited %s, want no wait", most)
 		}
 	})
@@ -195,27 +214,27 @@ func TestBusyNamespaceLeavesTheAPIServerToItsNeighbours(t *testing.T) {
 	serve(t, 32, func(t *testing.T, s *server) {
 		s.flood("crowd")
 		elapse(10 * time.Second)
-		if got := s.finished["crowd"]; got < 10*30*200*9/10 {
+		if got := s.finishedOf("crowd"); got < 10*30*200*9/10 {
 			t.Errorf("alone, %d of its keys were synced in 10 s, want what 30 workers can do", got)
 		}
 		stop := s.every(100*time.Millisecond, func(i int) { s.add("neighbour", fmt.Sprint(i)) })
 		elapse(time.Second)
 		s.reset()
 		elapse(10 * time.Second)
-		if got := s.finished["crowd"]; got < 10*200-20 || got > 10*(200+startRate)+20 {
+		if got := s.finishedOf("crowd"); got < 10*200-20 || got > 10*(200+startRate)+20 {
 			t.Errorf("beside a neighbour, %d of its keys were synced in 10 s, want what one worker can do and up to %d more a second", got, startRate)
 		}
-		if most := s.most["crowd"]; most > 3 {
+		if most := s.mostOf("crowd"); most > 3 {
 			t.Errorf("beside a neighbour, %d of its keys were in work at once", most)
 		}
-		if most := s.longest["neighbour"]; most > 0 {
+		if most := s.longestOf("neighbour"); most > 0 {
 			t.Errorf("a key of the neighbour waited %s, want no wait", most)
 		}
 		stop()
 		elapse(neighbourFor + 200*time.Millisecond)
 		s.reset()
 		elapse(10 * time.Second)
-		if got := s.finished["crowd"]; got < 10*30*200*9/10 {
+		if got := s.finishedOf("crowd"); got < 10*30*200*9/10 {
 			t.Errorf("when the neighbour is quiet, %d of its keys were synced in 10 s, want what 30 workers can do", got)
 		}
 	})
@@ -228,10 +247,10 @@ func TestBusyNamespacesDoNotHoldBackEachOther(t *testing.T) {
 		elapse(15 * time.Second)
 		s.reset()
 		elapse(10 * time.Second)
-		if got := s.finished["crowd"] + s.finished["throng"]; got < 10*30*200*8/10 {
+		if got := s.finishedOf("crowd") + s.finishedOf("throng"); got < 10*30*200*8/10 {
 			t.Errorf("%d of their keys were synced in 10 s, want what the workers can do", got)
 		}
-		if a, b := s.finished["crowd"], s.finished["throng"]; a > 2*b || b > 2*a {
+		if a, b := s.finishedOf("crowd"), s.finishedOf("throng"); a > 2*b || b > 2*a {
 			t.Errorf("%d keys of one and %d of the other were synced", a, b)
 		}
 	})
@@ -246,6 +265,8 @@ func TestNamespacesAreForgotten(t *testing.T) {
 		s.add("shop", "a")
 		elapse(time.Second)
 		q := s.loop.order
+		q.mu.Lock()
+		defer q.mu.Unlock()
 		if len(q.namespaces) != 1 || len(q.resting) != 1 || len(q.ready.waiting) != 0 || len(q.hangs) != 0 || q.working != (tally{}) {
 			t.Errorf("remembered are %d namespaces and %d that rest, want the one that lately had a key", len(q.namespaces), len(q.resting))
 		}

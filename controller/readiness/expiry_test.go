@@ -76,6 +76,7 @@ func TestOnlyWhatVanishedExpires(t *testing.T) {
 		w.pass(time.Minute)
 		w.setDown(true, names[1], names[2], names[3])
 		w.pass(9 * time.Minute)
+		synctest.Wait()
 		if w.expired != 0 {
 			t.Fatalf("%d expired before their time", w.expired)
 		}
