@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/kubernetes/scheme"
 	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/leaderelection"
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/ktesting"
@@ -151,7 +152,8 @@ func TestOneLeadsAfterTheOther(t *testing.T) {
 			t.Error("the first is not the only one that may write")
 		}
 		first.end()
-		pass(2 * retryPeriod)
+		// The next try comes after a retry period and its jitter.
+		pass(time.Duration((1 + leaderelection.JitterFactor) * float64(retryPeriod)))
 		if c.writes(first) || !c.writes(second) {
 			t.Error("the second is not the only one that may write")
 		}

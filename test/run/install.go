@@ -55,27 +55,24 @@ func install(ctx context.Context, place *cluster, out io.Writer) error {
 	return waitForPolicies(ctx, place)
 }
 
-// waitForPolicies tries the example, without storing it, until the policy that
-// keeps its inline readiness is seen to work. Meanwhile the API server may refuse
-// it: policies learn of a new kind a moment after everybody else.
+// waitForPolicies tries the example, without storing it, until the API server
+// accepts it: policies learn of a new kind a moment after everybody else, and it
+// is refused meanwhile.
 func waitForPolicies(ctx context.Context, place *cluster) error {
 	example, err := repositoryFile("docs", "examples", "documented.yaml")
 	if err != nil {
 		return err
 	}
-	lastError := errors.New("it does nothing yet")
+	var refused error
 	err = wait.PollUntilContextTimeout(ctx, policyInterval, policyTimeout, true, func(ctx context.Context) (bool, error) {
-		output, err := place.runKubectl(ctx, "apply", "--dry-run=server", "--output=yaml", "--filename="+example)
-		if err != nil {
-			lastError = err
-		}
-		return strings.Contains(output, readyAnnotation), nil
+		_, refused = place.runKubectl(ctx, "apply", "--dry-run=server", "--output=yaml", "--filename="+example)
+		return refused == nil, nil
 	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("waiting for the policy that keeps a manifest's readiness: %w: %w", err, lastError)
+		return fmt.Errorf("waiting until the API server accepts the example: %w: %w", err, refused)
 	}
 	return nil
 }
