@@ -36,9 +36,9 @@ func TestAdoptDryRun(t *testing.T) {
 	before := s.requests()
 	want := `Service ` + s.key("web") + `
   step 1: update EndpointSlice linkerd-external-web-former (IPv4)
-    ~ b: ready true -> false, serving true -> false
+    ~ b: ready true -> false, serving true -> false (address changed)
   step 2: update EndpointSlice linkerd-external-web-former (IPv4)
-    ~ b: address 192.0.2.9 -> 192.0.2.2, ready false -> true, serving false -> true
+    ~ b: address 192.0.2.9 -> 192.0.2.2, ready false -> true, serving false -> true (ready now)
 
 Compared: Services 1, EndpointSlices 1, endpoints 2 (unchanged 1), workloads left out 0
 Would write: create 0, update 2, delete 0, for Services 1
