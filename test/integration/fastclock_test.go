@@ -13,7 +13,9 @@ type fastClock struct {
 	factor time.Duration
 }
 
-func (c fastClock) Now() time.Time                         { return c.began.Add(time.Since(c.began) * c.factor) }
+func (c fastClock) Now() time.Time {
+	return c.began.Add(time.Duration(int64(time.Since(c.began)) * int64(c.factor)))
+}
 func (c fastClock) Since(t time.Time) time.Duration        { return c.Now().Sub(t) }
 func (c fastClock) After(d time.Duration) <-chan time.Time { return time.After(d / c.factor) }
 func (c fastClock) Sleep(d time.Duration)                  { time.Sleep(d / c.factor) }
