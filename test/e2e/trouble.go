@@ -43,7 +43,7 @@ func troubleIsSeen(ctx context.Context, c *cluster) error {
 		return err
 	}
 	if err := c.waitSeries(ctx,
-		`external_workload_errors_total{reason="Forbidden"} > 0`,
+		`external_workload_errors_total{reason="QuotaExceeded"} > 0`,
 		`count_over_time((external_workload_skipped{reason="NoMatchingPort"} == 1)[10s:1s]) == 10`,
 		`external_workload_annotation_rejections_total > 0`,
 		`ALERTS{alertname="ExternalWorkloadNotPublishing", alertstate="pending"}`,
