@@ -36,11 +36,6 @@ var mutants = map[string]mutant{
 		"taken = taken || begins",
 		"_ = begins",
 	},
-	"rule 2: ports change on no slice while another is without endpoints": {
-		"veto.go",
-		"taken := d.switchesPorts()",
-		"taken := false && d.switchesPorts()",
-	},
 	"rule 3: a workload that moves is withdrawn first": {
 		"veto_publication.go",
 		"range byName[name] {",
