@@ -25,7 +25,7 @@ func buildFloor(ctx context.Context, directory string) (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(directory, floorName)
-	command := exec.CommandContext(ctx, "go", "-C", filepath.Join(root, "test"), "build", "-trimpath", "-tags", "grpcnotrace", "-ldflags", "-s -w", "-o", binary, "./bench/floor")
+	command := exec.CommandContext(ctx, "go", "-C", filepath.Join(root, "test"), "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "./bench/floor")
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {
 		if ctx.Err() != nil {

@@ -2,16 +2,11 @@ package faults_test
 
 import (
 	"net/http"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
 
-	"github.com/external-workload/controller/test/controlplane"
 	"github.com/external-workload/controller/test/faults"
 )
 
@@ -119,23 +114,9 @@ func (w *world) container() *faults.MemoryGroup {
 // chartLimit is the memory in bytes that the chart gives the container.
 func (w *world) chartLimit() int64 {
 	w.Helper()
-	root, err := controlplane.RepositoryRoot()
+	limit, err := faults.ChartMemoryLimit()
 	if err != nil {
 		w.Fatal(err)
-	}
-	content, err := os.ReadFile(filepath.Join(root, "charts", "external-workload-controller", "values.yaml"))
-	if err != nil {
-		w.Fatal(err)
-	}
-	var values struct {
-		Resources corev1.ResourceRequirements `json:"resources"`
-	}
-	if err := yaml.Unmarshal(content, &values); err != nil {
-		w.Fatal(err)
-	}
-	limit := values.Resources.Limits.Memory().Value()
-	if limit == 0 {
-		w.Fatal("the chart gives no memory limit")
 	}
 	return limit
 }

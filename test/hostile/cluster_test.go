@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -15,12 +14,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/yaml"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
 	"github.com/external-workload/controller/test/controlplane"
 	"github.com/external-workload/controller/test/faults"
+	"github.com/external-workload/controller/test/process"
 )
 
 const (
@@ -116,7 +115,7 @@ func (c *cluster) startController(plane *controlplane.ControlPlane) {
 		Binary: os.Getenv(programVariable), Directory: c.ArtifactDir(), Name: "controller", Target: plane.AdminConfig(),
 		Flags: []string{"--leader-elect-lease-namespace=kube-system", "--probe-cluster-network-cidr=" + serviceRange},
 	}
-	limit, err := chartMemoryLimit()
+	limit, err := faults.ChartMemoryLimit()
 	c.must(err)
 	if c.memory, err = faults.NewMemoryGroup(limit); err != nil {
 		c.Logf("the chart's memory limit is not enforced: a cgroup cannot be had here: %v", err)
@@ -133,38 +132,11 @@ func (c *cluster) startController(plane *controlplane.ControlPlane) {
 	c.Cleanup(func() {
 		c.controller.Kill()
 		if c.Failed() {
-			c.Logf("the end of the controller's log:\n%s", endOf(c.controller.Log()))
+			tail, _ := process.Tail(c.controller.Log())
+			c.Logf("the end of the controller's log:\n%s", tail)
 		}
 	})
 	c.must(c.controller.StartReady(c.Context()))
-}
-
-func endOf(file string) string {
-	const most = 8 << 10
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return err.Error()
-	}
-	return string(content[max(0, len(content)-most):])
-}
-
-// chartMemoryLimit is the memory limit of the chart, in bytes.
-func chartMemoryLimit() (int64, error) {
-	root, err := controlplane.RepositoryRoot()
-	if err != nil {
-		return 0, err
-	}
-	content, err := os.ReadFile(filepath.Join(root, "charts", "external-workload-controller", "values.yaml"))
-	if err != nil {
-		return 0, err
-	}
-	var values struct {
-		Resources corev1.ResourceRequirements `json:"resources"`
-	}
-	if err := yaml.Unmarshal(content, &values); err != nil {
-		return 0, err
-	}
-	return values.Resources.Limits.Memory().Value(), nil
 }
 
 // eventually waits until a condition holds.
