@@ -74,6 +74,9 @@ func (c *Controller) request(ctx context.Context, state *serviceState, w plan.Wr
 		return fmt.Errorf("%s EndpointSlice %s: %w", w.Operation, klog.KObj(w.Slice), err)
 	}
 	state.cache.wrote(stands, c.config.ManagedBy)
+	if differs := state.altered.wrote(&sent, stands, c.config.Clock.Now()); differs != "" {
+		c.logAltered(ctx, stands, differs)
+	}
 	return nil
 }
 

@@ -81,7 +81,10 @@ type Controller struct {
 	states  serviceStates
 	// foreignManagers are the field managers of others that the log has named.
 	foreignManagers sync.Map
-	scratch         sync.Pool
+	// alteredLogged is done once the log has named a slice that the API server
+	// stored otherwise than it was sent.
+	alteredLogged sync.Once
+	scratch       sync.Pool
 }
 
 // scratch is memory that one sync after another uses.

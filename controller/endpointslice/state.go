@@ -31,6 +31,7 @@ type serviceState struct {
 	namesTaken atomic.Int32
 
 	cache      freshness
+	altered    alterations
 	contention contention
 	reported   reported
 }

@@ -65,7 +65,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		IgnoreProbes:         c.config.IgnoreProbes,
 		Now:                  begin,
 	})
-	next := m.planner.Compute(&m.desired, in.slices, c.optionsOf(state))
+	next, again := state.altered.leaveOut(m.planner.Compute(&m.desired, in.slices, c.optionsOf(state)), in.slices, begin)
 	if c.detectForeignWrites(state, in, &next) {
 		c.countForeignWrite(ctx, key, state, in, &next, begin)
 		if wait := state.contention.repair(begin); wait > 0 {
@@ -88,6 +88,9 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	}
 	if in.gone() {
 		c.states.forget(key)
+	}
+	if due := begin.Add(again); again > 0 && (retryAt.IsZero() || due.Before(retryAt)) {
+		retryAt = due
 	}
 	return outcomeOf(next, retryAt.Sub(begin)), nil
 }

@@ -46,6 +46,7 @@ type API struct {
 
 	mu     sync.Mutex
 	fail   func(testing.Action) *Failure
+	admit  func(runtime.Object)
 	writes []Write
 }
 
@@ -78,6 +79,15 @@ func (a *API) Fail(decide func(testing.Action) *Failure) {
 	a.fail = decide
 }
 
+// Admit lets a function change the objects of creates and updates before they are
+// stored, as an admission plugin does, or a version that does not know a field. A
+// nil function ends that.
+func (a *API) Admit(change func(runtime.Object)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.admit = change
+}
+
 // Writes are all writing requests since the last call, failed ones included.
 func (a *API) Writes() []Write {
 	a.mu.Lock()
@@ -102,7 +112,7 @@ func (a *API) answer(action testing.Action, react testing.ReactionFunc) (bool, r
 	var object runtime.Object
 	var err error
 	if failure == nil || failure.Late {
-		_, object, err = react(action)
+		_, object, err = react(a.admitted(action))
 	}
 	if failure != nil {
 		object, err = nil, failure.Err
@@ -111,6 +121,24 @@ func (a *API) answer(action testing.Action, react testing.ReactionFunc) (bool, r
 		a.writes = append(a.writes, writeOf(action, err))
 	}
 	return true, object, err
+}
+
+// admitted is the action with what is stored in place of what was sent.
+func (a *API) admitted(action testing.Action) testing.Action {
+	if a.admit == nil {
+		return action
+	}
+	switch sent := action.(type) {
+	case testing.CreateActionImpl:
+		sent.Object = sent.Object.DeepCopyObject()
+		a.admit(sent.Object)
+		return sent
+	case testing.UpdateActionImpl:
+		sent.Object = sent.Object.DeepCopyObject()
+		a.admit(sent.Object)
+		return sent
+	}
+	return action
 }
 
 func writeOf(action testing.Action, err error) Write {

@@ -11,7 +11,8 @@
 //     that ceases to match is deleted for that watch.
 //
 // A test can make requests fail, before or after they took effect, can hold
-// events back, and can read all writes that were asked for.
+// events back, can change objects before they are stored, and can read all writes
+// that were asked for.
 //
 // It validates nothing, defaults nothing and knows no subresources: a status
 // update stores the whole object. What a real API server refuses is tested on

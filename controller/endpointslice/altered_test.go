@@ -1,0 +1,112 @@
+package endpointslice
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/external-workload/controller/internal/build"
+)
+
+// onSlices is an admission plugin that changes EndpointSlices only.
+func onSlices(change func(*discoveryv1.EndpointSlice)) func(runtime.Object) {
+	return func(object runtime.Object) {
+		if slice, ok := object.(*discoveryv1.EndpointSlice); ok {
+			change(slice)
+		}
+	}
+}
+
+// dropNodeHints is a Kubernetes up to 1.33, which has no hints.forNodes.
+func dropNodeHints(slice *discoveryv1.EndpointSlice) {
+	for i := range slice.Endpoints {
+		if hints := slice.Endpoints[i].Hints; hints != nil {
+			hints.ForNodes = nil
+		}
+	}
+}
+
+func addLabel(slice *discoveryv1.EndpointSlice) {
+	slice.Labels["team"] = "a"
+}
+
+func dropEndpoints(slice *discoveryv1.EndpointSlice) { slice.Endpoints = nil }
+
+// What a server drops or an admission plugin changes is no difference for ever:
+// the same is sent once more at the most, since the write of a change also says
+// when it was.
+func TestWhatTheServerAltersIsNotSentAgainAndAgain(t *testing.T) {
+	for sentence, alter := range map[string]func(*discoveryv1.EndpointSlice){
+		"the server does not know hints.forNodes": dropNodeHints,
+		"an admission plugin adds a label":        addLabel,
+		"an admission plugin takes all endpoints": dropEndpoints,
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			preferNode := build.Traffic(corev1.ServiceTrafficDistributionPreferSameNode)
+			inWorld(t, given(build.Workload("shop/a"), build.Workload("other/a")), func(w *world) {
+				w.api.Admit(onSlices(alter))
+				w.put(build.Service("shop/web", preferNode))
+				w.pass(time.Second)
+				if n := len(w.writes()); n == 0 || n > 2 {
+					t.Errorf("%d writes of the new slice, want one, or two", n)
+				}
+				for range 10 {
+					w.controller.changed(cache.ObjectName{Namespace: "shop", Name: "web"})
+					w.pass(time.Second)
+				}
+				if got := w.writes(); len(got) > 0 {
+					t.Errorf("the same was sent again: %q", got)
+				}
+				w.mustCountForeign(0)
+
+				w.put(build.Workload("shop/b", build.IPs("192.0.2.2")))
+				w.pass(time.Second)
+				if n := len(w.writes()); n == 0 || n > 2 {
+					t.Errorf("%d writes for a new workload, want one, or two", n)
+				}
+				w.restart(func() {})
+				w.writes()
+				w.pass(time.Minute)
+				if got := w.writes(); len(got) > 0 {
+					t.Errorf("the same was sent again after a restart: %q", got)
+				}
+			})
+		})
+	}
+}
+
+// The next attempt comes by itself once a server that was upgraded may store all.
+func TestWhatAServerDroppedIsPublishedAfterItsUpgrade(t *testing.T) {
+	inWorld(t, given(build.Workload("shop/a")), func(w *world) {
+		w.api.Admit(onSlices(dropNodeHints))
+		w.put(build.Service("shop/web", build.Traffic(corev1.ServiceTrafficDistributionPreferSameNode)))
+		w.pass(time.Second)
+		w.api.Admit(nil)
+		w.pass(alteredRetry + time.Minute)
+		if hints := w.slice().Endpoints[0].Hints; hints == nil || len(hints.ForNodes) != 1 {
+			t.Errorf("the hints are %v, want one for a node", hints)
+		}
+		w.writes()
+		w.pass(3 * alteredRetry)
+		if got := w.writes(); len(got) > 0 {
+			t.Errorf("written again: %q", got)
+		}
+	})
+}
+
+// Somebody else's write on such a server is repaired as on any other.
+func TestForeignWritesAreRepairedWhereTheServerDropsFields(t *testing.T) {
+	inWorld(t, given(build.Workload("shop/a")), func(w *world) {
+		w.api.Admit(onSlices(dropNodeHints))
+		w.put(build.Service("shop/web", build.Traffic(corev1.ServiceTrafficDistributionPreferSameNode)))
+		w.pass(time.Second)
+		w.spoil()
+		w.pass(time.Second)
+		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
+		w.mustCountForeign(1)
+	})
+}
