@@ -3,7 +3,6 @@ package desired
 import (
 	"slices"
 	"strings"
-	"unique"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -65,50 +64,18 @@ func headless(service *corev1.Service) bool {
 }
 
 // resolvePorts gives each workload the index of its published ports in
-// scratch.resolved. Each distinct list of ports is looked at once.
+// scratch.groups.
 func (s *State) resolvePorts(service *corev1.Service, workloads []*Workload) {
 	c := &s.scratch
-	if c.byPorts == nil {
-		c.byPorts, c.byText = map[unique.Handle[string]]int32{}, map[string]int32{}
-	}
-	clear(c.byPorts)
-	clear(c.byText)
-	c.resolved, c.groups, c.published = c.resolved[:0], c.groups[:0], c.published[:0]
-
-	var last unique.Handle[string]
-	group := int32(noPorts)
-	for i, w := range workloads {
-		if i == 0 || w.ports != last {
-			last, group = w.ports, s.resolveOnce(service, w.ports)
+	c.resolver.reset(service)
+	c.groups, c.published = c.groups[:0], c.published[:0]
+	for _, w := range workloads {
+		group := int32(noPorts)
+		if w.unreadable == "" {
+			group = c.resolver.groupOf(w.ports)
 		}
-		if w.unreadable != "" {
-			c.groups = append(c.groups, noPorts)
-		} else {
-			c.groups = append(c.groups, group)
-		}
-		c.published = append(c.published, false)
+		c.groups, c.published = append(c.groups, group), append(c.published, false)
 	}
-}
-
-// resolveOnce gives the index of the published ports for a list of ports.
-func (s *State) resolveOnce(service *corev1.Service, handle unique.Handle[string]) int32 {
-	c := &s.scratch
-	if group, known := c.byPorts[handle]; known {
-		return group
-	}
-	group := int32(noPorts)
-	if ports := Ports(resolve(service.Spec.Ports, portsOf(handle))); len(ports) > 0 || len(service.Spec.Ports) == 0 {
-		text := ports.text()
-		known, exists := c.byText[text]
-		if !exists {
-			known = int32(len(c.resolved))
-			c.byText[text] = known
-			c.resolved = append(c.resolved, ports)
-		}
-		group = known
-	}
-	c.byPorts[handle] = group
-	return group
 }
 
 // addFamily adds the endpoints of one address family.
@@ -117,7 +84,7 @@ func (s *State) addFamily(family corev1.IPFamily, workloads []*Workload, options
 	index := indexOf(addressType)
 	f := s.nextFamily(addressType)
 	rules := rulesOf(s.Service)
-	f.Groups = append(f.Groups, s.scratch.resolved...)
+	f.Groups = append(f.Groups, s.scratch.resolver.resolved...)
 	for i, w := range workloads {
 		group := s.scratch.groups[i]
 		if group == noPorts {
@@ -143,7 +110,7 @@ func (s *State) addFamily(family corev1.IPFamily, workloads []*Workload, options
 		}
 		f.Endpoints = append(f.Endpoints, endpoint)
 	}
-	s.dropDuplicates(f, index)
+	s.dropDuplicates(f)
 }
 
 // nextFamily appends a family, using the memory of an earlier one.

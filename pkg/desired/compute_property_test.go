@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -55,10 +56,7 @@ func checkProperties(t *testing.T, which string, reused *desired.State, c *build
 		objects = append(objects, build.AnyWorkload(c, fmt.Sprintf("shop/w%02d", i)))
 	}
 	serviceBefore, workloads := service.DeepCopy(), known(objects, longAfter)
-	values := make([]desired.Workload, len(workloads))
-	for i, w := range workloads {
-		values[i] = *w
-	}
+	before := known(objects, longAfter)
 	options := desired.Options{ManagedBy: build.ManagedBy, Now: longAfter}
 	reused.Compute(service, workloads, options)
 
@@ -66,7 +64,7 @@ func checkProperties(t *testing.T, which string, reused *desired.State, c *build
 		t.Errorf("%s: the Service is changed (-before +after):\n%s", which, diff)
 	}
 	for i, w := range workloads {
-		if *w != values[i] {
+		if !reflect.DeepEqual(w, before[i]) {
 			t.Errorf("%s: workload %s is changed", which, w.Name)
 		}
 	}

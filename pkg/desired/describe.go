@@ -24,5 +24,5 @@ func (w *Workload) AddressProblemIn(family discoveryv1.AddressType) string {
 
 // TargetPort finds the workload's port that a Service's port stands for.
 func TargetPort(port *corev1.ServicePort, workload []v1beta1.PortSpec) (number int32, found bool) {
-	return targetOf(port, corev1.Protocol(protocolOf(string(port.Protocol))), portsOf(internPorts(workload)))
+	return targetOf(port, corev1.Protocol(protocolOf(string(port.Protocol))), portsOf(workload))
 }

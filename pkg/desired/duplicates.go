@@ -9,8 +9,8 @@ import (
 // dropDuplicates leaves, of endpoints that stand for the same address and
 // port, only the first by rank, and skips the others. The usual case, in which
 // every address is there once, costs one pass and no memory of its own.
-func (s *State) dropDuplicates(f *Family, family int) {
-	contested := s.contestedEndpoints(f, family)
+func (s *State) dropDuplicates(f *Family) {
+	contested := s.contestedEndpoints(f)
 	if len(contested) == 0 {
 		return
 	}
@@ -67,33 +67,28 @@ func rank(e *Endpoint) int {
 }
 
 // contestedEndpoints gives the indexes of all endpoints whose address another
-// endpoint has too. It uses a hash table with open addressing whose memory and
-// hashes are there already.
-func (s *State) contestedEndpoints(f *Family, family int) []int32 {
+// endpoint has too.
+func (s *State) contestedEndpoints(f *Family) []int32 {
 	c := &s.scratch
-	size := 16
-	for size < 2*len(f.Endpoints) {
-		size *= 2
-	}
-	c.table = slices.Grow(c.table[:0], size)[:size]
-	clear(c.table)
-	c.contested = c.contested[:0]
+	c.byAddress, c.contested = emptied(c.byAddress, len(f.Endpoints)), c.contested[:0]
 	for i := range f.Endpoints {
-		e := &f.Endpoints[i]
-		for at := int(e.Workload.hashes[family]) & (size - 1); ; at = (at + 1) & (size - 1) {
-			if c.table[at] == 0 {
-				c.table[at] = int32(i + 1)
-				break
-			}
-			if first := c.table[at] - 1; f.Endpoints[first].Address == e.Address {
-				c.contested = append(c.contested, first, int32(i))
-				break
-			}
+		address := f.Endpoints[i].Address
+		if first, known := c.byAddress[address]; known {
+			c.contested = append(c.contested, first, int32(i))
+		} else {
+			c.byAddress[address] = int32(i)
 		}
 	}
-	if len(c.contested) > 0 {
-		slices.Sort(c.contested)
-		c.contested = slices.Compact(c.contested)
+	slices.Sort(c.contested)
+	return slices.Compact(c.contested)
+}
+
+// emptied gives an empty map for a number of entries: the given one, unless it
+// held many more, since emptying a map takes as long as it once was large.
+func emptied[K comparable, V any](m map[K]V, count int) map[K]V {
+	if m == nil || len(m) > 64+4*count {
+		return map[K]V{}
 	}
-	return c.contested
+	clear(m)
+	return m
 }

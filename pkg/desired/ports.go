@@ -1,10 +1,8 @@
 package desired
 
 import (
-	"encoding/binary"
 	"slices"
 	"strings"
-	"unique"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -16,42 +14,13 @@ import (
 // maxPort is the largest port number.
 const maxPort = 65535
 
-// internPorts encodes a list of ports so that equal lists share memory and are
-// compared by one pointer. Most workloads of a Service have the same ports.
-func internPorts(ports []v1beta1.PortSpec) unique.Handle[string] {
-	var encoded []byte
-	for _, p := range ports {
-		encoded = appendText(encoded, p.Name)
-		encoded = appendText(encoded, protocolOf(string(p.Protocol)))
-		encoded = binary.AppendVarint(encoded, int64(p.Port))
-	}
-	return unique.Make(string(encoded))
-}
-
-// portsOf is the reverse of internPorts.
-func portsOf(handle unique.Handle[string]) []v1beta1.PortSpec {
-	var ports []v1beta1.PortSpec
-	for encoded := []byte(handle.Value()); len(encoded) > 0; {
-		var p v1beta1.PortSpec
-		var protocol string
-		p.Name, encoded = cutText(encoded)
-		protocol, encoded = cutText(encoded)
-		p.Protocol = corev1.Protocol(protocol)
-		number, size := binary.Varint(encoded)
-		p.Port, encoded = int32(number), encoded[size:]
-		ports = append(ports, p)
+// portsOf copies a workload's ports, each protocol in its one spelling.
+func portsOf(given []v1beta1.PortSpec) []v1beta1.PortSpec {
+	ports := slices.Clone(given)
+	for i := range ports {
+		ports[i].Protocol = corev1.Protocol(protocolOf(string(ports[i].Protocol)))
 	}
 	return ports
-}
-
-func appendText(encoded []byte, text string) []byte {
-	return append(binary.AppendUvarint(encoded, uint64(len(text))), text...)
-}
-
-func cutText(encoded []byte) (string, []byte) {
-	length, size := binary.Uvarint(encoded)
-	end := size + int(length)
-	return string(encoded[size:end]), encoded[end:]
 }
 
 // protocolOf gives a protocol's one spelling: upper case, TCP if not given.

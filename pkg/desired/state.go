@@ -3,7 +3,6 @@ package desired
 import (
 	"fmt"
 	"time"
-	"unique"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -135,13 +134,12 @@ type Options struct {
 	Now time.Time
 }
 
-// scratch is memory that Compute uses again.
+// scratch is memory that Compute uses again. Without it a change of one endpoint
+// allocates for all of its Service: 55 KiB with 1,000.
 type scratch struct {
-	byPorts   map[unique.Handle[string]]int32
-	byText    map[string]int32
-	resolved  []Ports
+	resolver  resolver
 	groups    []int32
 	published []bool
-	table     []int32
+	byAddress map[string]int32
 	contested []int32
 }

@@ -4,10 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"hash/fnv"
-	"hash/maphash"
 	"slices"
 	"time"
-	"unique"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -62,7 +60,7 @@ type Workload struct {
 	// proven is whether the probe of the family's address has passed.
 	proven   [families]bool
 	hashes   [families]uint32
-	ports    unique.Handle[string]
+	ports    []v1beta1.PortSpec
 	hostname bool
 }
 
@@ -90,12 +88,11 @@ func NewWorkload(object *v1beta1.ExternalWorkload, before *Workload, seen Sighti
 		unreadable:  object.Annotations[v1beta1.UnreadableAnnotation],
 		created:     object.CreationTimestamp.Time,
 		addresses:   addressesOf(object.Spec.WorkloadIPs),
-		ports:       internPorts(object.Spec.Ports),
+		ports:       portsOf(object.Spec.Ports),
 		hostname:    len(validation.IsDNS1123Label(object.Name)) == 0,
 	}
 	_, w.Probed = object.Annotations[v1beta1.ProbeAnnotation]
 	for family, a := range w.addresses {
-		w.hashes[family] = uint32(maphash.String(hashSeed, a.text))
 		w.proven[family] = w.Probed && a.text != "" && hasProof(object, readyTypes[family], a.text)
 	}
 	w.FirstIdentity = w.Identity
@@ -118,7 +115,7 @@ func NewWorkload(object *v1beta1.ExternalWorkload, before *Workload, seen Sighti
 func (w *Workload) equal(other *Workload) bool {
 	return w.UID == other.UID && w.Ready == other.Ready && w.Probed == other.Probed && w.proven == other.proven && w.Terminating == other.Terminating &&
 		w.Zone == other.Zone && w.Identity == other.Identity &&
-		w.addresses == other.addresses && w.ports == other.ports && w.unreadable == other.unreadable
+		w.addresses == other.addresses && slices.Equal(w.ports, other.ports) && w.unreadable == other.unreadable
 }
 
 // AddressProblems says, for each address family in which addresses are given
@@ -200,7 +197,3 @@ func identityOf(object *v1beta1.ExternalWorkload) string {
 	binary.BigEndian.PutUint64(sum[:], digest.Sum64())
 	return base64.RawURLEncoding.EncodeToString(sum[:6])
 }
-
-// hashSeed differs from process to process, so that nobody can choose
-// addresses that collide. No result depends on it.
-var hashSeed = maphash.MakeSeed()
