@@ -59,7 +59,6 @@ type Workload struct {
 	addresses [families]familyAddress
 	// proven is whether the probe of the family's address has passed.
 	proven   [families]bool
-	hashes   [families]uint32
 	ports    []v1beta1.PortSpec
 	hostname bool
 }
