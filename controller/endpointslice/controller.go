@@ -63,6 +63,10 @@ type Config struct {
 	// as ready in the Service's first only.
 	WithholdSecondFamily bool
 
+	// Recovery is the last interruption of the watches; nil if none is noticed. It
+	// must be safe for concurrent use, and never goes back.
+	Recovery func() desired.Recovery
+
 	// Clock is the time; nil for the real one.
 	Clock clock.WithTicker
 }
@@ -99,6 +103,9 @@ type scratch struct {
 func New(config Config) (*Controller, error) {
 	if config.Clock == nil {
 		config.Clock = clock.RealClock{}
+	}
+	if config.Recovery == nil {
+		config.Recovery = func() desired.Recovery { return desired.Recovery{} }
 	}
 	c := &Controller{
 		config:     config,

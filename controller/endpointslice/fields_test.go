@@ -160,7 +160,7 @@ func TestEveryFieldThatDecidesPassesTheFilterOfWorkloads(t *testing.T) {
 		}
 		decides = append(decides, l.path)
 		m, trim := newMembership(), newShares()
-		m.setService(service)
+		m.setService(service, desired.Sighting{})
 		for _, workload := range []*v1beta1.ExternalWorkload{old, changed} {
 			if _, err := trim.trimWorkload(workload); err != nil {
 				t.Fatal(err)

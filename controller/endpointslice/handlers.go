@@ -51,7 +51,7 @@ func (c *Controller) register(i *Informers) error {
 }
 
 func (c *Controller) setService(service *corev1.Service) {
-	c.membership.setService(service)
+	c.membership.setService(service, c.sighting(false))
 	c.changed(cache.MetaObjectToName(service))
 }
 
@@ -76,9 +76,14 @@ func (c *Controller) deleteService(gone coreinformers.DeletedService) {
 	c.changed(key)
 }
 
+// sighting is of an object that is seen now.
+func (c *Controller) sighting(initial bool) desired.Sighting {
+	now := c.config.Clock.Now()
+	return desired.Sighting{At: now, Initial: initial, Recovering: c.config.Recovery().Ongoing(now)}
+}
+
 func (c *Controller) setWorkload(workload *v1beta1.ExternalWorkload, initial bool) {
-	seen := desired.Sighting{At: c.config.Clock.Now(), Initial: initial}
-	effect := c.membership.setWorkload(workload, seen)
+	effect := c.membership.setWorkload(workload, c.sighting(initial))
 	for _, key := range effect.moved {
 		c.changed(key)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/cache"
@@ -46,6 +47,8 @@ type label struct{ key, value string }
 type service struct {
 	object    *corev1.Service
 	selection *selection
+	// settledAt is when endpoints of the Service may first be published.
+	settledAt time.Time
 }
 
 // selection is a selector, the Services that have it and what it selects.
@@ -91,7 +94,7 @@ func (m *membership) forgetIfEmpty(name string, n *namespace) {
 }
 
 // setService takes in a new or changed Service.
-func (m *membership) setService(object *corev1.Service) {
+func (m *membership) setService(object *corev1.Service, seen desired.Sighting) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := m.namespace(object.Namespace)
@@ -99,6 +102,9 @@ func (m *membership) setService(object *corev1.Service) {
 	if s == nil {
 		s = &service{}
 		n.services[object.Name] = s
+	}
+	if s.object == nil || s.object.UID != object.UID {
+		s.settledAt = desired.ServiceSettledAt(object, seen)
 	}
 	s.object = object
 	if s.selection != nil && maps.Equal(s.selection.selector, object.Spec.Selector) {
@@ -187,23 +193,23 @@ func (m *membership) services() []cache.ObjectName {
 	return keys
 }
 
-// gather returns a Service, or nil, and the workloads that it selects, sorted
-// by name and appended to buffer.
-func (m *membership) gather(key cache.ObjectName, buffer []*desired.Workload) (*corev1.Service, []*desired.Workload) {
+// gather returns a Service, or nil, when it has settled, and the workloads that
+// it selects, sorted by name and appended to buffer.
+func (m *membership) gather(key cache.ObjectName, buffer []*desired.Workload) (object *corev1.Service, settledAt time.Time, workloads []*desired.Workload) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	n := m.namespaces[key.Namespace]
 	if n == nil || n.services[key.Name] == nil {
-		return nil, buffer
+		return nil, time.Time{}, buffer
 	}
 	s := n.services[key.Name]
 	if s.selection == nil {
-		return s.object, buffer
+		return s.object, s.settledAt, buffer
 	}
 	for _, w := range s.selection.members {
 		buffer = append(buffer, w.digest)
 	}
-	return s.object, buffer
+	return s.object, s.settledAt, buffer
 }
 
 // servicesOf lists the Services that have one of the selections, sorted. A

@@ -23,7 +23,7 @@ func (m *membership) members(key string) []string {
 	if err != nil {
 		panic(err)
 	}
-	_, workloads := m.gather(cache.NewObjectName(namespace, name), nil)
+	_, _, workloads := m.gather(cache.NewObjectName(namespace, name), nil)
 	names := []string{}
 	for _, w := range workloads {
 		names = append(names, w.Name)
@@ -80,10 +80,10 @@ func TestMembership(t *testing.T) {
 				want = append(want, "a")
 			}
 			serviceFirst, workloadFirst := newMembership(), newMembership()
-			serviceFirst.setService(test.service)
+			serviceFirst.setService(test.service, desired.Sighting{})
 			serviceFirst.setWorkload(test.workload, desired.Sighting{})
 			workloadFirst.setWorkload(test.workload, desired.Sighting{})
-			workloadFirst.setService(test.service)
+			workloadFirst.setService(test.service, desired.Sighting{})
 			for order, m := range map[string]*membership{"Service first": serviceFirst, "workload first": workloadFirst} {
 				if diff := cmp.Diff(want, m.members("shop/web")); diff != "" {
 					t.Errorf("%s: members: -want +got\n%s", order, diff)
@@ -96,9 +96,9 @@ func TestMembership(t *testing.T) {
 func TestEffectOfAWorkload(t *testing.T) {
 	key := func(name string) cache.ObjectName { return cache.NewObjectName("shop", name) }
 	m := newMembership()
-	m.setService(build.Service("shop/web"))
-	m.setService(build.Service("shop/same"))
-	m.setService(build.Service("shop/api", build.Selector("app", "api")))
+	m.setService(build.Service("shop/web"), desired.Sighting{})
+	m.setService(build.Service("shop/same"), desired.Sighting{})
+	m.setService(build.Service("shop/api", build.Selector("app", "api")), desired.Sighting{})
 	for _, step := range []struct {
 		name           string
 		workload       *v1beta1.ExternalWorkload
@@ -172,7 +172,7 @@ func TestMembershipOverRandomEvents(t *testing.T) {
 			case 0, 1:
 				service := build.Service("shop/"+name, build.Selector(), anySelector(random))
 				s.services[name] = service
-				m.setService(service)
+				m.setService(service, desired.Sighting{})
 			case 2:
 				delete(s.services, name)
 				m.deleteService(key)
@@ -269,7 +269,7 @@ func TestCostOfAWorkload(t *testing.T) {
 			m := newMembership()
 			w := build.Workload("shop/a", build.Label("app", "0"), build.Label("aaa", "shared"), build.Label("zzz", "shared"))
 			for i := range 10_000 {
-				m.setService(build.Service(fmt.Sprint("shop/s", i), build.Selector(selector(i)...)))
+				m.setService(build.Service(fmt.Sprint("shop/s", i), build.Selector(selector(i)...)), desired.Sighting{})
 			}
 			looked := 0
 			for key, value := range w.Labels {

@@ -38,7 +38,9 @@ const (
 type input struct {
 	// service is nil if there is none of that name.
 	service *corev1.Service
-	slices  []*discoveryv1.EndpointSlice
+	// settledAt is when endpoints of the Service may first be published.
+	settledAt time.Time
+	slices    []*discoveryv1.EndpointSlice
 }
 
 // gone tells whether there is neither a Service nor a slice of it.
@@ -49,6 +51,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	m := c.scratch.Get().(*scratch)
 	defer c.scratch.Put(m)
 	begin := c.config.Clock.Now()
+	recovery := c.config.Recovery()
 	state := c.states.of(key, begin)
 	state.takeUp(c.changes.take(key))
 
@@ -64,8 +67,10 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		WithholdSecondFamily: c.config.WithholdSecondFamily,
 		IgnoreProbes:         c.config.IgnoreProbes,
 		Now:                  begin,
+		ServiceSettledAt:     in.settledAt,
+		Recovery:             recovery,
 	})
-	next, again := state.altered.leaveOut(m.planner.Compute(&m.desired, in.slices, c.optionsOf(state)), in.slices, begin)
+	next, again := state.altered.leaveOut(m.planner.Compute(&m.desired, in.slices, c.optionsOf(state, recovery.Ongoing(begin))), in.slices, begin)
 	if c.detectForeignWrites(state, in, &next) {
 		c.countForeignWrite(ctx, key, state, in, &next, begin)
 		if wait := state.contention.repair(begin); wait > 0 {
@@ -83,6 +88,9 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		return c.failed(key, err)
 	}
 	retryAt := m.desired.RetryAt
+	if next.Recovering && (retryAt.IsZero() || recovery.Until.Before(retryAt)) {
+		retryAt = recovery.Until
+	}
 	if !next.More() && retryAt.IsZero() {
 		state.settle(begin)
 	}
@@ -99,7 +107,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 // changed. If the slices' cache is behind our own writes it tells when to look
 // again; if it has been so for long, the slices are read from the API server.
 func (c *Controller) gather(ctx context.Context, key cache.ObjectName, state *serviceState, m *scratch, now time.Time) (in input, stale time.Duration, err error) {
-	in.service, m.workloads = c.membership.gather(key, m.workloads[:0])
+	in.service, in.settledAt, m.workloads = c.membership.gather(key, m.workloads[:0])
 	informers := c.informersFor(key.Namespace)
 	if informers == nil {
 		return in, 0, nil
@@ -174,8 +182,11 @@ func (c *Controller) look(ctx context.Context, key cache.ObjectName, cached []*d
 }
 
 // optionsOf are what a plan has to know of the past.
-func (c *Controller) optionsOf(s *serviceState) plan.Options {
-	return plan.Options{MaxEndpoints: c.config.MaxEndpoints, Trigger: s.trigger, Since: s.since, NamesTaken: int(s.namesTaken.Load())}
+func (c *Controller) optionsOf(s *serviceState, recovering bool) plan.Options {
+	return plan.Options{
+		MaxEndpoints: c.config.MaxEndpoints, Trigger: s.trigger, Since: s.since,
+		NamesTaken: int(s.namesTaken.Load()), Recovering: recovering,
+	}
 }
 
 // outcomeOf says what a sync did that carried out a plan.

@@ -102,15 +102,29 @@ func (s *State) addFamily(family corev1.IPFamily, workloads []*Workload, options
 		if withhold && w.addresses[otherFamily(index)].text != "" {
 			endpoint.Ready, endpoint.ZoneHint, endpoint.NodeHint = false, "", ""
 		}
-		if endpoint.Ready && options.Now.Before(w.SettledAt) {
-			endpoint.Held = true
-			if s.RetryAt.IsZero() || w.SettledAt.Before(s.RetryAt) {
-				s.RetryAt = w.SettledAt
-			}
+		if endpoint.Ready {
+			s.hold(&endpoint, options)
 		}
 		f.Endpoints = append(f.Endpoints, endpoint)
 	}
 	s.dropDuplicates(f)
+}
+
+// hold holds an endpoint of which consumers may not know all that they look up:
+// the workload, its identity or the Service.
+func (s *State) hold(e *Endpoint, options Options) {
+	settledAt := e.Workload.SettledAt
+	if options.ServiceSettledAt.After(settledAt) {
+		settledAt = options.ServiceSettledAt
+	}
+	settledAt = options.Recovery.settled(settledAt)
+	if !options.Now.Before(settledAt) {
+		return
+	}
+	e.Held = true
+	if s.RetryAt.IsZero() || settledAt.Before(s.RetryAt) {
+		s.RetryAt = settledAt
+	}
 }
 
 // nextFamily appends a family, using the memory of an earlier one.

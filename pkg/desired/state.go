@@ -132,6 +132,33 @@ type Options struct {
 	IgnoreProbes bool
 	// Now decides whether an endpoint is held.
 	Now time.Time
+	// ServiceSettledAt is when endpoints of the Service may first be published.
+	ServiceSettledAt time.Time
+	// Recovery is the last interruption of watches.
+	Recovery Recovery
+}
+
+// Recovery is the time in which consumers of EndpointSlices may lack what was
+// written, because watches were interrupted: they list again at some moment
+// before its end, and see only the last of several writes then. The zero
+// Recovery is none.
+type Recovery struct {
+	// From is when the first watch was interrupted.
+	From time.Time
+	// Until is when all consumers have listed again.
+	Until time.Time
+}
+
+// Ongoing tells whether a consumer may still lack something at a time.
+func (r Recovery) Ongoing(now time.Time) bool { return now.Before(r.Until) }
+
+// settled is when consumers know what would have settled at a time without an
+// interruption.
+func (r Recovery) settled(at time.Time) time.Time {
+	if at.After(r.From) && at.Before(r.Until) {
+		return r.Until
+	}
+	return at
 }
 
 // scratch is memory that Compute uses again. Without it a change of one endpoint

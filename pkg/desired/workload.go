@@ -16,12 +16,14 @@ import (
 )
 
 const (
-	// settleTime is how long the first publication of a newly created, ready
-	// workload waits: Linkerd's clients drop an endpoint whose ExternalWorkload
-	// is not yet in their own cache.
+	// settleTime is how long the publication of a new workload, a workload with
+	// a new identity and a new Service waits. Linkerd's destination service looks
+	// these up in caches of its own, which may be behind ours: it drops an endpoint
+	// whose ExternalWorkload it does not know, announces one with the identity that
+	// it knows, and forgets all endpoints when it handles the deletion of a Service.
 	settleTime = 100 * time.Millisecond
 
-	// newAge is the age below which a workload counts as newly created. It is
+	// newAge is the age below which an object counts as newly created. It is
 	// one second, and one more because creationTimestamp has whole seconds.
 	newAge = 2 * time.Second
 )
@@ -49,7 +51,8 @@ type Workload struct {
 
 	// Changed is when that which counts last changed.
 	Changed time.Time
-	// SettledAt is when the workload may first be published as ready.
+	// SettledAt is when the workload, with its present identity, may first be
+	// published as ready.
 	SettledAt time.Time
 
 	// unreadable says why the object could not be read, or is empty.
@@ -70,6 +73,25 @@ type Sighting struct {
 	// Initial is true for objects that were there when watching began. When
 	// they last changed is then known from the object only.
 	Initial bool
+	// Recovering is true while consumers may not have listed again after an
+	// interruption of watches. What is seen first then may be new to them,
+	// whatever its age.
+	Recovering bool
+}
+
+// settledAt is when a new object that was created at a time has settled; zero
+// if it is not new.
+func (s Sighting) settledAt(created time.Time) time.Time {
+	if s.Recovering || s.At.Sub(created) < newAge {
+		return s.At.Add(settleTime)
+	}
+	return time.Time{}
+}
+
+// ServiceSettledAt is when endpoints of a Service that is first seen may be
+// published; zero if the Service is not new.
+func ServiceSettledAt(service *corev1.Service, seen Sighting) time.Time {
+	return seen.settledAt(service.CreationTimestamp.Time)
 }
 
 // NewWorkload works out what counts of an object. Before is what was known of
@@ -100,8 +122,11 @@ func NewWorkload(object *v1beta1.ExternalWorkload, before *Workload, seen Sighti
 		if w.equal(before) {
 			return before
 		}
-	} else if seen.At.Sub(w.created) < newAge {
-		w.SettledAt = seen.At.Add(settleTime)
+		if w.Identity != before.Identity {
+			w.SettledAt = seen.At.Add(settleTime)
+		}
+	} else {
+		w.SettledAt = seen.settledAt(w.created)
 	}
 	w.Changed = seen.At
 	if seen.Initial {

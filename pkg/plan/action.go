@@ -47,9 +47,10 @@ const (
 	MetadataChanged
 	Empty
 
-	// The reasons for which an endpoint has to wait for a later step, and Settling
-	// for a later time.
+	// The reasons for which an endpoint has to wait for a later step, and
+	// AwaitsRecovery and Settling for a later time.
 	firstWaiting
+	AwaitsRecovery
 	Settling
 	AwaitsWithdrawal
 	AwaitsOwnWrite
@@ -74,6 +75,7 @@ var reasonTexts = [...]string{
 	ReplacesAnother:   "takes the place of an endpoint of another slice",
 	MetadataChanged:   "labels or owner changed",
 	Empty:             "empty",
+	AwaitsRecovery:    "waits until consumers have listed again after an interruption of watches",
 	Settling:          "waits until consumers know the workload",
 	AwaitsWithdrawal:  "waits for the withdrawal of the endpoint that it replaces",
 	AwaitsOwnWrite:    "waits for the other changes of its slice",

@@ -221,7 +221,7 @@ func TestHeldEndpoint(t *testing.T) {
 		t.Errorf("a held endpoint is published:\n%s", &p)
 	}
 	c.now = c.now.Add(100 * time.Millisecond)
-	if diff := cmp.Diff([]string{"1 update s1 [http:8080/TCP] new@192.0.2.9 w01@192.0.2.1"}, c.converge()); diff != "" {
+	if diff := cmp.Diff([]string{"1 update s1 [http:8080/TCP] new@192.0.2.9 w01@192.0.2.1"}, c.run()); diff != "" {
 		t.Errorf("writes differ (-want +got):\n%s", diff)
 	}
 }
@@ -231,18 +231,18 @@ func TestHeldEndpoint(t *testing.T) {
 func TestHeldEndpointThatStandsNotReady(t *testing.T) {
 	c := newCluster(t, build.Service("shop/web"))
 	c.put(build.Workload("shop/new", build.NotReady(), build.Created(c.now)))
-	c.converge()
+	c.run()
 	c.put(build.Workload("shop/new", build.Created(c.now)))
 	if state := c.state(); state.RetryAt.IsZero() || !state.Families[0].Endpoints[0].Held {
 		t.Fatal("the endpoint is not held")
 	}
-	for _, line := range c.converge() {
+	for _, line := range c.run() {
 		if line != "1 update s1 [http:8080/TCP] -new@192.0.2.1" {
 			t.Errorf("%s, want it not ready", line)
 		}
 	}
 	c.now = c.now.Add(100 * time.Millisecond)
-	if diff := cmp.Diff([]string{"1 update s1 [http:8080/TCP] new@192.0.2.1"}, c.converge()); diff != "" {
+	if diff := cmp.Diff([]string{"1 update s1 [http:8080/TCP] new@192.0.2.1"}, c.run()); diff != "" {
 		t.Errorf("writes differ (-want +got):\n%s", diff)
 	}
 }

@@ -33,17 +33,15 @@ func decide(s *slice, e *endpoint, position int) (Action, Reason) {
 	case e.ready && t.ReadyNow():
 		return decideReady(s, e, position)
 	case e.ready && t.Held && sameTarget(e.actual.TargetRef, t.Workload):
-		// What clients use already is not held back from them.
-		if s.ports.pending() {
-			return Withdraw, PortsChanged
-		}
-		return Keep, Settling
+		return decideHeld(s, e)
 	case e.ready && s.ports.pending():
 		return Withdraw, BecameUnready
 	case s.ports.pending():
 		return Keep, AwaitsPorts
 	case s.ports == portsStay && same(e.actual, t.Endpoint):
 		return Keep, AsDesired
+	case !e.ready && t.Held:
+		return Keep, Settling
 	case t.ReadyNow():
 		return Publish, BecameReady
 	case e.ready:
@@ -65,6 +63,21 @@ func decideSurplus(e *endpoint) (Action, Reason) {
 		return Keep, AwaitsCopy
 	default:
 		return Remove, PublishedTwice
+	}
+}
+
+// decideHeld chooses for an endpoint that is ready though it is held. What
+// clients use already stays as it is until then, unless it has to be withdrawn.
+func decideHeld(s *slice, e *endpoint) (Action, Reason) {
+	switch {
+	case e.actual.Addresses[0] != e.target.Address:
+		return Withdraw, AddressChanged
+	case e.target.copies > 1:
+		return Withdraw, PublishedTwice
+	case s.ports.pending():
+		return Withdraw, PortsChanged
+	default:
+		return Keep, Settling
 	}
 }
 

@@ -19,6 +19,10 @@
 //   - An endpoint that moves to another slice, or whose address and port is
 //     taken over by another workload, is withdrawn in an earlier write.
 //   - A slice with endpoints is emptied before it is deleted.
+//   - While consumers may lack the last writes, because watches were interrupted,
+//     what relies on an earlier write waits (veto_recovery.go). An endpoint that is
+//     held, because consumers may not know its workload, identity or Service yet,
+//     is not published either. Withdrawals never wait.
 //   - What the API server would refuse is never written again: an address that
 //     an older version accepted is removed, not carried over.
 //

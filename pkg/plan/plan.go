@@ -66,8 +66,10 @@ type Plan struct {
 	// Waiting are the endpoints that are not as desired and stay so in this step.
 	Waiting []Waiting
 	// StepsLeft is the least number of steps that follow once these writes are
-	// done.
+	// done, and once workloads have settled and consumers have recovered.
 	StepsLeft int
+	// Recovering is true if something waits until consumers have recovered.
+	Recovering bool
 }
 
 // Empty tells whether there is nothing to do.
@@ -130,6 +132,9 @@ type Options struct {
 	// Since is when the Service was last in its desired state. Changes of
 	// endpoints before that have been published.
 	Since time.Time
+	// Recovering is true while consumers may lack the last writes, because watches
+	// were interrupted. What is safe only after an earlier write waits until then.
+	Recovering bool
 }
 
 // Compute plans the next step from the actual slices to the desired state. The
@@ -154,6 +159,7 @@ func (p *Planner) Compute(state *desired.State, actual []*discoveryv1.EndpointSl
 	d.decide()
 	d.place()
 
+	apply(d.vetoUnrecovered())
 	vetoes, waiting := d.vetoPublications()
 	apply(vetoes)
 	apply(d.vetoPortChanges())

@@ -68,6 +68,7 @@ func checkProperties(t *testing.T, which string, c *build.Choices) {
 			cluster.apply(0, p)
 		}
 	}
+	cluster.settle()
 	for step := 0; ; step++ {
 		p := checkStep(t, which, cluster, &reused)
 		if p.Empty() {

@@ -20,6 +20,9 @@ const (
 	portsWait
 	// portsRefused: like portsWait, but they cannot be written again.
 	portsRefused
+	// portsRecover: like portsSwitch, but consumers may not have seen yet that no
+	// endpoint is ready on the old ones.
+	portsRecover
 )
 
 // pending tells whether the slice keeps its old ports in this step.
@@ -44,6 +47,9 @@ func (d *draft) chooseGroup(s *slice) {
 		s.ports = portsExtend
 	case !slices.ContainsFunc(s.endpoints, func(e endpoint) bool { return e.ready }):
 		s.ports = portsSwitch
+		if d.options.Recovering {
+			s.ports = portsRecover
+		}
 	case refusedPorts(ports):
 		s.ports = portsRefused
 	default:

@@ -111,6 +111,7 @@ steps left: 1
 			}
 			c.converge()
 			row.happens(c)
+			c.settle()
 			p := c.next()
 			text := p.String()
 			for _, write := range p.Writes {

@@ -42,6 +42,9 @@ type slice struct {
 	added []endpoint
 	// dirty tells that the slice is written whatever is added to it.
 	dirty bool
+	// unrecovered tells that the slice is empty and is deleted once consumers
+	// have recovered.
+	unrecovered bool
 	// kept is the number of actual endpoints that stay.
 	kept int
 	// waitsFor are the slices whose writes come before this one's.

@@ -25,7 +25,7 @@ func apply(vetoes []veto) {
 // never loses all endpoints.
 func (d *draft) vetoPortChanges() []veto {
 	var vetoes []veto
-	taken := d.switchesPorts()
+	taken := d.switchesPorts() || d.recoversPorts()
 	for i := range d.slices {
 		s := &d.slices[i]
 		if s.ports != portsWait {

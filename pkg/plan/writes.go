@@ -41,6 +41,10 @@ func (d *draft) plan() Plan {
 		plan.Writes = append(plan.Writes, w)
 	}
 	d.addWaiting(&plan)
+	plan.Recovering = d.options.Recovering && d.awaitsRecovery()
+	if plan.Recovering && plan.Empty() {
+		plan.StepsLeft = 0
+	}
 	return plan
 }
 
@@ -58,7 +62,7 @@ func (d *draft) order() []int {
 // urgency tells whether the slice is written, and how urgently.
 func (s *slice) urgency() (urgency, bool) {
 	if s.deletes() {
-		return deletes, s.actual.DeletionTimestamp == nil
+		return deletes, s.actual.DeletionTimestamp == nil && !s.unrecovered
 	}
 	written := s.metadata || s.ports == portsExtend || s.ports == portsSwitch
 	u := independent

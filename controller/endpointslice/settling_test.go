@@ -1,0 +1,64 @@
+package endpointslice
+
+import (
+	"testing"
+	"time"
+
+	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/pkg/desired"
+)
+
+// TestChangedIdentitySettles: Linkerd's destination service was seen to announce
+// the old identity when an endpoint was published 5 ms after its workload changed.
+func TestChangedIdentitySettles(t *testing.T) {
+	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
+		w.writes()
+		w.put(build.Workload("shop/a", build.MeshTLS("new", "new")))
+		w.pass(99 * time.Millisecond)
+		w.mustWrite()
+		w.pass(time.Millisecond)
+		w.mustWrite("update", "update")
+		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
+	})
+}
+
+// TestServiceSettles: Linkerd's destination service was seen to handle the
+// deletion of a Service after the slices of the next one of that name.
+func TestServiceSettles(t *testing.T) {
+	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
+		w.writes()
+		w.remove("service web")
+		w.put(build.Service("shop/web", build.UID("next"), build.Created(time.Now())))
+		w.pass(99 * time.Millisecond)
+		for _, slice := range w.slices() {
+			if len(slice.Endpoints) > 0 {
+				t.Errorf("there are endpoints too early: %s", lineOf(&slice))
+			}
+		}
+		w.pass(time.Millisecond)
+		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
+
+		w.put(build.Service("shop/old"))
+		w.mustPublish("old IPv4 http:8080 | a 192.0.2.1", "web IPv4 http:8080 | a 192.0.2.1")
+	})
+}
+
+// TestSecondStepAwaitsRecovery: consumers that listed again after an API server
+// came back were seen to know only the second of two writes.
+func TestSecondStepAwaitsRecovery(t *testing.T) {
+	var recovery desired.Recovery
+	inWorldWith(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(c *Config) {
+		c.Recovery = func() desired.Recovery { return recovery }
+	}, func(w *world) {
+		recovery = desired.Recovery{From: time.Now(), Until: time.Now().Add(7 * time.Second)}
+		w.put(build.Workload("shop/a", build.IPs("192.0.2.9")))
+		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1 not ready")
+		// Whatever is first seen now may be new to consumers, whatever its age.
+		w.put(build.Workload("shop/b", build.IPs("192.0.2.2"), build.NotReady()))
+		w.put(build.Workload("shop/b", build.IPs("192.0.2.2")))
+		w.pass(7*time.Second - 1)
+		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1 not ready | b 192.0.2.2 not ready")
+		w.pass(1)
+		w.mustPublish("web IPv4 http:8080 | a 192.0.2.9 | b 192.0.2.2")
+	})
+}

@@ -1,0 +1,72 @@
+package plan
+
+import "slices"
+
+// vetoUnrecovered leaves to a later time what is safe only if consumers have
+// seen an earlier write, while they may not have: one that lists again after an
+// interruption sees only the last of several writes. An address that was
+// withdrawn and published with another value would seem to have changed in place.
+// Nothing that takes an endpoint away from clients waits, but for the sake of a
+// changed identity, which is taken away only to be announced again.
+func (d *draft) vetoUnrecovered() []veto {
+	if !d.options.Recovering {
+		return nil
+	}
+	var vetoes []veto
+	for i := range d.slices {
+		s := &d.slices[i]
+		s.unrecovered = s.deletes()
+		for _, list := range [2][]endpoint{s.endpoints, s.added} {
+			for j := range list {
+				if e := &list[j]; d.relies(s, e, j) {
+					vetoes = append(vetoes, veto{e, Keep, AwaitsRecovery})
+				}
+			}
+		}
+	}
+	return vetoes
+}
+
+// relies tells whether what was decided for the endpoint at a position of the
+// slice is safe only if consumers have seen an earlier write.
+func (d *draft) relies(s *slice, e *endpoint, position int) bool {
+	switch e.action {
+	case Publish:
+		return e.actual == nil || s.ports != portsStay || e.actual.Addresses[0] != e.target.Address ||
+			!sameTarget(e.actual.TargetRef, e.target.Workload) || !s.recordsIdentity(position, e.actual, e.target.Workload)
+	case Announce:
+		return true
+	case Withdraw:
+		return e.reason == IdentityChanged
+	case Set:
+		// The hint that comes back ends an announcement.
+		zone, _ := e.target.HintsNow()
+		return e.ready && e.actual != nil && e.target.ReadyNow() && zoneHintOf(e.actual) != zone
+	case Keep:
+		return s.ports == portsRecover && e.reason == AwaitsPorts
+	default:
+		return false
+	}
+}
+
+// recoversPorts tells whether a slice is in the middle of a change of its ports
+// that goes on once consumers have recovered.
+func (d *draft) recoversPorts() bool {
+	return slices.ContainsFunc(d.slices, func(s slice) bool { return s.ports == portsRecover })
+}
+
+// awaitsRecovery tells whether anything waits until consumers have recovered.
+func (d *draft) awaitsRecovery() bool {
+	for i := range d.slices {
+		s := &d.slices[i]
+		if s.unrecovered || s.ports == portsRecover {
+			return true
+		}
+		for _, list := range [2][]endpoint{s.endpoints, s.added} {
+			if slices.ContainsFunc(list, func(e endpoint) bool { return e.action == Keep && e.reason == AwaitsRecovery }) {
+				return true
+			}
+		}
+	}
+	return false
+}
