@@ -45,7 +45,7 @@ kubernetes: ## build the control plane that run and test use
 	@go -C hack/kubernetes run .
 
 .PHONY: test
-test: test-unit test-kubelet test-chart test-integration test-faults ## run everything that proves it
+test: test-unit test-kubelet test-kubeproxy test-chart test-integration test-faults ## run everything that proves it
 
 .PHONY: test-unit
 test-unit: ## run the tests that need nothing but Go
@@ -57,6 +57,10 @@ test-unit: ## run the tests that need nothing but Go
 .PHONY: test-kubelet
 test-kubelet: ## probe the same servers with kubelet's prober and ours
 	go -C test/kubelet test ./...
+
+.PHONY: test-kubeproxy
+test-kubeproxy: ## play random histories past kube-proxy's own code
+	go -C test/kubeproxy test ./...
 
 .PHONY: test-chart
 test-chart: ## render and check the chart, and install it on a real API server

@@ -19,14 +19,23 @@ type audience struct {
 	linkerd *consumers.Destination
 	clients []*consumers.Client // by port, in no zone
 	local   *consumers.Client   // of the first port, in the local zone
-	proxies []*consumers.KubeProxy
+	proxies []familyProxy
 	dns     *consumers.DNS
 }
 
-func (a *audience) start(w *world) {
-	a.proxies = []*consumers.KubeProxy{
-		consumers.NewKubeProxy(discoveryv1.AddressTypeIPv4, ""),
-		consumers.NewKubeProxy(discoveryv1.AddressTypeIPv6, ""),
+// familyProxy is what routes to the Service's endpoints of one address family.
+type familyProxy struct {
+	// anywhere is on a node in no zone, and local on one in localZone.
+	anywhere, local Proxy
+}
+
+func (a *audience) start(w *world, newProxy func(discoveryv1.AddressType, string) Proxy) {
+	if newProxy == nil {
+		newProxy = func(family discoveryv1.AddressType, zone string) Proxy { return consumers.NewKubeProxy(family, zone) }
+	}
+	a.proxies = nil
+	for _, family := range []discoveryv1.AddressType{discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6} {
+		a.proxies = append(a.proxies, familyProxy{anywhere: newProxy(family, ""), local: newProxy(family, localZone)})
 	}
 	a.dns = consumers.NewDNS()
 	a.startLinkerd(w)
@@ -44,7 +53,8 @@ func (a *audience) startLinkerd(w *world) {
 func (a *audience) tell(write sliceapi.Write) {
 	a.linkerd.Observe(write.Previous, write.Current)
 	for _, proxy := range a.proxies {
-		proxy.Observe(write.Previous, write.Current)
+		proxy.anywhere.Observe(write.Previous, write.Current)
+		proxy.local.Observe(write.Previous, write.Current)
 	}
 	a.dns.Observe(write.Previous, write.Current)
 }

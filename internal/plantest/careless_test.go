@@ -7,6 +7,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/external-workload/controller/internal/plantest"
+	"github.com/external-workload/controller/internal/plantest/planned"
 	"github.com/external-workload/controller/internal/plantest/sliceapi"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
@@ -17,7 +18,7 @@ import (
 // are right in the end.
 func newCarelessController(withhold bool, _ []*v1beta1.ExternalWorkload) plantest.Controller {
 	return func(service *corev1.Service, workloads []*v1beta1.ExternalWorkload, slices []*discoveryv1.EndpointSlice) ([]plantest.Write, bool) {
-		wanted, _ := newRealController(withhold, nil)(service, workloads, nil)
+		wanted, _ := planned.New(withhold, nil)(service, workloads, nil)
 		var writes []plantest.Write
 		used := map[*discoveryv1.EndpointSlice]bool{}
 		for _, write := range wanted {

@@ -113,11 +113,7 @@ func (p *player) checkServed() {
 	}
 	for _, proxy := range p.proxies {
 		for _, port := range portNames {
-			proxy.Serves(port, func(socket consumers.Socket, _ bool) {
-				if !p.allows(port, socket, readyOrDraining) {
-					p.fail("kube-proxy serves %s as port %q, which never was to be served", socket, port)
-				}
-			})
+			p.checkProxied(proxy, port)
 		}
 	}
 	if isForHeadless(p.world.service) {
@@ -134,6 +130,25 @@ func (p *player) checkServed() {
 		if p.stable[i].ready && !p.isSpoiled(&p.stable[i]) {
 			p.checkNotMissing(&p.stable[i])
 		}
+	}
+}
+
+// checkProxied fails where a kube-proxy serves what never was to be served, or
+// where one in a zone serves nothing although there is something to serve.
+func (p *player) checkProxied(proxy familyProxy, port string) {
+	served := [2]int{}
+	for i, at := range []Proxy{proxy.anywhere, proxy.local} {
+		at.Serves(port, func(socket consumers.Socket, certain bool) {
+			if certain || i == 1 {
+				served[i]++
+			}
+			if !p.allows(port, socket, readyOrDraining) {
+				p.fail("kube-proxy serves %s as port %q, which never was to be served", socket, port)
+			}
+		})
+	}
+	if served[0] > 0 && served[1] == 0 {
+		p.fail("kube-proxy in a zone serves nothing as port %q, and others do", port)
 	}
 }
 
@@ -201,7 +216,7 @@ func (p *player) proxied(family discoveryv1.AddressType, port string) []consumer
 		proxy = p.proxies[1]
 	}
 	var sockets []consumers.Socket
-	proxy.Serves(port, func(socket consumers.Socket, certain bool) {
+	proxy.anywhere.Serves(port, func(socket consumers.Socket, certain bool) {
 		if certain {
 			sockets = append(sockets, socket)
 		}

@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
+	"github.com/external-workload/controller/internal/plantest/consumers"
 	"github.com/external-workload/controller/internal/plantest/sliceapi"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
@@ -38,11 +39,25 @@ type Write struct {
 // on when one that they do not wait for fails. More says that another step follows.
 type Controller func(service *corev1.Service, workloads []*v1beta1.ExternalWorkload, slices []*discoveryv1.EndpointSlice) (writes []Write, more bool)
 
+// Proxy is a kube-proxy on one node, for one Service and one address family.
+type Proxy interface {
+	// Observe tells it of one write. A creation has no previous slice, a deletion
+	// no current one.
+	Observe(previous, current *discoveryv1.EndpointSlice)
+	// Serves calls visit with each socket to which the named port is balanced,
+	// and whether that is certain: where two slices disagree about a socket, it
+	// is not.
+	Serves(port string, visit func(socket consumers.Socket, certain bool))
+}
+
 // Setup is what all histories of a run have in common.
 type Setup struct {
 	// NewController starts a controller that knows nothing but the workloads
 	// that there are, as after a restart or a change of the leader.
 	NewController func(workloads []*v1beta1.ExternalWorkload) Controller
+	// NewProxy makes a kube-proxy on a node in a zone, or in none; nil takes the
+	// model of package consumers.
+	NewProxy func(family discoveryv1.AddressType, zone string) Proxy
 	// MaxEndpoints is how many endpoints the controller puts into one slice.
 	MaxEndpoints int
 	// DualStack lets Services have two families.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/external-workload/controller/internal/plantest"
+	"github.com/external-workload/controller/internal/plantest/planned"
 )
 
 // found are short histories that the planner failed once.
@@ -32,7 +33,7 @@ var found = map[string]plantest.History{
 func TestHistoriesThatFailedOnce(t *testing.T) {
 	for name, history := range found {
 		t.Run(name, func(t *testing.T) {
-			for _, setup := range setups(newRealController) {
+			for _, setup := range setups(planned.New) {
 				if result := plantest.Play(setup, history, nil); result.Violation != "" {
 					t.Error(plantest.Report(setup, history))
 				}

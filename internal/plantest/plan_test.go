@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/external-workload/controller/internal/plantest"
+	"github.com/external-workload/controller/internal/plantest/planned"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
@@ -30,7 +31,7 @@ func setups(controller start) map[string]*plantest.Setup {
 			NewController: func(workloads []*v1beta1.ExternalWorkload) plantest.Controller {
 				return controller(withhold, workloads)
 			},
-			MaxEndpoints: maxEndpoints, MaxSteps: maxSteps,
+			MaxEndpoints: planned.MaxEndpoints, MaxSteps: maxSteps,
 			DualStack: dualStack, WithholdSecondFamily: withhold,
 		}
 	}
@@ -49,7 +50,7 @@ func TestRandomHistories(t *testing.T) {
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
-	all := setups(newRealController)
+	all := setups(planned.New)
 	for name, setup := range all {
 		t.Run(name, func(t *testing.T) {
 			started := time.Now()

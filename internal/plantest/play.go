@@ -68,7 +68,7 @@ type pendingWrite struct {
 
 func (p *player) start() {
 	p.controller = p.setup.NewController(p.world.workloads)
-	p.audience.start(&p.world)
+	p.audience.start(&p.world, p.setup.NewProxy)
 	p.api.Observe = p.observe
 	p.ours = true
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
+	utilnet "k8s.io/utils/net"
 )
 
 // KubeProxy models kube-proxy for one Service and one address family: the
@@ -90,9 +91,9 @@ func (k *KubeProxy) backends(name string) []backend {
 func (k *KubeProxy) backend(endpoint *discoveryv1.Endpoint, port int32) backend {
 	conditions := &endpoint.Conditions
 	ready := isReady(endpoint)
-	serving := conditions.Serving == nil && ready || conditions.Serving != nil && *conditions.Serving
+	serving := conditions.Serving == nil || *conditions.Serving
 	b := backend{
-		socket:      Socket{endpoint.Addresses[0], port},
+		socket:      Socket{utilnet.ParseIPSloppy(endpoint.Addresses[0]).String(), port},
 		ready:       ready,
 		servingLast: serving && conditions.Terminating != nil && *conditions.Terminating,
 	}

@@ -1,4 +1,6 @@
-package plantest_test
+// Package planned is the controller that random histories are played with: packages
+// desired and plan, called as the controller calls them.
+package planned
 
 import (
 	"time"
@@ -13,11 +15,12 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-const maxEndpoints = 3
+// MaxEndpoints is how many endpoints it puts into one slice: few, so that the
+// Services of histories have several.
+const MaxEndpoints = 3
 
-// realController decides with packages desired and plan, as the controller
-// does. Between two steps it remembers only what it keeps of each workload.
-type realController struct {
+// controller remembers between two steps only what it keeps of each workload.
+type controller struct {
 	known   map[string]*desired.Workload
 	seen    map[string]*v1beta1.ExternalWorkload
 	state   desired.State
@@ -25,8 +28,10 @@ type realController struct {
 	options desired.Options
 }
 
-func newRealController(withhold bool, workloads []*v1beta1.ExternalWorkload) plantest.Controller {
-	c := &realController{
+// New starts a controller that has seen these workloads, and withholds a
+// Service's second family or not.
+func New(withhold bool, workloads []*v1beta1.ExternalWorkload) plantest.Controller {
+	c := &controller{
 		known: map[string]*desired.Workload{},
 		seen:  map[string]*v1beta1.ExternalWorkload{},
 		options: desired.Options{
@@ -44,7 +49,7 @@ func newRealController(withhold bool, workloads []*v1beta1.ExternalWorkload) pla
 }
 
 // see keeps what counts of a workload, as the informer's handler does.
-func (c *realController) see(object *v1beta1.ExternalWorkload) *desired.Workload {
+func (c *controller) see(object *v1beta1.ExternalWorkload) *desired.Workload {
 	if c.seen[object.Name] != object {
 		c.known[object.Name] = desired.NewWorkload(object, c.known[object.Name], desired.Sighting{At: time.Unix(1<<31, 0)})
 		c.seen[object.Name] = object
@@ -52,13 +57,13 @@ func (c *realController) see(object *v1beta1.ExternalWorkload) *desired.Workload
 	return c.known[object.Name]
 }
 
-func (c *realController) step(service *corev1.Service, workloads []*v1beta1.ExternalWorkload, slices []*discoveryv1.EndpointSlice) ([]plantest.Write, bool) {
+func (c *controller) step(service *corev1.Service, workloads []*v1beta1.ExternalWorkload, slices []*discoveryv1.EndpointSlice) ([]plantest.Write, bool) {
 	selected := make([]*desired.Workload, 0, len(workloads))
 	for _, object := range workloads {
 		selected = append(selected, c.see(object))
 	}
 	c.state.Compute(service, selected, c.options)
-	step := c.planner.Compute(&c.state, slices, plan.Options{MaxEndpoints: maxEndpoints})
+	step := c.planner.Compute(&c.state, slices, plan.Options{MaxEndpoints: MaxEndpoints})
 	writes := make([]plantest.Write, 0, len(step.Writes))
 	for _, write := range step.Writes {
 		writes = append(writes, plantest.Write{Verb: sliceapi.Verb(write.Operation), Slice: write.Slice, After: write.After})

@@ -1,0 +1,57 @@
+package kubeproxy
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/internal/plantest"
+	"github.com/external-workload/controller/internal/plantest/consumers"
+	"github.com/external-workload/controller/internal/plantest/planned"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// machine is a ready machine, in a zone or in none.
+type machine struct{ address, zone string }
+
+// published are the slices that the controller writes for machines.
+func published(t testing.TB, distribution string, machines []machine) []*discoveryv1.EndpointSlice {
+	t.Helper()
+	service := build.Service(plantest.Namespace + "/" + plantest.ServiceName)
+	if distribution != "" {
+		service.Spec.TrafficDistribution = &distribution
+	}
+	var workloads []*v1beta1.ExternalWorkload
+	for i, m := range machines {
+		options := []build.WorkloadOption{build.IPs(m.address)}
+		if m.zone != "" {
+			options = append(options, build.Zone(m.zone))
+		}
+		workloads = append(workloads, build.Workload(fmt.Sprintf("%s/w%d", plantest.Namespace, i), options...))
+	}
+	writes, more := planned.New(false, workloads)(service, workloads, nil)
+	if more || len(writes) == 0 {
+		t.Fatalf("%d writes, and more: %t", len(writes), more)
+	}
+	var all []*discoveryv1.EndpointSlice
+	for _, write := range writes {
+		write.Slice.Name = "machines-" + fmt.Sprint(len(all))
+		all = append(all, write.Slice)
+	}
+	return all
+}
+
+// checkAddresses compares the addresses that a node routes port "http" to.
+func checkAddresses(t testing.TB, n *node, want []string) {
+	t.Helper()
+	var got []string
+	n.Serves("http", func(socket consumers.Socket, _ bool) { got = append(got, socket.Address) })
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("addresses (-want +got):\n%s", diff)
+	}
+}
