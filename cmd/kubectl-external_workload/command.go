@@ -46,6 +46,6 @@ func newCommand(name string, io streams) *cobra.Command {
 	p.addConnectionFlags(root.PersistentFlags())
 	_ = root.RegisterFlagCompletionFunc("namespace", p.completeNamespaces)
 	_ = root.RegisterFlagCompletionFunc("context", p.completeContexts)
-	root.AddCommand(p.whyCommand(), p.listCommand(), p.watchCommand(), p.drainCommand(), p.undrainCommand())
+	root.AddCommand(p.whyCommand(), p.listCommand(), p.watchCommand(), p.drainCommand(), p.undrainCommand(), p.inviteCommand(), p.registerCommand())
 	return root
 }

@@ -35,14 +35,17 @@ type drainFlags struct {
 func (p *program) drainCommand() *cobra.Command {
 	flags := drainFlags{}
 	command := &cobra.Command{
-		Use:   "drain WORKLOAD",
+		Use:   "drain [WORKLOAD]",
 		Short: "Take a machine out of all Services, and wait until it is out",
 		Long: "Take a machine out of all Services with the annotation " + v1beta1.DrainAnnotation + ", wait until no EndpointSlice has it ready, " +
 			"then for the grace period, in which open connections end. With --delete the object is deleted after that.\n\n" +
-			"It may be called again at any time: what is done already is not done again.",
-		Example: p.examples("# Take vm-1 out of service", "drain vm-1", "# And remove it for good", "drain vm-1 --delete --grace 1m"),
-		Args:    cobra.ExactArgs(1), ValidArgsFunction: p.completeWorkload,
-		RunE: func(c *cobra.Command, args []string) error { return p.drain(c.Context(), flags, args[0]) },
+			"It may be called again at any time: what is done already is not done again.\n\n" +
+			"With the kubeconfig of an invitation the machine drains itself and may leave its name out. Such a drain ends when the machine registers again; " +
+			"that of somebody else does not. The machine cannot delete its object, because its invitation would end with it.",
+		Example: p.examples("# Take vm-1 out of service", "drain vm-1", "# And remove it for good", "drain vm-1 --delete --grace 1m",
+			"# Take this machine out of service, on the machine", "drain --kubeconfig /etc/external-workload/kubeconfig"),
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: p.completeWorkload,
+		RunE: func(c *cobra.Command, args []string) error { return p.drain(c.Context(), flags, args) },
 	}
 	command.Flags().DurationVar(&flags.grace, "grace", defaultGrace, "time for open connections to end, once no slice has the machine ready")
 	command.Flags().BoolVar(&flags.remove, "delete", false, "delete the ExternalWorkload afterwards")
@@ -52,21 +55,25 @@ func (p *program) drainCommand() *cobra.Command {
 
 func (p *program) undrainCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "undrain WORKLOAD",
+		Use:     "undrain [WORKLOAD]",
 		Short:   "Put a drained machine back into service",
 		Example: p.examples("# Put vm-1 back into service", "undrain vm-1"),
-		Args:    cobra.ExactArgs(1), ValidArgsFunction: p.completeWorkload,
-		RunE: func(c *cobra.Command, args []string) error { return p.undrain(c.Context(), args[0]) },
+		Args:    cobra.MaximumNArgs(1), ValidArgsFunction: p.completeWorkload,
+		RunE: func(c *cobra.Command, args []string) error { return p.undrain(c.Context(), args) },
 	}
 }
 
-func (p *program) drain(ctx context.Context, flags drainFlags, name string) error {
+func (p *program) drain(ctx context.Context, flags drainFlags, args []string) error {
 	if flags.grace < 0 || flags.timeout <= 0 {
 		return errors.New("--grace must not be negative, and --timeout must be positive")
 	}
-	c, namespace, err := p.place()
+	on, err := p.target(args)
 	if err != nil {
 		return err
+	}
+	c, namespace, name := on.clients, on.namespace, on.name
+	if on.byMachine && flags.remove {
+		return fmt.Errorf("a machine cannot delete its ExternalWorkload, because its invitation would end with it; an administrator can: kubectl external-workload drain %s -n %s --delete", name, namespace)
 	}
 	client := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
 	workload, err := client.Get(ctx, name, metav1.GetOptions{})
@@ -76,10 +83,10 @@ func (p *program) drain(ctx context.Context, flags drainFlags, name string) erro
 		return nil
 	case err != nil:
 		return requestFailed("get", workloadResource, namespace, err)
-	case workload.Drained():
+	case workload.Drained() && (on.byMachine || !workload.DrainedByMachine()):
 		fmt.Fprintf(p.out, "externalworkload/%s is drained already\n", name)
 	default:
-		if workload, err = client.Patch(ctx, name, types.MergePatchType, drainPatch(time.Now().UTC().Format(time.RFC3339)), metav1.PatchOptions{}); err != nil {
+		if workload, err = client.Patch(ctx, name, types.MergePatchType, drainPatch(on.drainValue(time.Now())), on.patchOptions()); err != nil {
 			return requestFailed("patch", workloadResource, namespace, err)
 		}
 		fmt.Fprintf(p.out, "externalworkload/%s draining\n", name)
@@ -137,8 +144,7 @@ func (p *program) waitUntilWithdrawn(ctx context.Context, c *clients, workload *
 	})
 	switch {
 	case apierrors.IsForbidden(err):
-		fmt.Fprintf(p.err, "no right to list EndpointSlices: waiting for the grace period only\n")
-		return nil
+		return p.waitUntilDraining(ctx, c, workload)
 	case ctx.Err() != nil:
 		return errors.New("interrupted; the machine stays drained")
 	case limited.Err() != nil:
@@ -196,11 +202,12 @@ func (p *program) waitGrace(ctx context.Context, name string, grace time.Duratio
 	}
 }
 
-func (p *program) undrain(ctx context.Context, name string) error {
-	c, namespace, err := p.place()
+func (p *program) undrain(ctx context.Context, args []string) error {
+	on, err := p.target(args)
 	if err != nil {
 		return err
 	}
+	c, namespace, name := on.clients, on.namespace, on.name
 	client := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
 	workload, err := client.Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
@@ -213,7 +220,10 @@ func (p *program) undrain(ctx context.Context, name string) error {
 		fmt.Fprintf(p.out, "externalworkload/%s is not drained\n", name)
 		return nil
 	}
-	if _, err := client.Patch(ctx, name, types.MergePatchType, drainPatch(""), metav1.PatchOptions{}); err != nil {
+	if on.byMachine && !workload.DrainedByMachine() {
+		return fmt.Errorf("externalworkload/%s was drained by somebody else (%s); a machine ends only its own drain", name, workload.Annotations[v1beta1.DrainAnnotation])
+	}
+	if _, err := client.Patch(ctx, name, types.MergePatchType, drainPatch(""), on.patchOptions()); err != nil {
 		return requestFailed("patch", workloadResource, namespace, err)
 	}
 	fmt.Fprintf(p.out, "externalworkload/%s undrained\n", name)

@@ -13,6 +13,12 @@ func (w *Workload) AddressIn(family discoveryv1.AddressType) string {
 	return w.addresses[indexOf(family)].text
 }
 
+// ReadyIn tells whether a Service that publishes the family is to send traffic to
+// the workload.
+func (w *Workload) ReadyIn(family discoveryv1.AddressType) bool {
+	return w.AddressIn(family) != "" && !w.Terminating && w.readyIn(indexOf(family), Options{})
+}
+
 // AddressProblemIn says why the workload has no address in a family although it
 // gives one, or is empty.
 func (w *Workload) AddressProblemIn(family discoveryv1.AddressType) string {

@@ -1,5 +1,7 @@
 package v1beta1
 
+import "strings"
+
 // Annotations on an ExternalWorkload that this project reads.
 const (
 	// ReadyAnnotation declares the machine's readiness: "True", "False" or
@@ -14,6 +16,15 @@ const (
 	// of service as Kubernetes does with a Pod that is being deleted: its
 	// endpoint is not ready and is terminating, whoever says that it is ready.
 	DrainAnnotation = "external-workload.io/drain"
+
+	// MachineDrainPrefix begins the value of DrainAnnotation that a machine has
+	// set itself. A machine ends only such a drain, when it registers again.
+	MachineDrainPrefix = "machine "
+
+	// InvitedCIDRsAnnotation lists the address ranges, such as
+	// "10.20.0.0/16,2001:db8::/64", in which the machine's own credential may
+	// set spec.workloadIPs. An admission policy enforces it.
+	InvitedCIDRsAnnotation = "external-workload.io/invited-cidrs"
 
 	// DeleteAfterUnreadyAnnotation is the time, such as "1h", after which the
 	// controller deletes an object whose probe has failed without a pause.
@@ -43,4 +54,10 @@ const OverruledAnnotation = "external-workload.io/inline-ready-overruled"
 // has a value, or the object is being deleted while a finalizer holds it.
 func (w *ExternalWorkload) Drained() bool {
 	return w.Annotations[DrainAnnotation] != "" || w.DeletionTimestamp != nil
+}
+
+// DrainedByMachine tells whether the machine itself has set the drain, and
+// nobody else.
+func (w *ExternalWorkload) DrainedByMachine() bool {
+	return strings.HasPrefix(w.Annotations[DrainAnnotation], MachineDrainPrefix)
 }

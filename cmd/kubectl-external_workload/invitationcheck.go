@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
+	"github.com/external-workload/controller/pkg/invitation"
+)
+
+const (
+	// checkTimeout is how long the API server may take to see a new RoleBinding
+	// and the admission policies.
+	checkTimeout  = 10 * time.Second
+	checkInterval = 200 * time.Millisecond
+)
+
+// forbiddenPatch is a change that a machine must not make.
+const forbiddenPatch = `{"metadata":{"labels":{"external-workload.io/invitation-check":"refuse"}}}`
+
+var errUnlimited = errors.New("the cluster does not limit what a machine may change in its ExternalWorkload: " +
+	"install the chart with invitations.enabled=true, and this namespace among its namespaces")
+
+// checkCredential uses the new credential as a thief and as the machine would. A
+// change that is not permitted has to be refused by the admission policy, and the
+// token has to be renewable.
+func (i *inviter) checkCredential(ctx context.Context, token string) error {
+	config := rest.AnonymousClientConfig(i.clients.config)
+	config.BearerToken = token
+	workloads, err := versioned.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	core, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	limited := func(ctx context.Context) (bool, error) {
+		_, err := workloads.WorkloadV1beta1().ExternalWorkloads(i.namespace).Patch(ctx, i.name, types.MergePatchType, []byte(forbiddenPatch),
+			metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: invitation.FieldManager})
+		switch {
+		case err == nil:
+			return false, errUnlimited
+		case apierrors.IsInvalid(err):
+			return true, nil
+		}
+		return false, fmt.Errorf("try the new credential: %w", requestFailed("patch", workloadResource, i.namespace, err))
+	}
+	renewable := func(ctx context.Context) (bool, error) {
+		request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(i.tokenLifetime.Seconds()))}}
+		_, err := core.CoreV1().ServiceAccounts(i.namespace).CreateToken(ctx, invitation.Account(i.name), request, metav1.CreateOptions{})
+		if err == nil {
+			return true, nil
+		}
+		return false, fmt.Errorf("the machine could not renew its token: %w", err)
+	}
+	for _, check := range []func(context.Context) (bool, error){limited, renewable} {
+		if err := tryFor(ctx, checkTimeout, check); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tryFor repeats a check until it is done, or gives its last error. An answer that
+// another try would not change is final.
+func tryFor(ctx context.Context, timeout time.Duration, check func(context.Context) (bool, error)) error {
+	deadline := time.Now().Add(timeout)
+	for {
+		done, err := check(ctx)
+		if done || apierrors.IsInvalid(err) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("interrupted")
+		case <-time.After(checkInterval):
+		}
+	}
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/invitation"
+)
+
+// ensureWorkload creates the ExternalWorkload, or gives the patch that an
+// existing one needs.
+func (i *inviter) ensureWorkload(ctx context.Context) (*v1beta1.ExternalWorkload, []byte, error) {
+	client := i.clients.workloads.WorkloadV1beta1().ExternalWorkloads(i.namespace)
+	live, err := client.Get(ctx, i.name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err) && unknownResource(err):
+		return nil, nil, requestFailed("list", workloadResource, "", err)
+	case apierrors.IsNotFound(err):
+		return i.createWorkload(ctx)
+	case err != nil:
+		return nil, nil, requestFailed("get", workloadResource, i.namespace, err)
+	case live.DeletionTimestamp != nil:
+		return nil, nil, fmt.Errorf("externalworkload/%s: %w", i.name, errGone)
+	}
+	manifest := i.manifest
+	if manifest == nil {
+		manifest = live
+	}
+	desired, err := invitation.Workload(manifest, i.cidrs)
+	if err != nil {
+		return nil, nil, err
+	}
+	return live, invitation.Patch(live, desired), nil
+}
+
+func (i *inviter) createWorkload(ctx context.Context) (*v1beta1.ExternalWorkload, []byte, error) {
+	if i.manifest == nil {
+		return nil, nil, fmt.Errorf("ExternalWorkload %q not found in namespace %q; give its manifest with -f", i.name, i.namespace)
+	}
+	desired, err := invitation.Workload(i.manifest, i.cidrs)
+	if err != nil {
+		return nil, nil, err
+	}
+	client := i.clients.workloads.WorkloadV1beta1().ExternalWorkloads(i.namespace)
+	created, err := client.Create(ctx, desired, metav1.CreateOptions{})
+	if err != nil {
+		return nil, nil, requestFailed("create", workloadResource, i.namespace, err)
+	}
+	i.created("externalworkload", created, client.Delete)
+	return created, nil, nil
+}
+
+func (i *inviter) patchWorkload(ctx context.Context, patch []byte) error {
+	client := i.clients.workloads.WorkloadV1beta1().ExternalWorkloads(i.namespace)
+	if _, err := client.Patch(ctx, i.name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+		return requestFailed("patch", workloadResource, i.namespace, err)
+	}
+	fmt.Fprintf(i.err, "externalworkload/%s configured\n", i.name)
+	return nil
+}
+
+// ensureAccount makes the ServiceAccount. One that belonged to an earlier object
+// of the same name is replaced, so that its tokens end.
+func (i *inviter) ensureAccount(ctx context.Context, workload *v1beta1.ExternalWorkload) (*corev1.ServiceAccount, error) {
+	client := i.clients.core.CoreV1().ServiceAccounts(i.namespace)
+	desired := invitation.ServiceAccount(workload)
+	account, err := client.Get(ctx, desired.Name, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+	case err != nil:
+		return nil, requestFailed("get", "serviceaccounts", i.namespace, err)
+	case account.Labels[invitation.KindLabel] != invitation.KindMachine:
+		return nil, notOurs("serviceaccount", desired.Name)
+	case account.DeletionTimestamp != nil:
+		return nil, fmt.Errorf("serviceaccount/%s: %w", desired.Name, errGone)
+	case invitation.Owns(workload, account):
+		return account, nil
+	default:
+		earlier := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &account.UID}}
+		if err := client.Delete(ctx, desired.Name, earlier); err != nil && !apierrors.IsNotFound(err) {
+			return nil, requestFailed("delete", "serviceaccounts", i.namespace, err)
+		}
+	}
+	if account, err = client.Create(ctx, desired, metav1.CreateOptions{}); err != nil {
+		return nil, requestFailed("create", "serviceaccounts", i.namespace, err)
+	}
+	i.created("serviceaccount", account, client.Delete)
+	return account, nil
+}
+
+// ensureRights makes the Role and the RoleBinding.
+func (i *inviter) ensureRights(ctx context.Context, workload *v1beta1.ExternalWorkload, account *corev1.ServiceAccount) error {
+	rbac := i.clients.core.RbacV1()
+	role := invitation.Role(workload, account)
+	err := ensure(ctx, i, "role", rbac.Roles(i.namespace), role, func(actual *rbacv1.Role) { actual.Rules = role.Rules })
+	if err != nil {
+		return err
+	}
+	binding := invitation.RoleBinding(workload, account)
+	return ensure(ctx, i, "rolebinding", rbac.RoleBindings(i.namespace), binding, func(actual *rbacv1.RoleBinding) {
+		actual.Subjects, actual.RoleRef = binding.Subjects, binding.RoleRef
+	})
+}
+
+// resource is a typed client of one kind.
+type resource[T any] interface {
+	Create(context.Context, *T, metav1.CreateOptions) (*T, error)
+	Get(context.Context, string, metav1.GetOptions) (*T, error)
+	Update(context.Context, *T, metav1.UpdateOptions) (*T, error)
+	Delete(context.Context, string, metav1.DeleteOptions) error
+}
+
+// copyable is a pointer to an object.
+type copyable[T any] interface {
+	*T
+	metav1.Object
+	DeepCopy() *T
+}
+
+// ensure creates an object, or updates what belongs to the invitation in it.
+func ensure[T any, P copyable[T]](ctx context.Context, i *inviter, kind string, client resource[T], desired P, complete func(*T)) error {
+	actual, err := client.Get(ctx, desired.GetName(), metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		created, err := client.Create(ctx, (*T)(desired), metav1.CreateOptions{})
+		if err != nil {
+			return requestFailed("create", kind+"s", i.namespace, err)
+		}
+		i.created(kind, P(created), client.Delete)
+		return nil
+	}
+	if err != nil {
+		return requestFailed("get", kind+"s", i.namespace, err)
+	}
+	if P(actual).GetLabels()[invitation.KindLabel] != invitation.KindMachine {
+		return notOurs(kind, desired.GetName())
+	}
+	updated := P(actual).DeepCopy()
+	P(updated).SetOwnerReferences(desired.GetOwnerReferences())
+	complete(updated)
+	if reflect.DeepEqual(actual, updated) {
+		return nil
+	}
+	if _, err := client.Update(ctx, updated, metav1.UpdateOptions{}); err != nil {
+		return requestFailed("update", kind+"s", i.namespace, err)
+	}
+	fmt.Fprintf(i.err, "%s/%s configured\n", kind, desired.GetName())
+	return nil
+}
+
+func notOurs(kind, name string) error {
+	return fmt.Errorf("%s/%s exists and belongs to no invitation (it has no label %s); delete it first", kind, name, invitation.KindLabel)
+}
+
+// requestToken requests the token of the invitation. The API server may shorten
+// its lifetime.
+func (i *inviter) requestToken(ctx context.Context, account string) (string, error) {
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(i.validFor.Seconds()))}}
+	answer, err := i.clients.core.CoreV1().ServiceAccounts(i.namespace).CreateToken(ctx, account, request, metav1.CreateOptions{})
+	if err != nil {
+		return "", requestFailed("create", "serviceaccounts/token", i.namespace, err)
+	}
+	return answer.Status.Token, nil
+}
+
+// unknownResource tells whether the API server does not know the resource, as
+// opposed to the object.
+func unknownResource(err error) bool {
+	return apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+}

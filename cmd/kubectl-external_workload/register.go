@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/external-workload/controller/pkg/invitation"
+)
+
+// Defaults of register.
+const (
+	defaultRegisterTimeout  = 2 * time.Minute
+	defaultRegisterInterval = 30 * time.Second
+)
+
+// registerFlags are the flags of register.
+type registerFlags struct {
+	ips                              []string
+	timeout, interval, tokenLifetime time.Duration
+	watch                            bool
+}
+
+func (p *program) registerCommand() *cobra.Command {
+	var flags registerFlags
+	command := &cobra.Command{
+		Use:   "register",
+		Short: "Register this machine, with the kubeconfig that invite has printed",
+		Long: "Set the addresses of this machine in its ExternalWorkload, end a drain that the machine itself has begun, renew its token, and wait until it is ready. " +
+			"It may be run again at any time.\n\n" +
+			"The address of a family is that of the route to the API server, if the invitation permits it, and else the only permitted one of the interfaces; --ip gives others. " +
+			"The token is renewed on each start and when half of its lifetime is over, and kept in the kubeconfig, with mode 0600.\n\n" +
+			"With --watch it runs on, follows changes of addresses and renews the token. If the invitation has expired it says so once, and goes on when a new kubeconfig is in its place.",
+		Example: p.examples(
+			"# Register this machine", "register --kubeconfig /etc/external-workload/kubeconfig",
+			"# Follow its addresses, as a systemd unit does", "register --watch --kubeconfig /etc/external-workload/kubeconfig",
+			"# With addresses of your choice", "register --ip 10.20.0.7 --ip 2001:db8::7"),
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return p.register(c.Context(), flags) },
+	}
+	command.Flags().StringSliceVar(&flags.ips, "ip", nil, "address of this machine, at most one IPv4 and one IPv6 address; if empty, it is found")
+	command.Flags().DurationVar(&flags.timeout, "timeout", defaultRegisterTimeout, "maximum time to wait until the machine is ready")
+	command.Flags().BoolVarP(&flags.watch, "watch", "w", false, "run on, follow changes of addresses and renew the token")
+	command.Flags().DurationVar(&flags.interval, "interval", defaultRegisterInterval, "with --watch, interval at which addresses and token are looked at")
+	command.Flags().DurationVar(&flags.tokenLifetime, "token-lifetime", defaultTokenLifetime, "lifetime of the tokens that are requested")
+	return command
+}
+
+func (f *registerFlags) validate() error {
+	if f.timeout <= 0 || f.interval <= 0 {
+		return errors.New("--timeout and --interval must be positive")
+	}
+	if f.tokenLifetime < minimumLifetime {
+		return fmt.Errorf("--token-lifetime must be at least %s", minimumLifetime)
+	}
+	if _, err := invitation.Given(f.ips, nil); err != nil {
+		return fmt.Errorf("--ip: %w", err)
+	}
+	return nil
+}
+
+func (p *program) register(ctx context.Context, flags registerFlags) error {
+	if err := flags.validate(); err != nil {
+		return err
+	}
+	r := &registrar{program: p, flags: flags, find: findAddresses, now: time.Now}
+	if flags.watch {
+		return r.watch(ctx)
+	}
+	err := r.round(ctx)
+	if r.renewal != nil {
+		fmt.Fprintln(p.err, "warning: "+oneLine(r.renewal.Error()))
+	}
+	return err
+}
+
+// registrar registers the machine again and again.
+type registrar struct {
+	*program
+	flags registerFlags
+	// find gives the addresses of the route to a host, and of all interfaces.
+	find func(ctx context.Context, host string) (route, interfaces []netip.Addr, err error)
+	now  func() time.Time
+
+	// started is true after the first round that has reached the object.
+	started bool
+	// renewal is why the token could not be renewed in the last round.
+	renewal error
+	// reported are the texts of the last round's errors.
+	reported map[string]bool
+}
+
+// watch runs until ctx ends. It reads the kubeconfig in each round, so that a new
+// one is used.
+func (r *registrar) watch(ctx context.Context) error {
+	for {
+		err := r.round(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		r.report(err, r.renewal)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(r.flags.interval):
+		}
+	}
+}
+
+// report says each error once, until a round passes without it.
+func (r *registrar) report(errs ...error) {
+	now := map[string]bool{}
+	for _, err := range errs {
+		if err == nil || errors.Is(err, errNotServed) {
+			continue
+		}
+		text := oneLine(err.Error())
+		if now[text] = true; !r.reported[text] {
+			fmt.Fprintf(r.err, "error: %s\n", text)
+		}
+	}
+	r.reported = now
+}

@@ -1,0 +1,74 @@
+package invitation
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Paths on the machine.
+const (
+	program        = "/usr/local/bin/external-workload"
+	kubeconfigPath = "/etc/external-workload/kubeconfig"
+	unitName       = "external-workload.service"
+	unitPath       = "/etc/systemd/system/" + unitName
+)
+
+// MachineFiles are what a machine needs beside the program.
+type MachineFiles struct {
+	Namespace, Workload string
+	Kubeconfig          []byte
+	// TokenLifetime is that of the tokens that the machine requests.
+	TokenLifetime time.Duration
+}
+
+// Unit is the systemd unit. Stopping it drains the machine, and does not delete
+// its ExternalWorkload: that would end the invitation, and the machine could not
+// register again after a reboot.
+func (f *MachineFiles) Unit() string {
+	return fmt.Sprintf(`[Unit]
+Description=Registration of this machine as ExternalWorkload %s/%s
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+ExecStart=%[3]s register --watch --token-lifetime %[5]s --kubeconfig %[4]s
+ExecStop=%[3]s drain --kubeconfig %[4]s
+TimeoutStopSec=3min
+Restart=on-failure
+RestartSec=30
+
+[Install]
+WantedBy=multi-user.target
+`, f.Namespace, f.Workload, program, kubeconfigPath, f.TokenLifetime)
+}
+
+// cloudFile is a file of cloud-init.
+type cloudFile struct {
+	Path        string `json:"path"`
+	Owner       string `json:"owner"`
+	Permissions string `json:"permissions"`
+	Content     string `json:"content"`
+}
+
+// CloudInit is the user data for cloud-init, which writes the kubeconfig with mode
+// 0600 and the unit, and starts it. The program is not in it.
+func (f *MachineFiles) CloudInit() ([]byte, error) {
+	data, err := yaml.Marshal(struct {
+		Files    []cloudFile `json:"write_files"`
+		Commands [][]string  `json:"runcmd"`
+	}{
+		Files: []cloudFile{
+			{Path: kubeconfigPath, Owner: "root:root", Permissions: "0600", Content: string(f.Kubeconfig)},
+			{Path: unitPath, Owner: "root:root", Permissions: "0644", Content: f.Unit()},
+		},
+		Commands: [][]string{{"systemctl", "daemon-reload"}, {"systemctl", "enable", "--now", unitName}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("write cloud-init: %w", err)
+	}
+	header := "#cloud-config\n# The image needs " + program + ".\n"
+	return []byte(header + strings.TrimSpace(string(data)) + "\n"), nil
+}
