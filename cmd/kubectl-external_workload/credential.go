@@ -63,7 +63,8 @@ func (c *credential) failed(verb string, err error, now time.Time) error {
 	switch {
 	case apierrors.IsUnauthorized(err) && !now.Before(c.Expires):
 		return fmt.Errorf("the invitation of %s expired at %s; %s", c.Workload, c.Expires.UTC().Format(time.RFC3339), again)
-	case apierrors.IsUnauthorized(err):
+	case apierrors.IsUnauthorized(err), apierrors.IsForbidden(err) && verb == "get":
+		// Without its Role the machine may not even read its object.
 		return fmt.Errorf("the API server does not accept the invitation of %s: it was revoked, or the object is gone; %s", c.Workload, again)
 	case apierrors.IsNotFound(err):
 		return fmt.Errorf("the ExternalWorkload %s is gone, and its invitation with it; %s", c.Workload, again)

@@ -1,7 +1,6 @@
 package chart
 
 import (
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -36,48 +35,46 @@ var (
 	mutating   = []string{"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"}
 )
 
-// policyKinds lists the kinds of files/policies that begin as told.
-func policyKinds(t *testing.T, kinds []string) []string {
+// policiesOf lists the names of the policies in a file of files/policies, as the
+// release has them.
+func policiesOf(t *testing.T, file string) []string {
 	t.Helper()
-	paths, err := filepath.Glob(chartDir + "/files/policies/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
 	var found []string
-	for _, path := range paths {
-		for _, o := range parse(t, readFile(t, path)) {
-			if slices.Contains(kinds, o.kind()) {
-				found = append(found, o.kind())
-			}
-		}
+	for _, o := range parse(t, readFile(t, chartDir+"/files/policies/"+file)) {
+		name, rest, _ := strings.Cut(o.name(), ".")
+		found = append(found, o.kind()+" "+name+".mesh-vms-ewc-external-workload-controller."+rest)
 	}
-	slices.Sort(found)
+	if len(found) == 0 {
+		t.Fatalf("%s has no policy", file)
+	}
 	return found
 }
 
 func TestPoliciesAreRenderedWhereTheClusterHasTheAPI(t *testing.T) {
-	checks, declares := policyKinds(t, validating), policyKinds(t, mutating)
-	both := slices.Concat(declares, checks)
+	checks, declares, machines := policiesOf(t, "validate-workloads.yaml"), policiesOf(t, "declared-readiness.yaml"), policiesOf(t, "machines.yaml")
+	both := apis(slices.Concat(validating, mutating)...)
 	for name, tc := range map[string]struct {
 		args []string
 		want []string
 	}{
 		"no API":                 {nil, nil},
-		"only the validating":    {apis(validating...), checks},
+		"only the validating":    {apis(validating...), slices.Concat(checks, machines)},
 		"only the mutating":      {apis(mutating...), declares},
-		"both":                   {apis(both...), both},
-		"checks switched off":    {append(apis(both...), "--set", "admissionPolicies.validate=Off"), declares},
-		"declared readiness off": {append(apis(both...), "--set", "admissionPolicies.declaredReadiness=false"), checks},
-		"readiness off":          {append(apis(both...), "--set", "readiness.enabled=false"), checks},
+		"both":                   {both, slices.Concat(checks, declares, machines)},
+		"checks switched off":    {append(both, "--set", "admissionPolicies.validate=Off"), slices.Concat(declares, machines)},
+		"declared readiness off": {append(both, "--set", "admissionPolicies.declaredReadiness=false"), slices.Concat(checks, machines)},
+		"readiness off":          {append(both, "--set", "readiness.enabled=false"), slices.Concat(checks, machines)},
+		"invitations off":        {append(both, "--set", "invitations.enabled=false"), slices.Concat(checks, declares)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
 			for _, o := range parse(t, render(t, tc.args...)) {
 				if slices.Contains(slices.Concat(validating, mutating), o.kind()) {
-					got = append(got, o.kind())
+					got = append(got, o.kind()+" "+o.name())
 				}
 			}
 			slices.Sort(got)
+			slices.Sort(tc.want)
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("policies (-want +got):\n%s", diff)
 			}
@@ -105,8 +102,8 @@ func policies(t *testing.T, release, namespace string, args ...string) map[strin
 
 func TestTwoReleasesDoNotShareAdmissionPolicies(t *testing.T) {
 	first, second := policies(t, "ewc", "mesh-vms"), policies(t, "ewc", "other")
-	if len(first) != len(slices.Concat(validating, mutating)) || len(second) != len(first) {
-		t.Fatalf("%d and %d policies and bindings, want %d", len(first), len(second), len(slices.Concat(validating, mutating)))
+	if len(first) == 0 || len(second) != len(first) {
+		t.Fatalf("%d and %d policies and bindings", len(first), len(second))
 	}
 	for name, o := range first {
 		if _, shared := second[name]; shared {
@@ -144,13 +141,41 @@ func TestPoliciesApplyToTheServedNamespacesAlone(t *testing.T) {
 	}
 }
 
-func TestTheActionOfTheChecksIsAValue(t *testing.T) {
+func TestTheActionOfTheChecksIsAValueAndMachinesAreAlwaysDenied(t *testing.T) {
 	for _, action := range []string{"Deny", "Warn"} {
-		args := append(apis(validating...), "--set", "admissionPolicies.validate="+action)
-		binding := only(t, parse(t, render(t, args...)), "ValidatingAdmissionPolicyBinding")
-		if diff := cmp.Diff([]any{action}, binding.at("spec", "validationActions")); diff != "" {
-			t.Errorf("actions (-want +got):\n%s", diff)
+		for name, o := range policies(t, "ewc", "mesh-vms", "--set", "admissionPolicies.validate="+action) {
+			if o.kind() != "ValidatingAdmissionPolicyBinding" {
+				continue
+			}
+			want := "Deny"
+			if strings.HasPrefix(o.name(), "validate.") {
+				want = action
+			}
+			if diff := cmp.Diff([]any{want}, o.at("spec", "validationActions")); diff != "" {
+				t.Errorf("actions of %s (-want +got):\n%s", name, diff)
+			}
 		}
+	}
+}
+
+func TestTheLimitsOfTokensAreValues(t *testing.T) {
+	found := false
+	for _, o := range policies(t, "ewc", "mesh-vms", "--set", "invitations.maximumTokenLifetime=24h,invitations.tokenAudiences={one,two}") {
+		if !strings.HasPrefix(o.name(), "machine-tokens.") || o.kind() != "ValidatingAdmissionPolicy" {
+			continue
+		}
+		found = true
+		got := map[string]string{}
+		for _, v := range decode[[]struct{ Name, Expression string }](t, o.at("spec", "variables")) {
+			got[v.Name] = v.Expression
+		}
+		want := map[string]string{"account": got["account"], "maximumLifetime": "'24h'", "permittedAudiences": `["one","two"]`}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("variables (-want +got):\n%s", diff)
+		}
+	}
+	if !found {
+		t.Error("there is no policy for tokens")
 	}
 }
 
