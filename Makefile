@@ -20,7 +20,7 @@ RUN_FLAGS := $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(abs
 WITH_KUBERNETES = export KUBEBUILDER_ASSETS=$$(go -C hack/kubernetes run .);
 
 # The packages of the test module that are tests of their own.
-INTEGRATION := ./process ./controlplane ./run ./oracle/... ./bench ./panels ./e2e ./integration ./hostile
+INTEGRATION := ./process ./controlplane ./run ./oracle/... ./bench ./panels ./e2e ./integration ./hostile ./machine
 
 .PHONY: help
 help: ## show this list

@@ -39,7 +39,7 @@ func localAddress(ctx context.Context, network, remote string) (netip.Addr, erro
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	defer connection.Close()
+	defer func() { _ = connection.Close() }() // nothing was sent
 	local, is := connection.LocalAddr().(*net.UDPAddr)
 	if !is {
 		return netip.Addr{}, errors.New("the socket has no address")

@@ -98,11 +98,9 @@ type registrar struct {
 // one is used.
 func (r *registrar) watch(ctx context.Context) error {
 	for {
-		err := r.round(ctx)
-		if ctx.Err() != nil {
-			return nil
+		if err := r.round(ctx); ctx.Err() == nil {
+			r.report(err, r.renewal)
 		}
-		r.report(err, r.renewal)
 		select {
 		case <-ctx.Done():
 			return nil

@@ -77,7 +77,9 @@ func (p *program) waitUntilDraining(ctx context.Context, c *clients, workload *v
 	}
 	err := workloadSource(c, workload.Namespace, workload.Name).follow(limited,
 		func(all []*v1beta1.ExternalWorkload) bool { return len(all) == 0 || waits(all[0]) },
-		func(event watch.EventType, w *v1beta1.ExternalWorkload) bool { return event != watch.Deleted && waits(w) },
+		func(event watch.EventType, w *v1beta1.ExternalWorkload) bool {
+			return event != watch.Deleted && waits(w)
+		},
 		func(error) {})
 	switch {
 	case ctx.Err() != nil:

@@ -16,8 +16,8 @@ const (
 	// policy requires it.
 	FieldManager = "external-workload-machine"
 
-	// KindLabel, on a ServiceAccount, Role and RoleBinding, says that they belong
-	// to an invitation, and its value of which kind.
+	// KindLabel is the label of a ServiceAccount, Role or RoleBinding of an
+	// invitation; its value is the kind of invitation.
 	KindLabel = "external-workload.io/invitation"
 
 	// KindMachine is the value of KindLabel for an invitation of one machine.
