@@ -45,7 +45,8 @@ func readinessProbe(handler corev1.ProbeHandler, port int) (corev1.Probe, string
 	return decoded, string(text), err
 }
 
-// askKubelet probes as kubelet's prober does.
+// askKubelet probes as kubelet does whose feature gates H2CContainerProbe and
+// GRPCContainerProbeTLS are on.
 func askKubelet(t *testing.T, decoded corev1.Probe) string {
 	t.Helper()
 	timeout := time.Duration(decoded.TimeoutSeconds) * time.Second
@@ -59,7 +60,11 @@ func askKubelet(t *testing.T, decoded corev1.Probe) string {
 		if requestErr != nil {
 			return failure
 		}
-		result, _, err = kubelethttp.New(false).Probe(request, timeout)
+		ask := kubelethttp.New(false).Probe
+		if p := decoded.HTTPGet.Protocol; p != nil && *p == corev1.HTTPProtocolHTTP2 {
+			ask = kubelethttp.New(false).ProbeH2C
+		}
+		result, _, err = ask(request, timeout)
 	case decoded.TCPSocket != nil:
 		host := decoded.TCPSocket.Host
 		if host == "" {
@@ -71,7 +76,9 @@ func askKubelet(t *testing.T, decoded corev1.Probe) string {
 		if decoded.GRPC.Service != nil {
 			service = *decoded.GRPC.Service
 		}
-		result, _, err = kubeletgrpc.New().Probe(ip, service, int(decoded.GRPC.Port), timeout)
+		result, _, err = kubeletgrpc.New().Probe(ip, service, int(decoded.GRPC.Port), timeout, kubeletgrpc.ProbeOptions{
+			UseTLS: decoded.GRPC.Mode != nil && *decoded.GRPC.Mode == corev1.GRPCProbeModeTLS,
+		})
 	}
 	switch {
 	case err != nil:

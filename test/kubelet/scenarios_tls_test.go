@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,31 +98,50 @@ func redirectOnce(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// http2Scenarios are servers of HTTP/2, once with TLS and once without (h2c).
 func http2Scenarios() map[string]scenario {
-	only := next("h2")
+	h2c := get("/")
+	h2c.HTTPGet.Protocol = new(corev1.HTTPProtocolHTTP2)
+	all := map[string]scenario{}
+	for sentence, served := range http2Servers(func(h http.HandlerFunc) server { return webTLS(h, true, next("h2")) },
+		func(handle func(net.Conn)) server { return rawTLS("h2", handle) }) {
+		all["HTTP/2: "+sentence] = scenario{served, get("/", https)}
+	}
+	for sentence, served := range http2Servers(webH2C, listen) {
+		all["h2c: "+sentence] = scenario{served, h2c}
+	}
+	all["h2c: a server of HTTP/1.1"] = scenario{web(nil), h2c}
+	all["h2c: a server with TLS"] = scenario{webTLS(nil, true), h2c}
+	all["h2c: the server hangs"] = scenario{listen(hang), h2c}
+	all["h2c: the port is closed"] = scenario{closed, h2c}
+	all["HTTP/1.1: a server of h2c only"] = scenario{webH2C(nil), get("/")}
+	return all
+}
+
+// http2Servers are served by a web server, or connection by connection.
+func http2Servers(web func(http.HandlerFunc) server, raw func(func(net.Conn)) server) map[string]server {
 	code := func(code int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
 	}
-	h2 := func(write func(*http2.Framer)) server { return rawTLS("h2", frames(write)) }
-	all := map[string]scenario{}
-	for sentence, served := range map[string]server{
-		"status 204":        webTLS(code(204), true, only),
-		"status 404":        webTLS(code(404), true, only),
-		"status 503":        webTLS(code(503), true, only),
-		"status 304":        webTLS(code(304), true, only),
-		"a redirect":        webTLS(redirectOnce, true, only),
-		"an endless body":   webTLS(endless, true, only),
-		"a body":            webTLS(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 100<<10)) }, true, only),
-		"a body that hangs": webTLS(func(w http.ResponseWriter, r *http.Request) { w.(http.Flusher).Flush(); <-r.Context().Done() }, true, only),
-		"a trailer": webTLS(func(w http.ResponseWriter, _ *http.Request) {
+	h2 := func(write func(*http2.Framer)) server { return raw(frames(write)) }
+	return map[string]server{
+		"status 204":        web(code(204)),
+		"status 404":        web(code(404)),
+		"status 503":        web(code(503)),
+		"status 304":        web(code(304)),
+		"a redirect":        web(redirectOnce),
+		"an endless body":   web(endless),
+		"a body":            web(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 100<<10)) }),
+		"a body that hangs": web(func(w http.ResponseWriter, r *http.Request) { w.(http.Flusher).Flush(); <-r.Context().Done() }),
+		"a trailer": web(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set(http.TrailerPrefix+"X", "y")
 			_, _ = w.Write([]byte("a"))
-		}, true, only),
-		"interim answers": webTLS(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(200) }, true, only),
-		"a panic":         webTLS(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, true, only),
-		"8000 small fields": webTLS(func(w http.ResponseWriter, _ *http.Request) {
+		}),
+		"interim answers": web(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(200) }),
+		"a panic":         web(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
+		"8000 small fields": web(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header()["X"] = strings.Split(strings.Repeat("a ", 8000), " ")
-		}, true, only),
+		}),
 		"a field of 12 KiB":     h2(func(f *http2.Framer) { fields(f, true, ":status", "200", "x", strings.Repeat("\xff", 12<<10)) }),
 		"a field of 20 KiB":     h2(func(f *http2.Framer) { fields(f, true, ":status", "200", "x", strings.Repeat("\xff", 20<<10)) }),
 		"the end at once":       h2(func(f *http2.Framer) { fields(f, true, ":status", "200") }),
@@ -173,16 +194,13 @@ func http2Scenarios() map[string]scenario {
 			_ = f.WritePushPromise(http2.PushPromiseParam{StreamID: 1, PromiseID: 2, EndHeaders: true})
 			fields(f, true, ":status", "200")
 		}),
-		"an answer in HTTP/1.1": rawTLS("h2", func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) }),
-		"no settings first": rawTLS("h2", func(c net.Conn) {
+		"an answer in HTTP/1.1": raw(func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) }),
+		"no settings first": raw(func(c net.Conn) {
 			f := http2.NewFramer(c, c)
 			fields(f, true, ":status", "200")
 			hang(c)
 		}),
-	} {
-		all["HTTP/2: "+sentence] = scenario{served, get("/", https)}
 	}
-	return all
 }
 
 // failing answers each health check with a status.
@@ -198,22 +216,44 @@ func (f failing) Check(ctx context.Context, _ *grpc_health_v1.HealthCheckRequest
 	return nil, status.Error(f.code, "message")
 }
 
-func grpcFailing(code codes.Code) server {
+func grpcFailing(code codes.Code, options ...grpc.ServerOption) server {
 	return func(t *testing.T, _ *seen) net.Addr {
-		served := grpc.NewServer()
+		served := grpc.NewServer(options...)
 		grpc_health_v1.RegisterHealthServer(served, failing{code: code})
 		return serveGRPC(t, served)
 	}
 }
 
+// grpcScenarios are servers of gRPC, once without TLS and once with it.
 func grpcScenarios() map[string]scenario {
+	all := grpcServers("gRPC: ", nil, listen)
+	maps.Copy(all, grpcServers("gRPC with TLS: ", new(corev1.GRPCProbeModeTLS),
+		func(handle func(net.Conn)) server { return rawTLS("h2", handle) }, grpc.Creds(credentials.NewTLS(selfSigned()))))
+	explicit, secured := grpcProbe(corev1.GRPCProbeModePlaintext), grpcProbe(corev1.GRPCProbeModeTLS)
+	all["gRPC: without TLS by name"] = scenario{grpcHealth(), explicit}
+	all["gRPC: a server with TLS"] = scenario{grpcHealth(grpc.Creds(credentials.NewTLS(selfSigned()))), explicit}
+	all["gRPC with TLS: a server without TLS"] = scenario{grpcHealth(), secured}
+	all["gRPC with TLS: a server of HTTP/1.1 without TLS"] = scenario{web(nil), secured}
+	all["gRPC with TLS: a server without ALPN"] = scenario{rawTLS("", frames(func(*http2.Framer) {})), secured}
+	all["gRPC with TLS: a server of HTTP/1.1 only"] = scenario{webTLS(nil, false), secured}
+	return all
+}
+
+func grpcProbe(mode corev1.GRPCProbeMode) corev1.ProbeHandler {
+	return corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Mode: &mode}}
+}
+
+// grpcServers are probed in a mode. They are served by a server of gRPC with
+// options, or connection by connection.
+func grpcServers(prefix string, mode *corev1.GRPCProbeMode, raw func(func(net.Conn)) server, options ...grpc.ServerOption) map[string]scenario {
 	about := func(service string) corev1.ProbeHandler {
-		return corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Service: &service}}
+		return corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Service: &service, Mode: mode}}
 	}
-	plain := corev1.ProbeHandler{GRPC: &corev1.GRPCAction{}}
+	plain := corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Mode: mode}}
+	health := func(more ...grpc.ServerOption) server { return grpcHealth(slices.Concat(options, more)...) }
 	ok := []string{":status", "200", "content-type", "application/grpc"}
 	answer := func(message string, trailer ...string) server {
-		return listen(frames(func(f *http2.Framer) {
+		return raw(frames(func(f *http2.Framer) {
 			fields(f, false, ok...)
 			if message != "" {
 				_ = f.WriteData(1, false, []byte(message))
@@ -223,41 +263,40 @@ func grpcScenarios() map[string]scenario {
 	}
 	serving := "\x00\x00\x00\x00\x02\x08\x01"
 	all := map[string]scenario{
-		"gRPC: the server serves":                  {grpcHealth(), plain},
-		"gRPC: an empty service":                   {grpcHealth(), about("")},
-		"gRPC: a service that serves":              {grpcHealth(), about("up")},
-		"gRPC: a service that does not serve":      {grpcHealth(), about("down")},
-		"gRPC: a service that is not known":        {grpcHealth(), about("other")},
-		"gRPC: a health that is not known":         {grpcHealth(), about("odd")},
-		"gRPC: no health protocol":                 {func(t *testing.T, _ *seen) net.Addr { return serveGRPC(t, grpc.NewServer()) }, plain},
-		"gRPC: the port is closed":                 {closed, plain},
-		"gRPC: the server hangs":                   {listen(hang), plain},
-		"gRPC: the server closes":                  {listen(func(net.Conn) {}), plain},
-		"gRPC: a server of HTTP/1.1":               {web(nil), plain},
-		"gRPC: a server with TLS":                  {grpcHealth(grpc.Creds(credentials.NewTLS(selfSigned()))), plain},
-		"gRPC: the connection's age is short":      {grpcHealth(grpc.ConnectionTimeout(time.Second)), plain},
-		"gRPC: settings, then silence":             {listen(frames(func(*http2.Framer) {})), plain},
-		"gRPC: an answer by hand":                  {answer(serving, "grpc-status", "0"), plain},
-		"gRPC: no status":                          {answer(serving, "x", "y"), plain},
-		"gRPC: a status that is no number":         {answer(serving, "grpc-status", "zero"), plain},
-		"gRPC: no message":                         {answer("", "grpc-status", "0"), plain},
-		"gRPC: an empty message":                   {answer("\x00\x00\x00\x00\x00", "grpc-status", "0"), plain},
-		"gRPC: a message that is cut off":          {answer(serving[:6], "grpc-status", "0"), plain},
-		"gRPC: a message that is compressed":       {answer("\x01"+serving[1:], "grpc-status", "0"), plain},
-		"gRPC: a message that is malformed":        {answer("\x00\x00\x00\x00\x02\x08\xff", "grpc-status", "0"), plain},
-		"gRPC: a message with more fields":         {answer("\x00\x00\x00\x00\x04\x08\x01\x10\x07", "grpc-status", "0"), plain},
-		"gRPC: two messages":                       {answer(serving+serving, "grpc-status", "0"), plain},
-		"gRPC: a message and an error":             {answer(serving, "grpc-status", "14"), plain},
-		"gRPC: a status alone":                     {listen(frames(func(f *http2.Framer) { fields(f, true, append(ok, "grpc-status", "0")...) })), plain},
-		"gRPC: HTTP status 404":                    {listen(frames(func(f *http2.Framer) { fields(f, true, ":status", "404") })), plain},
-		"gRPC: another content type":               {listen(frames(func(f *http2.Framer) { fields(f, true, ":status", "200", "content-type", "text/html") })), plain},
-		"gRPC: no content type":                    {listen(frames(func(f *http2.Framer) { fields(f, true, ":status", "200", "grpc-status", "0") })), plain},
-		"gRPC: a stream that is reset":             {listen(frames(func(f *http2.Framer) { _ = f.WriteRSTStream(1, http2.ErrCodeRefusedStream) })), plain},
-		"gRPC: an answer that has no end":          {listen(frames(func(f *http2.Framer) { fields(f, false, ok...); _ = f.WriteData(1, false, []byte(serving)) })), plain},
-		"gRPC: an answer that ends without status": {listen(frames(func(f *http2.Framer) { fields(f, false, ok...); _ = f.WriteData(1, true, []byte(serving)) })), plain},
+		prefix + "the server serves":                  {health(), plain},
+		prefix + "an empty service":                   {health(), about("")},
+		prefix + "a service that serves":              {health(), about("up")},
+		prefix + "a service that does not serve":      {health(), about("down")},
+		prefix + "a service that is not known":        {health(), about("other")},
+		prefix + "a health that is not known":         {health(), about("odd")},
+		prefix + "no health protocol":                 {func(t *testing.T, _ *seen) net.Addr { return serveGRPC(t, grpc.NewServer(options...)) }, plain},
+		prefix + "the port is closed":                 {closed, plain},
+		prefix + "the server hangs":                   {raw(hang), plain},
+		prefix + "the server closes":                  {raw(func(net.Conn) {}), plain},
+		prefix + "a server of HTTP/1.1":               {web(nil), plain},
+		prefix + "the connection's age is short":      {health(grpc.ConnectionTimeout(time.Second)), plain},
+		prefix + "settings, then silence":             {raw(frames(func(*http2.Framer) {})), plain},
+		prefix + "an answer by hand":                  {answer(serving, "grpc-status", "0"), plain},
+		prefix + "no status":                          {answer(serving, "x", "y"), plain},
+		prefix + "a status that is no number":         {answer(serving, "grpc-status", "zero"), plain},
+		prefix + "no message":                         {answer("", "grpc-status", "0"), plain},
+		prefix + "an empty message":                   {answer("\x00\x00\x00\x00\x00", "grpc-status", "0"), plain},
+		prefix + "a message that is cut off":          {answer(serving[:6], "grpc-status", "0"), plain},
+		prefix + "a message that is compressed":       {answer("\x01"+serving[1:], "grpc-status", "0"), plain},
+		prefix + "a message that is malformed":        {answer("\x00\x00\x00\x00\x02\x08\xff", "grpc-status", "0"), plain},
+		prefix + "a message with more fields":         {answer("\x00\x00\x00\x00\x04\x08\x01\x10\x07", "grpc-status", "0"), plain},
+		prefix + "two messages":                       {answer(serving+serving, "grpc-status", "0"), plain},
+		prefix + "a message and an error":             {answer(serving, "grpc-status", "14"), plain},
+		prefix + "a status alone":                     {raw(frames(func(f *http2.Framer) { fields(f, true, append(ok, "grpc-status", "0")...) })), plain},
+		prefix + "HTTP status 404":                    {raw(frames(func(f *http2.Framer) { fields(f, true, ":status", "404") })), plain},
+		prefix + "another content type":               {raw(frames(func(f *http2.Framer) { fields(f, true, ":status", "200", "content-type", "text/html") })), plain},
+		prefix + "no content type":                    {raw(frames(func(f *http2.Framer) { fields(f, true, ":status", "200", "grpc-status", "0") })), plain},
+		prefix + "a stream that is reset":             {raw(frames(func(f *http2.Framer) { _ = f.WriteRSTStream(1, http2.ErrCodeRefusedStream) })), plain},
+		prefix + "an answer that has no end":          {raw(frames(func(f *http2.Framer) { fields(f, false, ok...); _ = f.WriteData(1, false, []byte(serving)) })), plain},
+		prefix + "an answer that ends without status": {raw(frames(func(f *http2.Framer) { fields(f, false, ok...); _ = f.WriteData(1, true, []byte(serving)) })), plain},
 	}
 	for _, code := range []codes.Code{codes.Canceled, codes.Unknown, codes.DeadlineExceeded, codes.PermissionDenied, codes.Unauthenticated, codes.Internal} {
-		all["gRPC: code "+code.String()] = scenario{grpcFailing(code), plain}
+		all[prefix+"code "+code.String()] = scenario{grpcFailing(code, options...), plain}
 	}
 	return all
 }

@@ -165,12 +165,25 @@ func webTLS(handle http.HandlerFunc, h2 bool, changes ...func(*tls.Config)) serv
 	}
 }
 
+// webH2C serves HTTP/2 without TLS, and nothing else.
+func webH2C(handle http.HandlerFunc) server {
+	return func(t *testing.T, s *seen) net.Addr {
+		started := httptest.NewUnstartedServer(recording(s, handle))
+		started.Config.ErrorLog = log.New(io.Discard, "", 0)
+		started.Config.Protocols = new(http.Protocols)
+		started.Config.Protocols.SetUnencryptedHTTP2(true)
+		started.Start()
+		t.Cleanup(started.CloseClientConnections)
+		return started.Listener.Addr()
+	}
+}
+
 // rawTLS serves each connection by a function once TLS is set up.
 func rawTLS(protocol string, handle func(net.Conn)) server {
 	return func(t *testing.T, s *seen) net.Addr {
 		other := httptest.NewTLSServer(nil)
 		t.Cleanup(other.Close)
-		config := &tls.Config{Certificates: other.TLS.Certificates, NextProtos: []string{protocol}}
+		config := &tls.Config{Certificates: other.TLS.Certificates, NextProtos: slices.DeleteFunc([]string{protocol}, func(p string) bool { return p == "" })}
 		return listen(func(connection net.Conn) {
 			secured := tls.Server(connection, config)
 			if secured.Handshake() == nil {
