@@ -17,10 +17,14 @@ RUN_FLAGS := $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(abs
 
 # The real control plane's binaries are built where they are missing, before a
 # test's own time begins.
-WITH_KUBERNETES = export KUBEBUILDER_ASSETS=$$(go -C hack/kubernetes run .);
+WITH_KUBERNETES = export KUBEBUILDER_ASSETS=$$(go -C hack/kubernetes run . $(VERSION_FLAG));
+
+# KUBERNETES=1.33 chooses another version than the pinned one, over an
+# environment's KUBEBUILDER_ASSETS too.
+VERSION_FLAG = $(if $(KUBERNETES),-version $(KUBERNETES))
 
 # The packages of the test module that are tests of their own.
-INTEGRATION := ./process ./controlplane ./run ./oracle/... ./bench ./panels ./e2e ./integration ./hostile ./machine
+INTEGRATION := ./process ./controlplane ./run ./oracle/... ./bench ./panels ./e2e ./integration ./hostile ./machine ./matrix
 
 .PHONY: help
 help: ## show this list
@@ -41,11 +45,15 @@ run: ## start a control plane on loopback and show the controller at work; KUBEC
 	@$(BIN)/run $(RUN_FLAGS) $(ARGS)
 
 .PHONY: kubernetes
-kubernetes: ## build the control plane that run and test use
-	@go -C hack/kubernetes run .
+kubernetes: ## build the control plane that run and test use: make kubernetes KUBERNETES=1.33
+	@go -C hack/kubernetes run . $(VERSION_FLAG)
 
 .PHONY: test
-test: test-unit test-kubelet test-kubeproxy test-chart test-integration test-faults ## run everything that proves it
+test: test-unit test-kubelet test-kubeproxy test-validation test-chart test-integration test-faults ## run everything that proves it; KUBERNETES=1.33 runs it against that version
+
+.PHONY: matrix
+matrix: ## run the integration and chart suites against every version, or KUBERNETES=1.33,1.31, into docs/versions.md
+	env -u KUBERNETES go -C test run ./matrix $(if $(KUBERNETES),-versions $(KUBERNETES))
 
 .PHONY: test-unit
 test-unit: ## run the tests that need nothing but Go
@@ -61,6 +69,10 @@ test-kubelet: ## probe the same servers with kubelet's prober and ours
 .PHONY: test-kubeproxy
 test-kubeproxy: ## play random histories past kube-proxy's own code
 	go -C test/kubeproxy test ./...
+
+.PHONY: test-validation
+test-validation: ## have Kubernetes' own validation judge what is written from slices of older versions
+	go -C test/validation test ./...
 
 .PHONY: test-chart
 test-chart: ## render and check the chart, and install it on a real API server

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes every target of the main module for a time each. What fails is kept
-# in the testdata folder of the package, and becomes a test; some of what covers
-# something new, from runs of ten minutes, is kept there too.
+# Fuzzes every target of the main module and of test/validation for a time each. What
+# fails is kept in the testdata folder of the package, and becomes a test; some of what
+# covers something new, from runs of ten minutes, is kept there too.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 time=${1:-1m}
@@ -11,3 +11,5 @@ grep -rl --include='*_test.go' '^func Fuzz' . | grep -v '^./test/' | xargs -n1 d
         go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 1s
     done
 done
+echo "=== ./test/validation FuzzWhatAnOlderServerAccepted for $time"
+go -C test/validation test . -run '^$' -fuzz '^FuzzWhatAnOlderServerAccepted$' -fuzztime "$time" -fuzzminimizetime 1s

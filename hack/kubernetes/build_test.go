@@ -130,6 +130,17 @@ func TestGivenAssetsAreUsedAndNothingIsBuilt(t *testing.T) {
 	}
 }
 
+func TestAGivenVersionIsStrongerThanGivenAssets(t *testing.T) {
+	environment := func(name string) string {
+		return map[string]string{assetsVariable: "/given"}[name]
+	}
+	var printed strings.Builder
+	err := run(t.Context(), []string{"-version", "0.1"}, environment, &printed, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "no module for Kubernetes 0.1") || printed.String() != "" {
+		t.Errorf("error is %v and %q is printed, want that there is no such version", err, printed.String())
+	}
+}
+
 func testBuilder(t *testing.T, compile func(context.Context, component, string) error) builder {
 	t.Helper()
 	return builder{folder: t.TempDir(), compile: compile, say: t.Logf}

@@ -21,6 +21,8 @@ const endGrace = 10 * time.Second
 
 // A compiler builds one component after the other with the go command.
 type compiler struct {
+	// modfile is the go.mod that decides which version comes out.
+	modfile  string
 	flags    []string
 	progress *progress
 }
@@ -32,12 +34,12 @@ func (c compiler) compile(ctx context.Context, wanted component, output string) 
 	defer c.progress.end()
 
 	var packages bytes.Buffer
-	if err := c.goCommand(ctx, &packages, "list", "-deps", wanted.pkg); err != nil {
+	if err := c.goCommand(ctx, &packages, "list", "-modfile="+c.modfile, "-deps", wanted.pkg); err != nil {
 		return err
 	}
 	c.progress.expect(bytes.Count(packages.Bytes(), []byte("\n")))
 
-	arguments := append([]string{"build", "-v"}, c.flags...)
+	arguments := append([]string{"build", "-modfile=" + c.modfile, "-v"}, c.flags...)
 	return c.goCommand(ctx, io.Discard, append(arguments, "-o", output, wanted.pkg)...)
 }
 

@@ -41,6 +41,19 @@ func choose(asked []string) ([]component, error) {
 	return chosen, nil
 }
 
+// available divides the wanted components into those that the module can build
+// and those that it lacks.
+func (m module) available(wanted []component) (built, lacking []component) {
+	for _, c := range wanted {
+		if m.has(c) {
+			built = append(built, c)
+		} else {
+			lacking = append(lacking, c)
+		}
+	}
+	return built, lacking
+}
+
 func names(of []component, always bool) string {
 	var found []string
 	for _, c := range of {

@@ -1,19 +1,26 @@
 // Command kubernetes builds the control plane that this project is tried and
-// tested against, from the Go modules that the go.mod beside it pins: etcd,
-// kube-apiserver, kube-controller-manager and kubectl, and on request what a
-// node runs. It prints the folder that holds them.
+// tested against, from Go modules: etcd, kube-apiserver, kube-controller-manager
+// and kubectl, and on request what a node runs. It prints the folder that holds
+// them.
 //
-//	go -C hack/kubernetes run . [-cache folder] [component ...]
+//	go -C hack/kubernetes run . [-version 1.33] [-cache folder] [component ...]
+//	go -C hack/kubernetes run . -list
 //
-// What was built once is used again, until go.mod, go.sum or the build flags
-// change. When KUBEBUILDER_ASSETS names a folder, nothing is built and that
-// folder is printed.
+// The go.mod beside it pins the version that is built by default. Each file
+// versions/*.mod is the go.mod of another version, which -version or the variable
+// KUBERNETES chooses; the go command takes it as -modfile. With -list the versions
+// are printed, the newest first.
 //
-// The program must not start what it builds, and it names no version: go.mod is
-// the only place where one stands.
+// What was built once is used again, until the go.mod, its sums or the build
+// flags change. When KUBEBUILDER_ASSETS names a folder and -version is not given,
+// nothing is built and that folder is printed.
+//
+// The program must not start what it builds, and it names no version: those files
+// are the only places where one stands.
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -28,6 +35,8 @@ import (
 const (
 	// assetsVariable is the name that envtest gave to a folder of binaries.
 	assetsVariable = "KUBEBUILDER_ASSETS"
+	// versionVariable names the version to build.
+	versionVariable = "KUBERNETES"
 	// cacheVariable names the folder that holds the folders of binaries.
 	cacheVariable = "EXTERNAL_WORKLOAD_KUBERNETES_CACHE"
 )
@@ -51,8 +60,11 @@ func run(ctx context.Context, arguments []string, getenv func(string) string, st
 	flags.SetOutput(stderr)
 	cache := flags.String("cache", getenv(cacheVariable),
 		"folder for the folders of binaries; also "+cacheVariable+"; by default in the user's cache folder")
+	version := flags.String("version", "", "version of Kubernetes to build, such as 1.33; also "+
+		versionVariable+"; by default the one that go.mod pins")
+	list := flags.Bool("list", false, "print the versions that can be built, the newest first, and build nothing")
 	flags.Usage = func() {
-		fmt.Fprintf(stderr, "usage: kubernetes [-cache folder] [component ...]\n"+
+		fmt.Fprintf(stderr, "usage: kubernetes [-version 1.33] [-cache folder] [component ...]\n"+
 			"builds %s, and the components that are named: %s\n",
 			names(components, true), names(components, false))
 		flags.PrintDefaults()
@@ -64,33 +76,66 @@ func run(ctx context.Context, arguments []string, getenv func(string) string, st
 	if err != nil {
 		return err
 	}
-	if assets := getenv(assetsVariable); assets != "" {
+	if *list {
+		return printVersions(stdout)
+	}
+	if assets := getenv(assetsVariable); assets != "" && *version == "" {
 		_, err := fmt.Fprintln(stdout, assets)
 		return err
 	}
-
-	pinned, err := readModule(".")
+	modules, err := readModules(".")
 	if err != nil {
 		return err
 	}
-	folder, err := pinned.folder(*cache)
+	chosen, err := find(modules, cmp.Or(*version, getenv(versionVariable)))
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return fmt.Errorf("making the folder of binaries: %w", err)
-	}
-	shown := newProgress(stderr)
-	build := builder{
-		folder:  folder,
-		compile: compiler{flags: pinned.buildFlags(), progress: shown}.compile,
-		say:     shown.say,
-	}
-	if err := build.all(ctx, wanted); err != nil {
+	folder, err := chosen.build(ctx, wanted, *cache, newProgress(stderr))
+	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(stdout, folder)
 	return err
+}
+
+// printVersions prints a version on each line.
+func printVersions(stdout io.Writer) error {
+	modules, err := readModules(".")
+	if err != nil {
+		return err
+	}
+	for _, version := range newestFirst(modules) {
+		if _, err := fmt.Fprintln(stdout, version); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// build makes the wanted components and gives their folder. A component that the
+// module lacks is an error, unless it is one of those that are always built.
+func (m module) build(ctx context.Context, wanted []component, cache string, shown *progress) (string, error) {
+	wanted, lacking := m.available(wanted)
+	for _, c := range lacking {
+		if !c.always {
+			return "", fmt.Errorf("%s of Kubernetes %s is not a tool of %s", c.name, m.minor(), m.path)
+		}
+		shown.say("left out: %s of Kubernetes %s, which is not a tool of %s", c.name, m.minor(), m.path)
+	}
+	folder, err := m.folder(cache)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", fmt.Errorf("making the folder of binaries: %w", err)
+	}
+	build := builder{
+		folder:  folder,
+		compile: compiler{modfile: m.path, flags: m.buildFlags(), progress: shown}.compile,
+		say:     shown.say,
+	}
+	return folder, build.all(ctx, wanted)
 }
 
 // cacheFolder is where the folders of binaries are kept.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,47 +10,113 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 )
 
 // A module is what decides which binaries come out.
 type module struct {
+	// path is the go.mod, relative to this program's folder.
+	path         string
 	goMod, goSum []byte
 	// version is that of k8s.io/kubernetes, such as v1.36.3.
 	version string
 }
+
+const (
+	// pinnedFile is the module that is built by default.
+	pinnedFile = "go.mod"
+	// otherFiles are the modules of the other versions, each with its .sum.
+	otherFiles = "versions/v*.mod"
+)
 
 var (
 	kubernetesVersion = regexp.MustCompile(`(?m)^\s*(?:require\s+)?k8s\.io/kubernetes\s+(v\S+)`)
 	majorAndMinor     = regexp.MustCompile(`^v(\d+)\.(\d+)\.`)
 )
 
-// readModule reads go.mod and go.sum of the module in directory.
-func readModule(directory string) (module, error) {
-	goMod, err := os.ReadFile(filepath.Join(directory, "go.mod"))
+// readModules reads the modules of all versions below directory, the pinned one first.
+func readModules(directory string) ([]module, error) {
+	others, err := filepath.Glob(filepath.Join(directory, otherFiles))
+	if err != nil {
+		return nil, err
+	}
+	var found []module
+	for _, path := range append([]string{filepath.Join(directory, pinnedFile)}, others...) {
+		m, err := readModule(path)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, m)
+	}
+	return found, nil
+}
+
+// readModule reads the module at path, and the .sum beside it.
+func readModule(path string) (module, error) {
+	goMod, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return module{}, errors.New("no go.mod here: start it as go -C hack/kubernetes run")
+		return module{}, fmt.Errorf("no %s here: start it as go -C hack/kubernetes run", path)
 	}
 	if err != nil {
 		return module{}, err
 	}
-	goSum, err := os.ReadFile(filepath.Join(directory, "go.sum"))
+	goSum, err := os.ReadFile(strings.TrimSuffix(path, ".mod") + ".sum")
 	if err != nil {
 		return module{}, err
 	}
-	return newModule(goMod, goSum)
+	m, err := newModule(goMod, goSum)
+	if err != nil {
+		return module{}, fmt.Errorf("%s: %w", path, err)
+	}
+	m.path = path
+	return m, nil
+}
+
+// find gives the module of a version such as 1.33, v1.33 or 1.33.13; the first,
+// which is the pinned one, where none is asked for.
+func find(modules []module, version string) (module, error) {
+	asked := strings.TrimPrefix(version, "v")
+	for _, m := range modules {
+		if asked == "" || asked == m.minor() || asked == strings.TrimPrefix(m.version, "v") {
+			return m, nil
+		}
+	}
+	return module{}, fmt.Errorf("there is no module for Kubernetes %s: choose from %s", version, strings.Join(newestFirst(modules), ", "))
+}
+
+// newestFirst are the versions of modules, such as 1.36.
+func newestFirst(modules []module) []string {
+	var versions []string
+	for _, m := range modules {
+		versions = append(versions, m.minor())
+	}
+	slices.SortFunc(versions, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(b, a)) })
+	return versions
 }
 
 func newModule(goMod, goSum []byte) (module, error) {
 	found := kubernetesVersion.FindSubmatch(goMod)
 	if found == nil {
-		return module{}, errors.New("this go.mod does not require k8s.io/kubernetes: start it as go -C hack/kubernetes run")
+		return module{}, errors.New("the module does not require k8s.io/kubernetes: start it as go -C hack/kubernetes run")
 	}
 	version := string(found[1])
 	if !majorAndMinor.MatchString(version) {
-		return module{}, fmt.Errorf("k8s.io/kubernetes %s in go.mod is no release", version)
+		return module{}, fmt.Errorf("k8s.io/kubernetes %s is no release", version)
 	}
 	return module{goMod: goMod, goSum: goSum, version: version}, nil
+}
+
+// minor is the version without its patch, such as 1.36.
+func (m module) minor() string {
+	parts := majorAndMinor.FindStringSubmatch(m.version)
+	return parts[1] + "." + parts[2]
+}
+
+// has says whether the component is a tool of the module. Some versions lack
+// some, because modules that they need were not published.
+func (m module) has(c component) bool {
+	return regexp.MustCompile(`(?m)^\s*(?:tool\s+)?` + regexp.QuoteMeta(c.pkg) + `$`).Match(m.goMod)
 }
 
 // buildFlags stamps the version into both places that report it: the API server

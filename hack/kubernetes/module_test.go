@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -77,12 +78,70 @@ func TestTheFolderChangesWithWhatChangesABinary(t *testing.T) {
 	}
 }
 
-func TestTheGoModBesideThisProgramIsUnderstood(t *testing.T) {
-	if _, err := readModule("."); err != nil {
-		t.Error(err)
+func TestTheModulesOfAllVersionsAreUnderstood(t *testing.T) {
+	modules, err := readModules(".")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := readModule(t.TempDir()); err == nil || !strings.Contains(err.Error(), "go -C hack/kubernetes run") {
+	seen := map[string]bool{}
+	for _, m := range modules {
+		if seen[m.minor()] {
+			t.Errorf("Kubernetes %s has two modules", m.minor())
+		}
+		seen[m.minor()] = true
+		if want := "v" + m.minor() + ".mod"; m.path != pinnedFile && filepath.Base(m.path) != want {
+			t.Errorf("%s builds %s, want the name %s", m.path, m.version, want)
+		}
+		_, lacking := m.available(components[:2])
+		if len(lacking) > 0 {
+			t.Errorf("%s lacks %s", m.path, names(lacking, true))
+		}
+	}
+	if _, lacking := modules[0].available(components); len(lacking) > 0 {
+		t.Errorf("the pinned version lacks %d components", len(lacking))
+	}
+	if _, err := readModules(t.TempDir()); err == nil || !strings.Contains(err.Error(), "go -C hack/kubernetes run") {
 		t.Errorf("elsewhere the error is %v, want one that says how to start the program", err)
+	}
+}
+
+func TestTheChoiceOfAVersion(t *testing.T) {
+	pinned := mustModule(t, someGoMod, "")
+	older := mustModule(t, strings.ReplaceAll(someGoMod, "v1.36.3", "v1.33.13"), "")
+	for sentence, c := range map[string]struct{ asked, want, wantError string }{
+		"nothing is asked for: the pinned one": {"", "v1.36.3", ""},
+		"the pinned one by its number":         {"1.36", "v1.36.3", ""},
+		"another one":                          {"1.33", "v1.33.13", ""},
+		"with a v":                             {"v1.33", "v1.33.13", ""},
+		"with its patch":                       {"1.33.13", "v1.33.13", ""},
+		"with another patch":                   {"1.33.12", "", "choose from 1.36, 1.33"},
+		"a part of a number":                   {"1.3", "", "choose from 1.36, 1.33"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			got, err := find([]module{pinned, older}, c.asked)
+			if c.wantError != "" {
+				if err == nil || !strings.Contains(err.Error(), c.wantError) {
+					t.Fatalf("error is %v, want one with %q", err, c.wantError)
+				}
+				return
+			}
+			if err != nil || got.version != c.want {
+				t.Fatalf("chose %q (error %v), want %q", got.version, err, c.want)
+			}
+		})
+	}
+}
+
+func TestAComponentThatIsNoToolOfTheModuleIsLeftOutOrAnError(t *testing.T) {
+	m := mustModule(t, someGoMod, "") // its only tool is kubelet
+	built, lacking := m.available(components)
+	if names(built, false) != "kubelet" || names(built, true) != "" || len(lacking) != len(components)-1 {
+		t.Errorf("built are %q and %q, and %d are lacking", names(built, true), names(built, false), len(lacking))
+	}
+	proxy := components[slices.IndexFunc(components, func(c component) bool { return c.name == "kube-proxy" })]
+	_, err := m.build(t.Context(), []component{proxy}, t.TempDir(), newProgress(io.Discard))
+	if err == nil || !strings.Contains(err.Error(), "kube-proxy of Kubernetes 1.36") {
+		t.Errorf("error is %v, want one that names the component", err)
 	}
 }
 

@@ -69,6 +69,9 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	c, err := controlplane.Start(ctx, controlplane.Options{ControllerManager: true})
+	if errors.Is(err, controlplane.ErrMissing) {
+		t.Skip("left out: ", err)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,6 +22,10 @@ const (
 
 // defaultStartTimeout is ample: two busy cores need about ten seconds.
 const defaultStartTimeout = 2 * time.Minute
+
+// ErrMissing says that the folder of binaries lacks a component. Some versions of
+// Kubernetes lack kube-controller-manager, because it cannot be built here.
+var ErrMissing = errors.New("the control plane has no such program")
 
 // Options say which control plane to start. The zero value is etcd and
 // kube-apiserver on 127.0.0.1.
@@ -68,8 +73,11 @@ func (o Options) complete(ctx context.Context) (Options, error) {
 		o.Binaries = folder
 	}
 	for _, component := range o.components() {
-		if _, err := os.Stat(filepath.Join(o.Binaries, string(component))); err != nil {
-			return Options{}, fmt.Errorf("the folder of binaries lacks %s (unset KUBEBUILDER_ASSETS to have it built): %w", component, err)
+		switch _, err := os.Stat(filepath.Join(o.Binaries, string(component))); {
+		case errors.Is(err, os.ErrNotExist):
+			return Options{}, fmt.Errorf("%w: %s in %s", ErrMissing, component, o.Binaries)
+		case err != nil:
+			return Options{}, err
 		}
 	}
 	return o, nil

@@ -32,17 +32,9 @@ func TestRefusedWrites(t *testing.T) {
 // slices of its own.
 func planeWithQuotas(t *testing.T) *controlplane.ControlPlane {
 	t.Helper()
-	plane, err := controlplane.Start(t.Context(), controlplane.Options{
+	plane := controlplane.ForTest(t, controlplane.Options{
 		ControllerManager: true,
 		Flags:             map[controlplane.Component][]string{controlplane.ControllerManager: {"--controllers=resourcequota-controller"}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := plane.Stop(); err != nil {
-			t.Error(err)
-		}
 	})
 	crd, err := controlplane.CRD()
 	if err != nil {
@@ -56,6 +48,7 @@ func planeWithQuotas(t *testing.T) *controlplane.ControlPlane {
 
 // testNodeHint publishes a machine of a Service that prefers the client's node.
 func (s *site) testNodeHint() {
+	s.needTraffic(corev1.ServiceTrafficDistributionPreferSameNode)
 	s.service("web", build.Traffic(corev1.ServiceTrafficDistributionPreferSameNode))
 	s.workload("a")
 	s.eventually("the API server has stored the node hint", func() (bool, string) {

@@ -136,6 +136,7 @@ var rows = []row{
 // Service, and a controller that starts anew find nothing to do.
 func TestRows(t *testing.T) {
 	s := newSite(t, sharedPlane(t))
+	var created []row
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			s := s.within(t)
@@ -144,12 +145,16 @@ func TestRows(t *testing.T) {
 			if row.change != nil {
 				row.change(service)
 			}
+			if d := service.Spec.TrafficDistribution; d != nil {
+				s.needTraffic(*d)
+			}
 			s.create(service)
+			created = append(created, row)
 			s.workload(row.name, append([]build.WorkloadOption{build.Label("app", row.name)}, row.workload...)...)
 			s.waitFor(row.name, row.want...)
 		})
 	}
-	t.Run("a restart writes nothing", func(t *testing.T) { s.within(t).testRestart(rows) })
+	t.Run("a restart writes nothing", func(t *testing.T) { s.within(t).testRestart(created) })
 }
 
 func (s *site) testRestart(rows []row) {

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
@@ -133,6 +134,20 @@ func (s *site) create(service *corev1.Service) *corev1.Service {
 		s.t.Fatal(err)
 	}
 	return created
+}
+
+// needTraffic leaves the test out where the API server does not know the
+// trafficDistribution: it refuses a Service that has it.
+func (s *site) needTraffic(distribution string) {
+	s.t.Helper()
+	service := s.newService("needs-traffic", build.Traffic(distribution))
+	_, err := s.core.CoreV1().Services(s.namespace).Create(s.t.Context(), service, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	if apierrors.IsInvalid(err) {
+		s.t.Skipf("left out: the API server has no trafficDistribution %s", distribution)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // service makes and creates a Service.

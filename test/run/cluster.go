@@ -63,7 +63,11 @@ func startControlPlane(ctx context.Context) (*controlplane.ControlPlane, error) 
 	lasting, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	release := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	defer release()
-	return controlplane.Start(lasting, controlplane.Options{ControllerManager: true})
+	plane, err := controlplane.Start(lasting, controlplane.Options{ControllerManager: true})
+	if errors.Is(err, controlplane.ErrMissing) { // nothing of what is shown here needs it
+		return controlplane.Start(lasting, controlplane.Options{})
+	}
+	return plane, err
 }
 
 // readersCluster checks that the cluster answers and knows ExternalWorkloads.

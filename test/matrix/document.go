@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// result is what became of one version.
+type result struct {
+	version string
+	at      time.Time
+	suites  []outcome // in the order of suites
+}
+
+func (r result) failed() bool {
+	return slices.ContainsFunc(r.suites, func(o outcome) bool { return len(o.failed) > 0 })
+}
+
+// The document holds the table and the reasons between two marks. Each line there
+// that is about a version begins with it, so that a run of some versions replaces
+// their lines and keeps the others.
+const (
+	beginMark = "<!-- make matrix writes from here -->\n"
+	endMark   = "<!-- to here -->\n"
+)
+
+// record writes the result into the document.
+func record(path string, r result) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	written, err := replace(string(text), r)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return os.WriteFile(path, []byte(written), 0o644)
+}
+
+func replace(text string, r result) (string, error) {
+	before, rest, found := strings.Cut(text, beginMark)
+	between, after, ended := strings.Cut(rest, endMark)
+	if !found || !ended {
+		return "", errors.New("it lacks the marks between which the table stands")
+	}
+	var rows, reasons []string
+	for line := range strings.Lines(between) {
+		switch version := versionOf(line); {
+		case version == "" || minor(version) == minor(r.version):
+		case strings.HasPrefix(line, "|"):
+			rows = append(rows, line)
+		default:
+			reasons = append(reasons, line)
+		}
+	}
+	rows = append(rows, r.row())
+	reasons = append(reasons, r.reasons()...)
+	slices.SortStableFunc(rows, byVersion)
+	slices.SortStableFunc(reasons, byVersion)
+	return before + beginMark + header() + strings.Join(rows, "") + "\n" + strings.Join(reasons, "") + endMark + after, nil
+}
+
+func header() string {
+	names, lines := "| Kubernetes |", "| --- |"
+	for _, s := range suites {
+		names += " " + s.name + " tests |"
+		lines += " --- |"
+	}
+	return names + " run on |\n" + lines + " --- |\n"
+}
+
+// row is the version's line of the table.
+func (r result) row() string {
+	line := "| " + r.version + " |"
+	for _, o := range r.suites {
+		line += " " + o.String() + " |"
+	}
+	return line + " " + r.at.UTC().Format(time.DateOnly) + " |\n"
+}
+
+// reasons are the version's lines of what is left out.
+func (r result) reasons() []string {
+	var lines []string
+	for i, o := range r.suites {
+		for _, reason := range o.leftOut {
+			lines = append(lines, fmt.Sprintf("- %s, %s: %s\n", r.version, suites[i].name, reason))
+		}
+	}
+	return lines
+}
+
+// versionOf is the version that a line begins with, or empty.
+func versionOf(line string) string {
+	text := strings.TrimLeft(line, "|- ")
+	end := strings.IndexFunc(text, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
+	if end <= 0 {
+		return ""
+	}
+	return text[:end]
+}
+
+// minor is the version without its patch.
+func minor(version string) string {
+	before, _, _ := cutLast(version, ".")
+	return before
+}
+
+// byVersion orders lines by their version, the newest first.
+func byVersion(a, b string) int {
+	parts := func(line string) []int {
+		var numbers []int
+		for part := range strings.SplitSeq(versionOf(line), ".") {
+			number, _ := strconv.Atoi(part) // digits only
+			numbers = append(numbers, number)
+		}
+		return numbers
+	}
+	return slices.Compare(parts(b), parts(a))
+}
