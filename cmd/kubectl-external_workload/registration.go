@@ -164,6 +164,8 @@ func notReadyText(w *v1beta1.ExternalWorkload) string {
 		return "it is being deleted"
 	case w.Drained():
 		return fmt.Sprintf("it is drained (%s); undrain puts it back into service", w.Annotations[v1beta1.DrainAnnotation])
+	case len(w.Spec.WorkloadIPs) == 0:
+		return "it has no address"
 	}
 	for i := range w.Status.Conditions {
 		c := &w.Status.Conditions[i]

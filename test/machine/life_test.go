@@ -17,6 +17,7 @@ func TestTheLifeOfAMachine(t *testing.T) {
 	c := newCluster(t, true)
 	c.startController()
 	c.must(netns.AddAddress("10.77.0.7/32"))
+	defer func() { c.must(netns.RemoveAddress("10.77.0.7/32")) }()
 	kubeconfig := c.invite()
 	before := c.token(kubeconfig)
 

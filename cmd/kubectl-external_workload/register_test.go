@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// apiServer answers what register asks for: a ready workload, and a token.
+type apiServer struct {
+	*httptest.Server
+	token string
+	// refuse is the status of all answers, if it is not zero.
+	refuse, refuseToken int
+
+	mu       sync.Mutex
+	requests []string
+}
+
+func newAPIServer(t *testing.T) *apiServer {
+	t.Helper()
+	s := &apiServer{}
+	s.Server = httptest.NewTLSServer(s)
+	t.Cleanup(s.Close)
+	return s
+}
+
+const invitedWorkload = `{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkload",
+	"metadata":{"name":"vm-1","namespace":"shop","annotations":{"external-workload.io/invited-cidrs":"10.20.0.0/16"}},
+	"spec":{"meshTLS":{"identity":"vm-1","serverName":"vm-1"},"workloadIPs":[{"ip":"10.20.0.7"}]},
+	"status":{"conditions":[{"type":"Ready","status":"True"}]}}`
+
+// ServeHTTP implements [http.Handler].
+func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, r.Method+" "+r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
+	w.Header().Set("Content-Type", "application/json")
+	status, isToken := s.refuse, strings.HasSuffix(r.URL.Path, "/token")
+	if isToken && status == 0 {
+		status = s.refuseToken
+	}
+	switch {
+	case status != 0:
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": status, "reason": http.StatusText(status), "message": "refused"})
+	case isToken:
+		fmt.Fprintf(w, `{"kind":"TokenRequest","apiVersion":"authentication.k8s.io/v1","status":{"token":%q}}`, s.token)
+	case strings.HasSuffix(r.URL.Path, "/vm-1"):
+		fmt.Fprint(w, invitedWorkload)
+	default:
+		fmt.Fprintf(w, `{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkloadList","items":[%s]}`, invitedWorkload)
+	}
+}
+
+// newRegistrar makes one for a machine with an address, at a time.
+func newRegistrar(t *testing.T, server *apiServer, token string, now time.Time) (*registrar, *bytes.Buffer) {
+	t.Helper()
+	complaints := &bytes.Buffer{}
+	p := &program{streams: streams{out: &bytes.Buffer{}, err: complaints}}
+	p.kubeconfig = machineKubeconfig(t, server.URL, token, server.Certificate())
+	return &registrar{
+		program: p, flags: registerFlags{timeout: time.Minute, interval: time.Millisecond, tokenLifetime: 1000 * time.Second},
+		now: func() time.Time { return now },
+		find: func(context.Context, string) ([]netip.Addr, []netip.Addr, error) {
+			return []netip.Addr{netip.MustParseAddr("10.20.0.7")}, nil, nil
+		},
+	}, complaints
+}
+
+func TestTheTokenIsRenewedAtHalfItsLife(t *testing.T) {
+	start := time.Unix(100000, 0)
+	token := func(lifetime time.Duration) string { return machineToken("vm-1", start, start.Add(lifetime)) }
+	for sentence, test := range map[string]struct {
+		lifetime time.Duration
+		started  bool
+		at       time.Duration
+		renewed  bool
+	}{
+		"before half of its life":                          {1000 * time.Second, true, 499 * time.Second, false},
+		"at half of its life":                              {1000 * time.Second, true, 500 * time.Second, true},
+		"on the start, where it is that of the invitation": {600 * time.Second, false, 0, true},
+		"later, where the API server shortens its life":    {600 * time.Second, true, time.Second, false},
+		"on the start, where it is as long as asked for":   {1000 * time.Second, false, 0, false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			server := newAPIServer(t)
+			server.token = machineToken("vm-1", start, start.Add(5000*time.Second))
+			r, _ := newRegistrar(t, server, token(test.lifetime), start.Add(test.at))
+			r.started = test.started
+			if err := r.round(t.Context()); err != nil || r.renewal != nil {
+				t.Fatal(err, r.renewal)
+			}
+			kept, err := r.credential()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if renewed := kept.Lifetime() == 5000*time.Second; renewed != test.renewed {
+				t.Errorf("renewed %v, want %v; requests %v", renewed, test.renewed, server.requests)
+			}
+		})
+	}
+}
+
+func TestARefusedRenewalDoesNotKeepTheMachineFromRegistering(t *testing.T) {
+	start := time.Unix(100000, 0)
+	server := newAPIServer(t)
+	server.refuseToken = http.StatusForbidden
+	r, _ := newRegistrar(t, server, machineToken("vm-1", start, start.Add(600*time.Second)), start)
+	r.flags.ips = []string{"10.20.0.8"}
+	if err := r.round(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if r.renewal == nil || !strings.Contains(r.renewal.Error(), "cannot renew the token, which expires at 1970-01-02T03:56:40Z") {
+		t.Errorf("the renewal's error is %v", r.renewal)
+	}
+	if diff := cmp.Diff([]string{"GET vm-1", "POST token", "PATCH vm-1", "GET externalworkloads"}, server.requests); diff != "" {
+		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheTokenOfAnotherAccountIsNotKept(t *testing.T) {
+	start := time.Unix(100000, 0)
+	server := newAPIServer(t)
+	server.token = machineToken("vm-2", start, start.Add(5000*time.Second))
+	r, _ := newRegistrar(t, server, machineToken("vm-1", start, start.Add(600*time.Second)), start)
+	if err := r.round(t.Context()); err != nil || r.renewal == nil {
+		t.Errorf("round: %v, renewal: %v; want an error of the renewal", err, r.renewal)
+	}
+	if kept, err := r.credential(); err != nil || kept.Workload != "vm-1" {
+		t.Errorf("the kubeconfig has the token of %q (%v)", kept.Workload, err)
+	}
+}
+
+func TestAnErrorIsSaidOnceUntilItIsOver(t *testing.T) {
+	r, complaints := newRegistrar(t, newAPIServer(t), "", time.Now())
+	for _, err := range []error{errors.New("a"), errors.New("a"), nil, errors.New("a"), errors.New("b"), errNotServed} {
+		r.report(err)
+	}
+	if diff := cmp.Diff("error: a\nerror: a\nerror: b\n", complaints.String()); diff != "" {
+		t.Errorf("errors (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhyAMachineIsNotReady(t *testing.T) {
+	parse := func(change func(*v1beta1.ExternalWorkload)) *v1beta1.ExternalWorkload {
+		w := &v1beta1.ExternalWorkload{}
+		if err := json.Unmarshal([]byte(invitedWorkload), w); err != nil {
+			t.Fatal(err)
+		}
+		change(w)
+		return w
+	}
+	for sentence, test := range map[string]struct {
+		workload *v1beta1.ExternalWorkload
+		ready    int
+		want     string
+	}{
+		"a ready machine": {parse(func(*v1beta1.ExternalWorkload) {}), 1, ""},
+		"no condition":    {parse(func(w *v1beta1.ExternalWorkload) { w.Status.Conditions = nil }), 0, "it has no condition Ready yet"},
+		"a drain":         {parse(func(w *v1beta1.ExternalWorkload) { w.Annotations[v1beta1.DrainAnnotation] = "x" }), 0, "it is drained (x)"},
+		"a failed probe": {parse(func(w *v1beta1.ExternalWorkload) {
+			w.Status.Conditions[0].Status, w.Status.Conditions[0].Reason = "False", "ProbeFailed"
+		}), 0, "Ready is False (ProbeFailed)"},
+		"another proven place": {parse(func(w *v1beta1.ExternalWorkload) { w.Annotations[v1beta1.ProbeAnnotation] = "{}" }), 0, "have not passed the probe"},
+		"no address":           {parse(func(w *v1beta1.ExternalWorkload) { w.Spec.WorkloadIPs = nil }), 0, "it has no address"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			if got := readyAddresses(test.workload); len(got) != test.ready {
+				t.Errorf("ready at %v", got)
+			}
+			if got := notReadyText(test.workload); test.ready == 0 && !strings.Contains(got, test.want) {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
+	}
+}

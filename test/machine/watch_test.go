@@ -1,0 +1,81 @@
+package machine
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/external-workload/controller/pkg/invitation"
+	"github.com/external-workload/controller/test/netns"
+)
+
+// TestAWatchingMachineFollowsItsAddress changes the address of the machine, and
+// revokes its invitation and gives it another one, while register --watch runs.
+func TestAWatchingMachineFollowsItsAddress(t *testing.T) {
+	c := newCluster(t, true)
+	const first, second = "10.77.0.20", "10.77.0.21"
+	c.must(netns.AddAddress(first + "/32"))
+	kubeconfig := c.invite()
+	watching := c.startWatching(kubeconfig)
+	c.eventually("the first address is registered", func() bool { return c.registeredAt() == first })
+
+	c.must(netns.RemoveAddress(first + "/32"))
+	c.must(netns.AddAddress(second + "/32"))
+	c.eventually("the second address is registered", func() bool { return c.registeredAt() == second })
+
+	c.must(c.core.CoreV1().ServiceAccounts(namespace).Delete(t.Context(), invitation.Account("vm-1"), metav1.DeleteOptions{}))
+	c.eventually("the program says that the invitation was revoked", func() bool { return strings.Contains(watching.read(), "it was revoked") })
+	c.must(netns.RemoveAddress(second + "/32"))
+	c.must(netns.AddAddress(first + "/32"))
+	c.invite() // writes the same file
+	c.eventually("the first address is registered with the new invitation", func() bool { return c.registeredAt() == first })
+	if got := strings.Count(watching.read(), "it was revoked"); got != 1 {
+		t.Errorf("the program says %d times that the invitation was revoked, want once:\n%s", got, watching.read())
+	}
+	c.must(watching.command.Process.Signal(syscall.SIGTERM))
+	if err := watching.command.Wait(); err != nil {
+		t.Errorf("the end after SIGTERM: %v", err)
+	}
+	c.must(netns.RemoveAddress(first + "/32"))
+}
+
+// registeredAt is the address of vm-1, or empty.
+func (c *cluster) registeredAt() string {
+	c.Helper()
+	for _, address := range c.workload("vm-1").Spec.WorkloadIPs {
+		return address.IP
+	}
+	return ""
+}
+
+// watching is a program that runs.
+type watching struct {
+	*cluster
+	command *exec.Cmd
+	log     string
+}
+
+func (c *cluster) startWatching(kubeconfig string) *watching {
+	c.Helper()
+	w := &watching{cluster: c, log: filepath.Join(c.directory, "watch.log")}
+	log, err := os.Create(w.log)
+	c.must(err)
+	w.command = exec.CommandContext(c.Context(), filepath.Join(os.Getenv(programsVariable), pluginName),
+		"register", "--watch", "--interval", "100ms", "--timeout", "100ms", "--kubeconfig", kubeconfig)
+	w.command.Stdout, w.command.Stderr = log, log
+	c.must(w.command.Start())
+	c.must(log.Close())
+	return w
+}
+
+func (w *watching) read() string {
+	w.Helper()
+	text, err := os.ReadFile(w.log)
+	w.must(err)
+	return string(text)
+}
