@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -55,11 +56,11 @@ func (p *program) watch(ctx context.Context, name string) error {
 	failed := func(err error) { n.say("the watch was interrupted: %s", err) }
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		err := workloadSource(c, namespace, name).follow(ctx, n.workloadsListed, n.workloadChanged, failed)
+		err := workloadSource(c, namespace, name).follow(ctx, each(n.workloadChanged), n.workloadChanged, failed)
 		return watchFailed("externalworkloads", namespace, err)
 	})
 	group.Go(func() error {
-		err := sliceSource(c, namespace).follow(ctx, n.slicesListed, n.sliceChanged, failed)
+		err := sliceSource(c, namespace).follow(ctx, each(n.sliceChanged), n.sliceChanged, failed)
 		return watchFailed("endpointslices", namespace, err)
 	})
 	return group.Wait()
@@ -107,11 +108,14 @@ func printableLine(line string) string {
 	}, line)
 }
 
-func (n *narrator) workloadsListed(all []*v1beta1.ExternalWorkload) bool {
-	for _, w := range all {
-		n.workloadChanged(watch.Modified, w)
+// each takes a list as a change of each of its objects.
+func each[T any](changed func(watch.EventType, *T) bool) func([]*T) bool {
+	return func(all []*T) bool {
+		for _, object := range all {
+			changed(watch.Modified, object)
+		}
+		return true
 	}
-	return true
 }
 
 func (n *narrator) workloadChanged(event watch.EventType, w *v1beta1.ExternalWorkload) bool {
@@ -141,13 +145,6 @@ func (n *narrator) workloadChanged(event watch.EventType, w *v1beta1.ExternalWor
 		}
 	}
 	n.conditions = state
-	return true
-}
-
-func (n *narrator) slicesListed(all []*discoveryv1.EndpointSlice) bool {
-	for _, slice := range all {
-		n.sliceChanged(watch.Modified, slice)
-	}
 	return true
 }
 
@@ -205,13 +202,7 @@ func latency(slice *discoveryv1.EndpointSlice, changed bool) string {
 
 // sortedKeys are the keys of both maps.
 func sortedKeys(a, b map[v1beta1.WorkloadConditionType]string) []v1beta1.WorkloadConditionType {
-	var keys []v1beta1.WorkloadConditionType
-	for key := range a {
-		keys = append(keys, key)
-	}
-	for key := range b {
-		keys = append(keys, key)
-	}
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
 	slices.Sort(keys)
 	return slices.Compact(keys)
 }
