@@ -83,7 +83,7 @@ func (n *Namespace) checkSlices(answer *Answer, v *view) []Check {
 		checks = append(checks, Check{Name: CheckWriters, Result: Note, Reason: "ForeignWrites", Detail: writers})
 	}
 	if pending {
-		checks = append(checks, n.checkStep(v))
+		checks = append(checks, n.checkStep(v, answer.Workload))
 	}
 	return checks
 }
@@ -120,18 +120,23 @@ func readyText(ready bool) string {
 	return "not ready"
 }
 
-// checkStep describes the writes that come next for a Service, or says that
-// they should have come.
-func (n *Namespace) checkStep(v *view) Check {
+// checkStep describes the writes that come next for a Service and what the
+// workload waits for, or says that they should have come.
+func (n *Namespace) checkStep(v *view, workload string) Check {
 	check := Check{Name: CheckStep, Result: Wait, Reason: "StepInProgress"}
-	var writes []string
+	var parts []string
 	for i := range v.next.Writes {
-		writes = append(writes, writeText(&v.next.Writes[i]))
+		parts = append(parts, writeText(&v.next.Writes[i], workload))
 	}
-	check.Detail = "next: " + strings.Join(writes, ", ")
-	if len(writes) == 0 {
-		check.Detail = "the endpoint is held until clients know the workload"
+	if len(parts) > 0 {
+		parts = []string{"next: " + strings.Join(parts, ", ")}
 	}
+	for _, waiting := range v.next.Waiting {
+		if waiting.Workload == workload {
+			parts = append(parts, "then: "+waiting.String())
+		}
+	}
+	check.Detail = cmp.Or(strings.Join(parts, "; "), "the endpoint is held until clients know the workload")
 	if v.next.More() {
 		check.Detail += "; another step follows"
 	}
@@ -144,14 +149,16 @@ func (n *Namespace) checkStep(v *view) Check {
 	return check
 }
 
-// writeText is a write with the first of its changes and why it comes.
-func writeText(write *plan.Write) string {
+// writeText is a write with the workload's own change, or else the first one, and
+// the reason of the change.
+func writeText(write *plan.Write, workload string) string {
 	text := fmt.Sprintf("%s %s", write.Operation, write.Slice.Name)
 	if write.Operation == plan.Create {
 		text = "create a new slice"
 	}
 	if len(write.Changes) > 0 {
-		text += fmt.Sprintf(" (%s", write.Changes[0])
+		own := slices.IndexFunc(write.Changes, func(c plan.Change) bool { return c.Workload == workload })
+		text += fmt.Sprintf(" (%s", write.Changes[max(own, 0)])
 		if more := len(write.Changes) - 1; more > 0 {
 			text += fmt.Sprintf(", and %d more", more)
 		}
