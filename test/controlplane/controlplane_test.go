@@ -70,7 +70,7 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 	defer cancel()
 	c, err := controlplane.Start(ctx, controlplane.Options{ControllerManager: true})
 	if errors.Is(err, controlplane.ErrMissing) {
-		t.Skip("left out: ", err)
+		t.Skipf("left out: %v", err)
 	}
 	if err != nil {
 		t.Fatal(err)

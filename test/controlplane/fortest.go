@@ -24,7 +24,7 @@ func ForTest(t testing.TB, options Options) *ControlPlane {
 	// The test's own context ends before its cleanup, which may need the API server.
 	c, err := Start(context.WithoutCancel(t.Context()), options)
 	if errors.Is(err, ErrMissing) {
-		t.Skip("left out: ", err)
+		t.Skipf("left out: %v", err)
 	}
 	if err != nil {
 		t.Fatal(err)

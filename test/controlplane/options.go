@@ -75,7 +75,7 @@ func (o Options) complete(ctx context.Context) (Options, error) {
 	for _, component := range o.components() {
 		switch _, err := os.Stat(filepath.Join(o.Binaries, string(component))); {
 		case errors.Is(err, os.ErrNotExist):
-			return Options{}, fmt.Errorf("%w: %s in %s", ErrMissing, component, o.Binaries)
+			return Options{}, fmt.Errorf("%w: %s", ErrMissing, component)
 		case err != nil:
 			return Options{}, err
 		}

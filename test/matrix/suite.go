@@ -106,7 +106,7 @@ func read(stream io.Reader, show io.Writer) (outcome, error) {
 		case test == "" || parents[test] && action != "fail":
 		case action == "pass":
 			o.passed++
-		case action == "fail" && !(parents[test] && failsBelow(results, test)):
+		case action == "fail" && (!parents[test] || !failsBelow(results, test)):
 			o.failed = append(o.failed, test)
 		}
 	}
