@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
+	"github.com/external-workload/controller/pkg/interruption"
 	"github.com/external-workload/controller/pkg/leadership"
 )
 
@@ -25,6 +26,11 @@ type clients struct {
 	// core and workloads read. What they would write is refused.
 	core      kubernetes.Interface
 	workloads versioned.Interface
+	// watchedCore and watchedWorkloads are for informers: their requests go on
+	// while the API server is away, and interruption is told when it is.
+	watchedCore      kubernetes.Interface
+	watchedWorkloads versioned.Interface
+	interruption     *interruption.Monitor
 	// fencedCore and fencedWorkloads write while the Lease is held, over a
 	// connection of their own.
 	fencedCore      kubernetes.Interface
@@ -81,6 +87,12 @@ func newClients(o *options, fence *leadership.Fence) (*clients, error) {
 	reading := rest.CopyConfig(config)
 	reading.Wrap((&leadership.Fence{}).Guard)
 	if c.core, c.workloads, err = clientsets(reading); err != nil {
+		return nil, err
+	}
+	c.interruption = interruption.New()
+	watching := rest.CopyConfig(reading)
+	watching.Wrap(c.interruption.Keep)
+	if c.watchedCore, c.watchedWorkloads, err = clientsets(watching); err != nil {
 		return nil, err
 	}
 	fenced := rest.CopyConfig(config)

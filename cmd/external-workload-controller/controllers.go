@@ -10,6 +10,7 @@ import (
 	"github.com/external-workload/controller/controller/endpointslice"
 	"github.com/external-workload/controller/controller/readiness"
 	"github.com/external-workload/controller/pkg/clusternetwork"
+	"github.com/external-workload/controller/pkg/desired"
 	"github.com/external-workload/controller/pkg/events"
 	"github.com/external-workload/controller/pkg/metrics"
 	"github.com/external-workload/controller/pkg/server"
@@ -44,7 +45,7 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 		workers:   o.workers,
 	}
 	for _, namespace := range namespaces {
-		informers, err := endpointslice.NewInformers(clients.core, clients.workloads, namespace, o.managedBy)
+		informers, err := endpointslice.NewInformers(clients.watchedCore, clients.watchedWorkloads, namespace, o.managedBy)
 		if err != nil {
 			return nil, err
 		}
@@ -67,6 +68,10 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 		MaxEndpoints:         o.maxEndpoints,
 		IgnoreProbes:         !o.readiness.enabled,
 		WithholdSecondFamily: o.secondFamily == familyWithhold,
+		Recovery: func() desired.Recovery {
+			from, until := clients.interruption.Recovery()
+			return desired.Recovery{From: from, Until: until}
+		},
 	})
 	return c, err
 }

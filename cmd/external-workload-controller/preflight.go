@@ -48,8 +48,17 @@ func (p *preflight) Problem() error {
 func (p *preflight) wait(ctx context.Context) error {
 	logger := klog.FromContext(ctx)
 	said := ""
+	var away time.Time // since when the API server has not answered
 	for {
+		begin := time.Now()
 		problem := p.check(ctx)
+		switch unanswered := problem != nil && apierrors.ReasonForError(problem) == metav1.StatusReasonUnknown; {
+		case unanswered && away.IsZero():
+			away = begin
+		case !unanswered && !away.IsZero():
+			p.clients.interruption.Interrupted(time.Since(away))
+			away = time.Time{}
+		}
 		p.mu.Lock()
 		p.problem = problem
 		p.mu.Unlock()

@@ -44,6 +44,36 @@ func TestControlPlaneFaults(t *testing.T) {
 	}
 }
 
+// Fault: the API server is away for so long that an informer would wait up to a
+// minute before it asks again.
+// Promise: the lists are back within seconds, and the second step of a change that
+// was made meanwhile comes when other programs have listed again too.
+func TestAPIServerAwayForLong(t *testing.T) {
+	if !*long {
+		t.Skip("lets the API server be away for 40 s; run with -long")
+	}
+	w := newOwnWorld(t)
+	w.seed(w.namespace, 3, 3)
+	c := w.alone()
+	w.converges(time.Minute)
+	if err := w.plane.Kill(controlplane.APIServer); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(40 * time.Second) // the fault itself
+	if err := w.plane.StartComponent(t.Context(), controlplane.APIServer); err != nil {
+		t.Fatal(err)
+	}
+	ready := w.flip(w.namespace, workloadName(0, 0))
+	took := w.eventually(30*time.Second, "the flip is published", func() bool {
+		return w.published(w.namespace, workloadName(0, 0), ready)
+	})
+	t.Logf("caught up %s after the flip", took)
+	w.converges(30 * time.Second)
+	if !c.Running() {
+		t.Error("the controller did not survive")
+	}
+}
+
 func (w *world) restart(component controlplane.Component) {
 	w.Helper()
 	if err := w.plane.Kill(component); err != nil {

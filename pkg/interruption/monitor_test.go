@@ -1,0 +1,230 @@
+package interruption_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/external-workload/controller/pkg/interruption"
+)
+
+const (
+	list  = "https://api/apis/workload.linkerd.io/v1beta1/externalworkloads?resourceVersion=0"
+	watch = "https://api/apis/workload.linkerd.io/v1beta1/externalworkloads?watch=true&timeoutSeconds=300&resourceVersion=7"
+)
+
+// apiServer answers requests, or not.
+type apiServer struct {
+	away   bool
+	status int
+	// streams end a watch when they are closed.
+	streams []*io.PipeWriter
+}
+
+func (s *apiServer) RoundTrip(request *http.Request) (*http.Response, error) {
+	switch {
+	case s.away && s.status == 0:
+		return nil, errors.New("connection refused")
+	case s.away:
+		return &http.Response{StatusCode: s.status, Body: io.NopCloser(strings.NewReader(""))}, nil
+	case request.URL.Query().Get("watch") == "":
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+	}
+	body, stream := io.Pipe()
+	s.streams = append(s.streams, stream)
+	return &http.Response{StatusCode: http.StatusOK, Body: body}, nil
+}
+
+// goAway ends all watches and answers no more.
+func (s *apiServer) goAway() {
+	s.away = true
+	for _, stream := range s.streams {
+		_ = stream.CloseWithError(io.ErrUnexpectedEOF)
+	}
+	s.streams = nil
+}
+
+// site is a Monitor between an informer and an API server.
+type site struct {
+	*interruption.Monitor
+	t         *testing.T
+	server    apiServer
+	transport http.RoundTripper
+}
+
+func inSite(t *testing.T, test func(*site)) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &site{Monitor: interruption.New(), t: t}
+		s.transport = s.Keep(&s.server)
+		test(s)
+	})
+}
+
+// request sends a request as an informer does, and returns when it is answered.
+func (s *site) request(url string) *http.Response {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	response, err := s.transport.RoundTrip(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return response
+}
+
+// follow watches until the watch ends.
+func (s *site) follow() {
+	response := s.request(watch)
+	_, _ = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close()
+}
+
+// mustRecover compares for how long consumers may lack something from now on.
+func (s *site) mustRecover(want time.Duration) {
+	s.t.Helper()
+	_, until := s.Recovery()
+	if left := max(time.Until(until), 0); left != want {
+		s.t.Errorf("consumers may lack something for %s, want %s", left, want)
+	}
+}
+
+// TestListIsBackWithinASecond: the list of workloads came 65 s after an API
+// server that was killed had come back.
+func TestListIsBackWithinASecond(t *testing.T) {
+	for sentence, status := range map[string]int{
+		"connections are refused":   0,
+		"a load balancer says so":   http.StatusBadGateway,
+		"the API server says so":    http.StatusServiceUnavailable,
+		"the load balancer gave up": http.StatusGatewayTimeout,
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			inSite(t, func(s *site) {
+				s.server.away, s.server.status = true, status
+				back := time.Now().Add(64*time.Second + 300*time.Millisecond)
+				time.AfterFunc(time.Until(back), func() { s.server.away = false })
+				s.request(list).Body.Close()
+				if late := time.Since(back); late > time.Second {
+					t.Errorf("listed %s after the API server was back", late)
+				}
+			})
+		})
+	}
+}
+
+func TestRecovery(t *testing.T) {
+	for sentence, test := range map[string]func(*site){
+		"nothing was interrupted": func(s *site) {
+			s.request(list).Body.Close()
+			s.mustRecover(0)
+		},
+		"a watch ends at its time": func(s *site) {
+			go s.follow()
+			time.Sleep(5 * time.Minute)
+			s.server.goAway()
+			synctest.Wait()
+			s.mustRecover(0)
+		},
+		"a watch is ended by its informer": func(s *site) {
+			response := s.request(watch)
+			go func() { _, _ = io.Copy(io.Discard, response.Body) }()
+			time.Sleep(time.Minute)
+			_ = response.Body.Close()
+			s.server.goAway()
+			synctest.Wait()
+			s.mustRecover(0)
+		},
+		"a watch is interrupted: as long as it is": func(s *site) {
+			go s.follow()
+			time.Sleep(time.Minute)
+			s.server.goAway()
+			synctest.Wait()
+			s.mustRecover(2 * time.Second)
+			time.Sleep(time.Minute)
+			s.mustRecover(2 * time.Second)
+		},
+		"it goes on where it ended: until it is sure that nothing is listed": func(s *site) {
+			go s.follow()
+			time.Sleep(time.Minute)
+			s.server.goAway()
+			synctest.Wait()
+			s.server.away = false
+			go s.follow()
+			synctest.Wait()
+			time.Sleep(time.Second)
+			s.mustRecover(time.Second)
+			time.Sleep(time.Second)
+			s.mustRecover(0)
+			s.request(list).Body.Close() // long after: another reason
+			s.mustRecover(0)
+			s.server.goAway()
+		},
+		"it is forgotten and listed again: twice as long as the API server was away": func(s *site) {
+			go s.follow()
+			time.Sleep(time.Minute)
+			s.server.goAway()
+			synctest.Wait()
+			time.Sleep(4 * time.Second)
+			s.server.away = false
+			s.request(watch).Body.Close() // an error in its body says that it is too old
+			s.request(list).Body.Close()
+			s.mustRecover(11 * time.Second)
+		},
+		"the API server was away for long: a minute": func(s *site) {
+			go s.follow()
+			time.Sleep(time.Minute)
+			s.server.goAway()
+			synctest.Wait()
+			time.Sleep(time.Hour)
+			s.server.away = false
+			s.request(list).Body.Close()
+			s.mustRecover(63 * time.Second)
+		},
+		"the process could not reach the API server when it started": func(s *site) {
+			s.Interrupted(4 * time.Second)
+			s.mustRecover(11 * time.Second)
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) { inSite(t, test) })
+	}
+}
+
+func TestRecoveryBeginsWithTheInterruption(t *testing.T) {
+	inSite(t, func(s *site) {
+		go s.follow()
+		time.Sleep(time.Minute)
+		began := time.Now()
+		s.server.goAway()
+		synctest.Wait()
+		time.Sleep(4 * time.Second)
+		s.server.away = false
+		s.request(list).Body.Close()
+		if from, _ := s.Recovery(); !from.Equal(began) {
+			t.Errorf("from %s, want %s", from, began)
+		}
+	})
+}
+
+func TestCancelledRequestEnds(t *testing.T) {
+	inSite(t, func(s *site) {
+		s.server.away = true
+		ctx, cancel := context.WithTimeout(s.t.Context(), 3*time.Second)
+		defer cancel()
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, list, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if response, err := s.transport.RoundTrip(request); !errors.Is(err, context.DeadlineExceeded) {
+			if err == nil {
+				_ = response.Body.Close()
+			}
+			t.Errorf("the request ended with %v", err)
+		}
+	})
+}
