@@ -29,7 +29,7 @@ type familyProxy struct {
 	anywhere, local Proxy
 }
 
-func (a *audience) start(w *world, newProxy func(discoveryv1.AddressType, string) Proxy) {
+func (a *audience) start(lookup consumers.WorkloadLookup, newProxy func(discoveryv1.AddressType, string) Proxy) {
 	if newProxy == nil {
 		newProxy = func(family discoveryv1.AddressType, zone string) Proxy { return consumers.NewKubeProxy(family, zone) }
 	}
@@ -38,11 +38,11 @@ func (a *audience) start(w *world, newProxy func(discoveryv1.AddressType, string
 		a.proxies = append(a.proxies, familyProxy{anywhere: newProxy(family, ""), local: newProxy(family, localZone)})
 	}
 	a.dns = consumers.NewDNS()
-	a.startLinkerd(w)
+	a.startLinkerd(lookup)
 }
 
-func (a *audience) startLinkerd(w *world) {
-	a.linkerd = consumers.NewDestination(w.lookup, portNames...)
+func (a *audience) startLinkerd(lookup consumers.WorkloadLookup) {
+	a.linkerd = consumers.NewDestination(lookup, portNames...)
 	a.clients = a.clients[:0]
 	for _, port := range portNames {
 		a.clients = append(a.clients, a.linkerd.Subscribe(port, ""))
@@ -50,8 +50,8 @@ func (a *audience) startLinkerd(w *world) {
 	a.local = a.linkerd.Subscribe(portNames[0], localZone)
 }
 
+// tell tells of a write those that are never behind.
 func (a *audience) tell(write sliceapi.Write) {
-	a.linkerd.Observe(write.Previous, write.Current)
 	for _, proxy := range a.proxies {
 		proxy.anywhere.Observe(write.Previous, write.Current)
 		proxy.local.Observe(write.Previous, write.Current)
@@ -61,8 +61,8 @@ func (a *audience) tell(write sliceapi.Write) {
 
 // restartLinkerd starts the destination service anew: it reads the slices that
 // there are, and all clients connect again.
-func (p *player) restartLinkerd(w *world, slices []*discoveryv1.EndpointSlice) {
-	p.startLinkerd(w)
+func (p *player) restartLinkerd(slices []*discoveryv1.EndpointSlice) {
+	p.startLinkerd(p.lookup)
 	for _, slice := range slices {
 		p.linkerd.Observe(nil, slice)
 	}
@@ -76,13 +76,17 @@ func (p *player) linkerdIsLost() bool {
 	return publishes(service) && len(familiesOf(service)) > 1 && !p.setup.WithholdSecondFamily
 }
 
-// lookup finds a workload as Linkerd's cache has it: as it is.
-func (w *world) lookup(_, name string) (consumers.Identity, bool) {
-	at, found := w.find(name)
+// lookup finds a workload as Linkerd's cache has it.
+func (p *player) lookup(_, name string) (consumers.Identity, bool) {
+	if p.setup.Lagging {
+		identity, found := p.known[name]
+		return identity, found
+	}
+	at, found := p.world.find(name)
 	if !found {
 		return consumers.Identity{}, false
 	}
-	return identityOf(w.workloads[at]), true
+	return identityOf(p.world.workloads[at]), true
 }
 
 // observe is told of each write that took effect, whoever made it.
@@ -95,6 +99,7 @@ func (p *player) observe(write sliceapi.Write) {
 			}
 		}
 	}
+	p.laggard.wrote(write)
 	p.tell(write)
 	p.astray = p.astray || p.linkerd.Crashed()
 	if !p.ours {

@@ -3,45 +3,49 @@ package plantest_test
 import (
 	"reflect"
 
-	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/external-workload/controller/internal/plantest"
 	"github.com/external-workload/controller/internal/plantest/planned"
 	"github.com/external-workload/controller/internal/plantest/sliceapi"
-	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
 // newCarelessController returns a controller that writes what is wanted in one
 // go, as if nobody looked at the slices in between. It leaves the question what
 // is wanted to the real one, which it asks about an empty world; so its slices
 // are right in the end.
-func newCarelessController(withhold bool, _ []*v1beta1.ExternalWorkload) plantest.Controller {
-	return func(service *corev1.Service, workloads []*v1beta1.ExternalWorkload, slices []*discoveryv1.EndpointSlice) ([]plantest.Write, bool) {
-		wanted, _ := planned.New(withhold, nil)(service, workloads, nil)
-		var writes []plantest.Write
-		used := map[*discoveryv1.EndpointSlice]bool{}
-		for _, write := range wanted {
-			slice := firstUnused(slices, used, write.Slice)
-			if slice == nil {
-				writes = append(writes, write)
-				continue
-			}
-			used[slice] = true
-			changed := slice.DeepCopy()
-			changed.Labels, changed.OwnerReferences = write.Slice.Labels, write.Slice.OwnerReferences
-			changed.Ports, changed.Endpoints = write.Slice.Ports, write.Slice.Endpoints
-			if !reflect.DeepEqual(changed, slice) {
-				writes = append(writes, plantest.Write{Verb: sliceapi.Update, Slice: changed})
-			}
+func newCarelessController(withhold bool) plantest.Controller {
+	return careless{planned.New(withhold)}
+}
+
+type careless struct{ plantest.Controller }
+
+// Step implements plantest.Controller.
+func (c careless) Step(view plantest.View) plantest.Step {
+	stored := view.Slices
+	view.Slices = nil
+	var writes []plantest.Write
+	used := map[*discoveryv1.EndpointSlice]bool{}
+	for _, write := range c.Controller.Step(view).Writes {
+		slice := firstUnused(stored, used, write.Slice)
+		if slice == nil {
+			writes = append(writes, write)
+			continue
 		}
-		for _, slice := range slices {
-			if !used[slice] {
-				writes = append(writes, plantest.Write{Verb: sliceapi.Delete, Slice: slice})
-			}
+		used[slice] = true
+		changed := slice.DeepCopy()
+		changed.Labels, changed.OwnerReferences = write.Slice.Labels, write.Slice.OwnerReferences
+		changed.Ports, changed.Endpoints = write.Slice.Ports, write.Slice.Endpoints
+		if !reflect.DeepEqual(changed, slice) {
+			writes = append(writes, plantest.Write{Verb: sliceapi.Update, Slice: changed})
 		}
-		return writes, false
 	}
+	for _, slice := range stored {
+		if !used[slice] {
+			writes = append(writes, plantest.Write{Verb: sliceapi.Delete, Slice: slice})
+		}
+	}
+	return plantest.Step{Writes: writes}
 }
 
 // firstUnused finds a slice of the same owner and family to write over.

@@ -15,6 +15,8 @@
 package plantest
 
 import (
+	"time"
+
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
@@ -32,12 +34,39 @@ type Write struct {
 	After []int
 }
 
-// Controller decides the next step for one Service: nil if there is none. The
-// workloads are those that its selector matches, ordered by name, the slices
-// those that carry the Service's name and ManagedBy, ordered by name; none of
-// them may be changed. Writes may be made in any order that After allows, and go
-// on when one that they do not wait for fails. More says that another step follows.
-type Controller func(service *corev1.Service, workloads []*v1beta1.ExternalWorkload, slices []*discoveryv1.EndpointSlice) (writes []Write, more bool)
+// Controller publishes one Service.
+type Controller interface {
+	// See shows the Service and all workloads whenever they have changed, and when
+	// the controller starts.
+	See(View)
+	// Step decides the next step.
+	Step(View) Step
+}
+
+// View is what a controller reads. Nothing of it may be changed.
+type View struct {
+	Now time.Time
+	// InterruptedAt is when watches were interrupted last, and RecoveredAt when
+	// all consumers have listed again.
+	InterruptedAt, RecoveredAt time.Time
+	// Service is nil if there is none.
+	Service *corev1.Service
+	// Workloads are those that its selector matches, ordered by name.
+	Workloads []*v1beta1.ExternalWorkload
+	// Slices are those that carry the Service's name and ManagedBy, ordered by name.
+	Slices []*discoveryv1.EndpointSlice
+}
+
+// Step is what a controller does next; nothing if it has no writes.
+type Step struct {
+	// Writes may be made in any order that After allows, and go on when one that
+	// they do not wait for fails.
+	Writes []Write
+	// More says that another step follows.
+	More bool
+	// RetryAt, if not zero, is when another step may follow.
+	RetryAt time.Time
+}
 
 // Proxy is a kube-proxy on one node, for one Service and one address family.
 type Proxy interface {
@@ -52,9 +81,12 @@ type Proxy interface {
 
 // Setup is what all histories of a run have in common.
 type Setup struct {
-	// NewController starts a controller that knows nothing but the workloads
-	// that there are, as after a restart or a change of the leader.
-	NewController func(workloads []*v1beta1.ExternalWorkload) Controller
+	// NewController starts a controller that remembers nothing, as after a restart
+	// or a change of the leader. What there is it sees before its first step.
+	NewController func() Controller
+	// Lagging lets time pass, and Linkerd's destination service be behind by a time
+	// of its own on each of its watches. Without it, all is seen at once.
+	Lagging bool
 	// NewProxy makes a kube-proxy on a node in a zone, or in none; nil takes the
 	// model of package consumers.
 	NewProxy func(family discoveryv1.AddressType, zone string) Proxy

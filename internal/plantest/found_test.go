@@ -9,6 +9,17 @@ import (
 
 // found are short histories that the planner failed once.
 var found = map[string]plantest.History{
+	"a slice gets new ports while an endpoint with its former address waits": {
+		{Kind: plantest.CreateService, A: 0},
+		{Kind: plantest.CreateWorkload, A: 1, B: 15},
+		{Kind: plantest.CreateWorkload, A: 2, B: 5},
+		{Kind: plantest.CreateWorkload, A: 4, B: 0},
+		{Kind: plantest.Quiet},
+		{Kind: plantest.SetAddress, A: 2, B: 0},
+		{Kind: plantest.Sync},
+		{Kind: plantest.SetWorkloadPorts, A: 2, B: 0},
+		{Kind: plantest.DeleteWorkload, A: 1},
+	},
 	"a draining workload joins a slice whose ports are about to change": {
 		{Kind: plantest.CreateService, A: 4},          // http -> "admin"
 		{Kind: plantest.CreateWorkload, A: 0},         // serves both ports

@@ -15,12 +15,21 @@ var weights = [kinds]int{
 	Tamper: 3, Sync: 45, Adopt: 3, Restart: 6, Quiet: 12,
 }
 
-var totalWeight = func() int {
+func total(weights [kinds]int) int {
 	total := 0
 	for _, weight := range weights {
 		total += weight
 	}
 	return total
+}
+
+// laggingWeights are those where consumers are behind. Nobody tampers there: what
+// clients then have depends on what no controller saw.
+var laggingWeights = func() [kinds]int {
+	all := weights
+	all[Tamper], all[Adopt], all[Interrupt] = 0, 0, 6
+	all[SetIdentity], all[RecreateService], all[DeleteService], all[CreateService] = 12, 4, 3, 6
+	return all
 }()
 
 // Generate returns a random history of about the length. It begins with a
@@ -33,14 +42,36 @@ func Generate(random *rand.Rand, length int) History {
 	}
 	history = append(history, Operation{Kind: SetTrafficDistribution, A: random.IntN(4)}, Operation{Kind: Quiet})
 	for len(history) < length {
-		history = append(history, randomOperation(random))
+		history = append(history, randomOperation(random, &weights))
 	}
 	return history
 }
 
-func randomOperation(random *rand.Rand) Operation {
+// GenerateLagging returns a random history in which consumers are behind.
+func GenerateLagging(random *rand.Rand, length int) History {
+	history := History{{Kind: CreateService, A: random.IntN(16), B: random.IntN(16)}}
+	for workload := range 2 + random.IntN(4) {
+		history = append(history, Operation{Kind: CreateWorkload, A: workload, B: random.IntN(16)})
+	}
+	history = append(history, Operation{Kind: SetTrafficDistribution, A: random.IntN(4)}, Operation{Kind: Quiet})
+	for len(history) < length {
+		operation := randomOperation(random, &laggingWeights)
+		operation.Delay = uint8(random.IntN(20))
+		if random.IntN(4) == 0 {
+			operation.Delay = uint8(random.IntN(256))
+		}
+		operation.Order = uint8(random.IntN(256))
+		for watch := range operation.Lags {
+			operation.Lags[watch] = uint8(random.IntN(maxLag))
+		}
+		history = append(history, operation)
+	}
+	return history
+}
+
+func randomOperation(random *rand.Rand, weights *[kinds]int) Operation {
 	operation := Operation{A: random.IntN(256), B: random.IntN(256)}
-	chance := random.IntN(totalWeight)
+	chance := random.IntN(total(*weights))
 	for kind, weight := range weights {
 		if chance < weight {
 			operation.Kind = Kind(kind)

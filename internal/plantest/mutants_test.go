@@ -12,12 +12,67 @@ import (
 
 var mutantsWanted = flag.Bool("plan.mutants", false, "take each rule out of package plan in turn and see that the random histories fail")
 
-// mutant is package plan without one of its rules: in that file, the text that
-// keeps the rule is replaced by another.
+// mutant is package plan or desired without one of its rules: in that file, the
+// text that keeps the rule is replaced by another.
 type mutant struct {
 	file    string
 	text    string
 	without string
+}
+
+// ofTime are the mutants without a rule that is about time. Only the histories in
+// which consumers are behind can miss these rules.
+var ofTime = map[string]mutant{
+	"rule 8: a new workload is held": {
+		"../desired/workload.go",
+		"if s.Recovering || s.At.Sub(created) < newAge {",
+		"if s.Recovering {",
+	},
+	"rule 8: a changed identity is held": {
+		"../desired/workload.go",
+		"if w.Identity != before.Identity {",
+		"if false {",
+	},
+	"rule 8: the endpoints of a new Service are held": {
+		"../desired/compute.go",
+		"if options.ServiceSettledAt.After(settledAt) {",
+		"if false {",
+	},
+	"rule 8: what was new at an interruption is held until the recovery": {
+		"../desired/state.go",
+		"if at.After(r.From) && at.Before(r.Until) {",
+		"if false {",
+	},
+	"rule 8: an address that changed is published after the recovery": {
+		"veto_recovery.go",
+		"e.actual.Addresses[0] != e.target.Address ||",
+		"",
+	},
+	"rule 8: an endpoint that is added is published after the recovery": {
+		"veto_recovery.go",
+		"case Publish:",
+		"case Publish:\n\t\tif e.actual == nil {\n\t\t\treturn false\n\t\t}",
+	},
+	"rule 8: ports that changed are published after the recovery": {
+		"ports.go",
+		"if d.options.Recovering {",
+		"if false {",
+	},
+	"rule 8: an identity is announced after the recovery": {
+		"veto_recovery.go",
+		"!s.recordsIdentity(position, e.actual, e.target.Workload)",
+		"false",
+	},
+	"rule 8: an announcement ends after the recovery": {
+		"veto_recovery.go",
+		"e.target.ReadyNow() && zoneHintOf(e.actual) != zone",
+		"e.target.ReadyNow() && zoneHintOf(e.actual) != zone && false",
+	},
+	"rule 8: an emptied slice is deleted after the recovery": {
+		"veto_recovery.go",
+		"s.unrecovered = s.deletes()",
+		"_ = s.deletes()",
+	},
 }
 
 var mutants = map[string]mutant{
@@ -118,29 +173,35 @@ var mutants = map[string]mutant{
 	},
 }
 
-// TestMutants builds package plan without one rule at a time and plays the
-// random histories through it. Each must fail. Rule 8 is about time, which
-// these histories do not have.
+// TestMutants builds packages plan and desired without one rule at a time and
+// plays the random histories through them. Each must fail.
 func TestMutants(t *testing.T) {
 	if !*mutantsWanted {
 		t.Skip("builds and runs this package once for each rule, about a minute; run with -plan.mutants")
 	}
 	for name, mutant := range mutants {
-		t.Run(name, func(t *testing.T) {
-			command := exec.Command("go", "test", "-count=1", "-overlay", mutant.overlay(t),
-				"-run", "^TestRandomHistories$", ".", "-plan.seed=1", "-plan.steps=900000")
-			output, err := command.CombinedOutput()
-			if err == nil {
-				t.Fatal("the histories do not miss the rule")
-			}
-			_, violation, found := strings.Cut(string(output), "violation: ")
-			if !found {
-				t.Fatalf("the histories did not come to a violation: %v\n%s", err, output)
-			}
-			violation, _, _ = strings.Cut(violation, "\n")
-			t.Logf("without it: %s", violation)
-		})
+		t.Run(name, func(t *testing.T) { mutant.mustFail(t, "^TestRandomHistories$") })
 	}
+	for name, mutant := range ofTime {
+		t.Run(name, func(t *testing.T) { mutant.mustFail(t, "^TestRandomHistories$/behind$") })
+	}
+}
+
+// mustFail runs tests with the mutant.
+func (m mutant) mustFail(t *testing.T, tests string) {
+	t.Helper()
+	command := exec.Command("go", "test", "-count=1", "-overlay", m.overlay(t),
+		"-run", tests, ".", "-plan.seed=1", "-plan.steps=900000")
+	output, err := command.CombinedOutput()
+	if err == nil {
+		t.Fatal("the histories do not miss the rule")
+	}
+	_, violation, found := strings.Cut(string(output), "violation: ")
+	if !found {
+		t.Fatalf("the histories did not come to a violation: %v\n%s", err, output)
+	}
+	violation, _, _ = strings.Cut(violation, "\n")
+	t.Logf("without it: %s", violation)
 }
 
 // overlay writes the file for the flag of the go command that puts the mutated
@@ -159,7 +220,7 @@ func (m mutant) overlay(t *testing.T) string {
 		t.Fatalf("%s has the text that keeps this rule %d times; write the mutant anew:\n%s", m.file, n, m.text)
 	}
 	directory := t.TempDir()
-	mutated, overlay := filepath.Join(directory, m.file), filepath.Join(directory, "overlay.json")
+	mutated, overlay := filepath.Join(directory, filepath.Base(m.file)), filepath.Join(directory, "overlay.json")
 	replace, err := json.Marshal(map[string]any{"Replace": map[string]string{original: mutated}})
 	if err != nil {
 		t.Fatal(err)

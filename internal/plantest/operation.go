@@ -44,7 +44,8 @@ const (
 	Adopt                  // a controller starts on slices that another one wrote
 	Restart                // of the controller, also in the middle of a step
 	Quiet                  // everything must converge
-	kinds                  = int(Quiet) + 1
+	Interrupt              // all watches; Linkerd's destination service lists again after a time by A, B and Order
+	kinds                  = int(Interrupt) + 1
 )
 
 var kindNames = [kinds]string{
@@ -54,6 +55,7 @@ var kindNames = [kinds]string{
 	"create Service", "delete Service", "recreate Service", "set ports of Service", "set selector of Service",
 	"set type of Service", "set families of Service", "set publishNotReadyAddresses", "set trafficDistribution",
 	"set labels of Service", "tamper with slice", "sync", "adopt the slices", "restart the controller", "quiet",
+	"interrupt the watches",
 }
 
 // Operation is one thing that happens.
@@ -69,14 +71,25 @@ type Operation struct {
 	// Pause, in a sync, is after how many writes other things happen. The rest
 	// is written at the next sync, unless a restart comes first. Zero is never.
 	Pause uint8
+
+	// Delay is how many milliseconds pass before the operation. Lags are by how
+	// many each watch of Linkerd's destination service is behind from then on: that
+	// of Services, of slices and of workloads.
+	Delay uint8
+	Lags  [watches]uint8
 }
 
 // String is the operation as it stands in a printed history.
 func (o Operation) String() string {
 	name := kindNames[o.Kind]
+	if o.Delay > 0 || o.Lags != [watches]uint8{} {
+		name = fmt.Sprintf("after %d ms, lags %v ms: %s", o.Delay, o.Lags, name)
+	}
 	switch {
 	case o.Kind == Sync:
 		return name + o.troubles()
+	case o.Kind == Interrupt:
+		return fmt.Sprintf("%s, back after %v", name, o.listedAfter())
 	case o.Kind == Tamper:
 		return fmt.Sprintf("%s %d in way %d", name, o.A, o.B%len(tamperings))
 	case o.Kind <= SetMembership:

@@ -11,7 +11,6 @@ import (
 
 	"github.com/external-workload/controller/internal/plantest"
 	"github.com/external-workload/controller/internal/plantest/planned"
-	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
 var (
@@ -21,24 +20,23 @@ var (
 
 const historyLength = 30
 
-// start starts a controller that has seen these workloads.
-type start func(withhold bool, workloads []*v1beta1.ExternalWorkload) plantest.Controller
+// start starts a controller.
+type start func(withhold bool) plantest.Controller
 
 // setups are the installations whose histories are played.
 func setups(controller start) map[string]*plantest.Setup {
-	setup := func(dualStack, withhold bool) *plantest.Setup {
+	setup := func(dualStack, withhold, lagging bool) *plantest.Setup {
 		return &plantest.Setup{
-			NewController: func(workloads []*v1beta1.ExternalWorkload) plantest.Controller {
-				return controller(withhold, workloads)
-			},
-			MaxEndpoints: planned.MaxEndpoints, MaxSteps: maxSteps,
-			DualStack: dualStack, WithholdSecondFamily: withhold,
+			NewController: func() plantest.Controller { return controller(withhold) },
+			MaxEndpoints:  planned.MaxEndpoints, MaxSteps: maxSteps,
+			DualStack: dualStack, WithholdSecondFamily: withhold, Lagging: lagging,
 		}
 	}
 	return map[string]*plantest.Setup{
-		"one family":                        setup(false, false),
-		"two families, the second withheld": setup(true, true),
-		"two families, both published":      setup(true, false),
+		"one family":                        setup(false, false, false),
+		"two families, the second withheld": setup(true, true, false),
+		"two families, both published":      setup(true, false, false),
+		"consumers that are behind":         setup(true, true, true),
 	}
 }
 
@@ -104,7 +102,11 @@ func search(setup *plantest.Setup, seed uint64, steps int) findings {
 		workers.Go(func() {
 			for played.Load() < int64(steps) && !failed.Load() {
 				own := seed + uint64(next.Add(1)) - 1
-				history := plantest.Generate(rand.New(rand.NewPCG(own, 1)), historyLength)
+				random := rand.New(rand.NewPCG(own, 1))
+				history := plantest.Generate(random, historyLength)
+				if setup.Lagging {
+					history = plantest.GenerateLagging(random, historyLength)
+				}
 				result := plantest.Play(setup, history, nil)
 				played.Add(int64(result.Steps))
 				mutex.Lock()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -26,7 +27,7 @@ type Result struct {
 // Play plays the history to the end, or to the first violation. A quiet point
 // is added at the end. Trace, if set, is called with each operation and write.
 func Play(setup *Setup, history History, trace func(line string)) Result {
-	p := &player{setup: setup, trace: trace, world: world{dualStack: setup.DualStack}}
+	p := &player{setup: setup, trace: trace, world: world{dualStack: setup.DualStack}, clock: clock{now: time.Unix(1<<31, 0)}}
 	p.start()
 	for i, operation := range history {
 		if p.trace != nil {
@@ -48,6 +49,7 @@ type player struct {
 	world world
 	api   sliceapi.API
 
+	clock      clock
 	controller Controller
 	pending    []pendingWrite
 	failed     map[int]bool // writes of the plan that failed, and those that wait for them
@@ -55,6 +57,7 @@ type player struct {
 	result     Result
 
 	audience
+	laggard
 	record
 	ours bool // the next write is the controller's
 }
@@ -67,15 +70,18 @@ type pendingWrite struct {
 }
 
 func (p *player) start() {
-	p.controller = p.setup.NewController(p.world.workloads)
-	p.audience.start(&p.world, p.setup.NewProxy)
+	p.controller = p.setup.NewController()
+	p.laggard.start(p)
+	p.audience.start(p.lookup, p.setup.NewProxy)
 	p.api.Observe = p.observe
 	p.ours = true
 }
 
 // restart loses what the controller remembers, and the rest of its step.
 func (p *player) restart() {
-	p.controller, p.pending, p.settled = p.setup.NewController(p.world.workloads), nil, false
+	p.pass(startTime)
+	p.controller, p.pending, p.settled = p.setup.NewController(), nil, false
+	p.see()
 	p.spoilUnrecorded(p.api.List())
 }
 
@@ -87,7 +93,11 @@ func (p *player) fail(format string, arguments ...any) {
 }
 
 func (p *player) play(o Operation) {
+	p.pass(time.Duration(o.Delay) * time.Millisecond)
+	p.lags = o.Lags
 	switch o.Kind {
+	case Interrupt:
+		p.interrupt(o)
 	case Sync:
 		p.sync(o)
 	case Adopt:
@@ -106,7 +116,13 @@ func (p *player) play(o Operation) {
 		p.ours = true
 	default:
 		p.settled = false
+		if p.setup.Lagging {
+			p.world.now = p.clock.now
+		}
+		before := p.world
 		p.world.apply(o)
+		p.see()
+		p.sendChanges(&before, &p.world)
 		p.changed(p.setup, &p.world)
 		p.astray = p.astray || p.linkerdIsLost()
 	}
@@ -129,16 +145,18 @@ func (p *player) plan(order uint8) bool {
 	p.result.Steps++
 	service, workloads, stored := p.world.service, p.world.selected(), p.api.List()
 	unchanged := p.guard(service, workloads, stored)
-	writes, more := p.controller(service, workloads, stored)
+	next := p.controller.Step(p.view(service, workloads, stored))
 	unchanged()
+	writes, more := next.Writes, next.More
+	p.retryAt = next.RetryAt
 	p.schedule(writes, order)
 	if p.settled && len(p.pending) > 0 && !p.setup.ConsumersOnly {
 		p.fail("a step follows although the last one said that none does")
 	}
-	if more && len(p.pending) == 0 {
+	if more && len(p.pending) == 0 && p.retryAt.IsZero() {
 		p.fail("an empty step says that another one follows")
 	}
-	p.settled = !more
+	p.settled = !more && p.retryAt.IsZero()
 	return len(p.pending) > 0
 }
 
@@ -250,6 +268,7 @@ func (p *player) call(write Write, failure sliceapi.Failure) error {
 		p.fail("an update of slice %s changes nothing", slice.Name)
 	}
 	p.failOnRefusal(err)
+	p.pass(writeTime)
 	return err
 }
 
@@ -258,7 +277,7 @@ func (p *player) call(write Write, failure sliceapi.Failure) error {
 func (p *player) quiet() {
 	p.write(Operation{Kind: Sync})
 	limit := p.setup.MaxSteps + 2*len(p.api.List())
-	for step := 1; p.result.Violation == "" && p.plan(reversed); step++ {
+	for step := 1; p.result.Violation == "" && p.planLater(); step++ {
 		p.result.Longest = max(p.result.Longest, step)
 		if step > limit {
 			p.fail("no rest after %d steps", limit)
@@ -269,10 +288,11 @@ func (p *player) quiet() {
 	if p.result.Violation != "" {
 		return
 	}
+	p.catchUp()
 	p.checkSlices()
 	p.checkConverged()
 	p.beginPeriod(p.setup, &p.world)
 	if p.astray {
-		p.restartLinkerd(&p.world, p.api.List())
+		p.restartLinkerd(p.api.List())
 	}
 }

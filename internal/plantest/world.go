@@ -20,6 +20,17 @@ type world struct {
 	workloads []*v1beta1.ExternalWorkload
 	dualStack bool
 	clock     int64
+	// now is the time where it passes.
+	now time.Time
+}
+
+// created is the time of what is created now. Where no time passes, each
+// operation is a second.
+func (w *world) created() metav1.Time {
+	if w.now.IsZero() {
+		return metav1.NewTime(time.Unix(w.clock, 0))
+	}
+	return metav1.NewTime(w.now.Truncate(time.Second))
 }
 
 // find returns where the workload of that name is or would be.
@@ -79,7 +90,9 @@ func (w *world) createService(ports, headless int) {
 			Namespace: Namespace,
 			Name:      ServiceName,
 			UID:       types.UID(fmt.Sprintf("service-uid-%d", w.clock)),
-			Labels:    pick(serviceLabels, 0),
+
+			CreationTimestamp: w.created(),
+			Labels:            pick(serviceLabels, 0),
 		},
 		Spec: corev1.ServiceSpec{
 			Type:       corev1.ServiceTypeClusterIP,
@@ -163,7 +176,7 @@ func (w *world) newWorkload(name string, shape int) *v1beta1.ExternalWorkload {
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: Namespace, Name: name,
 			UID:               types.UID(fmt.Sprintf("workload-uid-%d", w.clock)),
-			CreationTimestamp: metav1.NewTime(time.Unix(w.clock, 0)),
+			CreationTimestamp: w.created(),
 			Labels:            pick(workloadLabels, 0),
 		},
 	}
@@ -184,7 +197,7 @@ func (w *world) renameWorkload(at int, name string) {
 	renamed := *w.workloads[at]
 	renamed.Name = name
 	renamed.UID = types.UID(fmt.Sprintf("workload-uid-%d", w.clock))
-	renamed.CreationTimestamp = metav1.NewTime(time.Unix(w.clock, 0))
+	renamed.CreationTimestamp = w.created()
 	renamed.DeletionTimestamp = nil
 	if _, taken := w.find(name); taken {
 		return
@@ -201,7 +214,7 @@ func (w *world) changedWorkload(workload *v1beta1.ExternalWorkload, o Operation)
 		changed.DeletionTimestamp = &metav1.Time{Time: time.Unix(w.clock, 0)}
 	case RecreateWorkload:
 		changed.UID = types.UID(fmt.Sprintf("workload-uid-%d", w.clock))
-		changed.CreationTimestamp = metav1.NewTime(time.Unix(w.clock, 0))
+		changed.CreationTimestamp = w.created()
 		changed.DeletionTimestamp = nil
 		if o.B%3 > 0 {
 			changed.Spec.WorkloadIPs = pick(addressLists, o.B)

@@ -165,6 +165,7 @@ func (p *Planner) Compute(state *desired.State, actual []*discoveryv1.EndpointSl
 	apply(d.vetoPortChanges())
 	apply(d.vetoLoss())
 	apply(d.vetoMixedWrites(waiting))
+	apply(d.vetoFormerAddresses())
 
 	d.depend(waiting)
 	return d.plan()

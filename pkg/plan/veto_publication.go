@@ -142,6 +142,25 @@ func (d *draft) vetoMixedWrites(waiting []publication) []veto {
 	return vetoes
 }
 
+// vetoFormerAddresses removes from slices that get new ports the endpoints that
+// wait and still have their former address: with the new ports it may be another
+// workload's, which kube-proxy would take for not ready with them.
+func (d *draft) vetoFormerAddresses() []veto {
+	var vetoes []veto
+	for i := range d.slices {
+		s := &d.slices[i]
+		if s.ports != portsExtend && s.ports != portsSwitch {
+			continue
+		}
+		for j := range s.endpoints {
+			if e := &s.endpoints[j]; e.action == Keep && !e.ready && e.target != nil && e.actual.Addresses[0] != e.target.Address {
+				vetoes = append(vetoes, veto{e, Remove, e.reason})
+			}
+		}
+	}
+	return vetoes
+}
+
 // depend records for each slice the slices whose writes it waits for.
 func (d *draft) depend(waiting []publication) {
 	for i := range waiting {

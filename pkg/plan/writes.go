@@ -120,7 +120,7 @@ func (d *draft) stepsLeft() int {
 
 // stepFollows tells whether the endpoint is not yet as desired after this step.
 func (e *endpoint) stepFollows() bool {
-	return e.action == Withdraw || e.action == Announce || e.action == Keep && e.reason.waits()
+	return e.action == Withdraw || e.action == Announce || (e.action == Keep || e.action == Remove) && e.reason.waits()
 }
 
 // empties tells whether the slice loses its last endpoint in this step.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/external-workload/controller/internal/plantest"
 	"github.com/external-workload/controller/internal/plantest/planned"
-	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
 var (
@@ -31,9 +30,7 @@ func TestRandomHistories(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			setup := &plantest.Setup{
-				NewController: func(workloads []*v1beta1.ExternalWorkload) plantest.Controller {
-					return planned.New(families.withhold, workloads)
-				},
+				NewController: func() plantest.Controller { return planned.New(families.withhold) },
 				NewProxy: func(family discoveryv1.AddressType, zone string) plantest.Proxy {
 					return newCompared(t, family, zone)
 				},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -33,12 +34,15 @@ func published(t testing.TB, distribution string, machines []machine) []*discove
 		}
 		workloads = append(workloads, build.Workload(fmt.Sprintf("%s/w%d", plantest.Namespace, i), options...))
 	}
-	writes, more := planned.New(false, workloads)(service, workloads, nil)
-	if more || len(writes) == 0 {
-		t.Fatalf("%d writes, and more: %t", len(writes), more)
+	view := plantest.View{Now: time.Now(), Service: service, Workloads: workloads}
+	controller := planned.New(false)
+	controller.See(view)
+	next := controller.Step(view)
+	if next.More || !next.RetryAt.IsZero() || len(next.Writes) == 0 {
+		t.Fatalf("%d writes, more: %t, later: %s", len(next.Writes), next.More, next.RetryAt)
 	}
 	var all []*discoveryv1.EndpointSlice
-	for _, write := range writes {
+	for _, write := range next.Writes {
 		write.Slice.Name = "machines-" + fmt.Sprint(len(all))
 		all = append(all, write.Slice)
 	}

@@ -254,3 +254,14 @@ func (p *publisher) replace(withdrawn []workloadKey, published []entry) {
 func findEntry(entries []entry, workload workloadKey) (int, bool) {
 	return slices.BinarySearchFunc(entries, workload, func(e entry, key workloadKey) int { return e.workload.compare(key) })
 }
+
+// ServiceDeleted tells the service that the Service was deleted: it forgets all
+// endpoints, whatever slices there are.
+func (d *Destination) ServiceDeleted() {
+	for _, p := range d.publishers {
+		p.entries = nil
+		for _, client := range p.clients {
+			client.publish(nil)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/external-workload/controller/internal/plantest"
 	"github.com/external-workload/controller/internal/plantest/sliceapi"
@@ -19,54 +18,63 @@ import (
 // Services of histories have several.
 const MaxEndpoints = 3
 
-// controller remembers between two steps only what it keeps of each workload.
+// controller remembers between two steps only what it keeps of each object.
 type controller struct {
-	known   map[string]*desired.Workload
-	seen    map[string]*v1beta1.ExternalWorkload
-	state   desired.State
-	planner plan.Planner
-	options desired.Options
+	known     map[string]*desired.Workload
+	seen      map[string]*v1beta1.ExternalWorkload
+	service   *corev1.Service
+	settledAt time.Time
+	state     desired.State
+	planner   plan.Planner
+	withhold  bool
 }
 
-// New starts a controller that has seen these workloads, and withholds a
-// Service's second family or not.
-func New(withhold bool, workloads []*v1beta1.ExternalWorkload) plantest.Controller {
-	c := &controller{
-		known: map[string]*desired.Workload{},
-		seen:  map[string]*v1beta1.ExternalWorkload{},
-		options: desired.Options{
-			ManagedBy:            plantest.ManagedBy,
-			WithholdSecondFamily: withhold,
-			// Late enough that no endpoint is held: the models have no caches
-			// that could lag behind.
-			Now: time.Unix(1<<32, 0),
-		},
-	}
-	for _, object := range workloads {
-		c.see(object)
-	}
-	return c.step
+// New starts a controller that has seen nothing, and withholds a Service's second
+// family or not.
+func New(withhold bool) plantest.Controller {
+	return &controller{known: map[string]*desired.Workload{}, seen: map[string]*v1beta1.ExternalWorkload{}, withhold: withhold}
 }
 
-// see keeps what counts of a workload, as the informer's handler does.
-func (c *controller) see(object *v1beta1.ExternalWorkload) *desired.Workload {
-	if c.seen[object.Name] != object {
-		c.known[object.Name] = desired.NewWorkload(object, c.known[object.Name], desired.Sighting{At: time.Unix(1<<31, 0)})
-		c.seen[object.Name] = object
+// See keeps what counts of the objects, as the informers' handlers do.
+func (c *controller) See(view plantest.View) {
+	service, seen := view.Service, desired.Sighting{At: view.Now, Recovering: recoveryOf(view).Ongoing(view.Now)}
+	switch {
+	case service == nil:
+		c.settledAt = time.Time{}
+	case c.service == nil || c.service.UID != service.UID:
+		c.settledAt = desired.ServiceSettledAt(service, seen)
 	}
-	return c.known[object.Name]
+	c.service = service
+	for _, object := range view.Workloads {
+		if c.seen[object.Name] != object {
+			c.known[object.Name] = desired.NewWorkload(object, c.known[object.Name], seen)
+			c.seen[object.Name] = object
+		}
+	}
 }
 
-func (c *controller) step(service *corev1.Service, workloads []*v1beta1.ExternalWorkload, slices []*discoveryv1.EndpointSlice) ([]plantest.Write, bool) {
-	selected := make([]*desired.Workload, 0, len(workloads))
-	for _, object := range workloads {
-		selected = append(selected, c.see(object))
+func recoveryOf(view plantest.View) desired.Recovery {
+	return desired.Recovery{From: view.InterruptedAt, Until: view.RecoveredAt}
+}
+
+// Step implements plantest.Controller.
+func (c *controller) Step(view plantest.View) plantest.Step {
+	recovery := recoveryOf(view)
+	selected := make([]*desired.Workload, 0, len(view.Workloads))
+	for _, object := range view.Workloads {
+		selected = append(selected, c.known[object.Name])
 	}
-	c.state.Compute(service, selected, c.options)
-	step := c.planner.Compute(&c.state, slices, plan.Options{MaxEndpoints: MaxEndpoints})
-	writes := make([]plantest.Write, 0, len(step.Writes))
-	for _, write := range step.Writes {
-		writes = append(writes, plantest.Write{Verb: sliceapi.Verb(write.Operation), Slice: write.Slice, After: write.After})
+	c.state.Compute(view.Service, selected, desired.Options{
+		ManagedBy: plantest.ManagedBy, WithholdSecondFamily: c.withhold,
+		Now: view.Now, ServiceSettledAt: c.settledAt, Recovery: recovery,
+	})
+	next := c.planner.Compute(&c.state, view.Slices, plan.Options{MaxEndpoints: MaxEndpoints, Recovering: recovery.Ongoing(view.Now)})
+	step := plantest.Step{Writes: make([]plantest.Write, 0, len(next.Writes)), More: next.More(), RetryAt: c.state.RetryAt}
+	if next.Recovering && (step.RetryAt.IsZero() || recovery.Until.Before(step.RetryAt)) {
+		step.RetryAt = recovery.Until
 	}
-	return writes, step.More()
+	for _, write := range next.Writes {
+		step.Writes = append(step.Writes, plantest.Write{Verb: sliceapi.Verb(write.Operation), Slice: write.Slice, After: write.After})
+	}
+	return step
 }
