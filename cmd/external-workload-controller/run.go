@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/pflag"
@@ -152,6 +153,7 @@ func work(ctx context.Context, o *options, clients *clients, controllers *contro
 		RenewDeadline: o.election.deadline,
 		RetryPeriod:   o.election.period,
 		Fence:         fence,
+		Ended:         endedWithPod(o),
 		OnChange:      observer.SetLeading,
 	}, publish)
 }
@@ -165,7 +167,25 @@ func identityOf(o *options) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("finding this host's name for the Lease: %w; give --identity", err)
 	}
-	return host + "_" + string(uuid.NewUUID()), nil
+	return host + "_" + podPart() + string(uuid.NewUUID()), nil
+}
+
+// podPart is the part of an identity that names the Pod; empty outside of one.
+func podPart() string {
+	if uid := os.Getenv(podUIDVariable); uid != "" {
+		return uid + "_"
+	}
+	return ""
+}
+
+// endedWithPod tells whether an identity is that of an earlier process of this
+// Pod. Kubelet starts a container again only when its last process has ended.
+func endedWithPod(o *options) func(identity string) bool {
+	pod := podPart()
+	if pod == "" || o.election.identity != "" {
+		return nil
+	}
+	return func(identity string) bool { return strings.Contains(identity, "_"+pod) }
 }
 
 // newLock makes the Lease's lock.

@@ -80,8 +80,9 @@ func (o Operation) listedAfter() [watches]time.Duration {
 }
 
 // interrupt breaks all watches. What was on its way arrives: a consumer is behind
-// because it is slow. The controller lists at once.
+// because it is slow. The controller's writes fail, and it lists at once.
 func (p *player) interrupt(o Operation) {
+	p.pending, p.settled = nil, false
 	p.clock.interrupted = p.clock.now
 	for watch, after := range o.listedAfter() {
 		p.listAt[watch] = p.clock.now.Add(after)

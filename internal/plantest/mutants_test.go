@@ -58,6 +58,11 @@ var ofTime = map[string]mutant{
 		"if d.options.Recovering {",
 		"if false {",
 	},
+	"rule 8: ports that come are added after the recovery": {
+		"ports.go",
+		"if d.options.Recovering && gains(groups[s.group], ports) {",
+		"if false && gains(groups[s.group], ports) {",
+	},
 	"rule 8: an identity is announced after the recovery": {
 		"veto_recovery.go",
 		"!s.recordsIdentity(position, e.actual, e.target.Workload)",
@@ -70,7 +75,7 @@ var ofTime = map[string]mutant{
 	},
 	"rule 8: an emptied slice is deleted after the recovery": {
 		"veto_recovery.go",
-		"s.unrecovered = s.deletes()",
+		"s.unrecovered = s.unrecovered || s.deletes()",
 		"_ = s.deletes()",
 	},
 }

@@ -37,6 +37,11 @@ type Config struct {
 	RetryPeriod time.Duration
 	// Fence is opened while the Lease is held.
 	Fence *Fence
+	// Ended, if given, tells whether the process of an identity is known to have
+	// ended, as an earlier process of the same Pod has. A Lease that was left by it
+	// is taken at once. It is asked until this process has held the Lease for the
+	// first time, so that two processes never take the Lease from each other.
+	Ended func(identity string) bool
 	// OnChange, if given, is told when this process begins and ceases to lead.
 	OnChange func(leading bool)
 }
@@ -52,7 +57,7 @@ func Run(ctx context.Context, config Config, lead func(context.Context) error) e
 	defer end()
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: &fencedLock{
-			Interface: config.Lock, fence: config.Fence, duration: config.LeaseDuration, mayGiveBack: term.mayGiveBack,
+			Interface: config.Lock, fence: config.Fence, duration: config.LeaseDuration, mayGiveBack: term.mayGiveBack, ended: config.Ended,
 		},
 		LeaseDuration:   config.LeaseDuration,
 		RenewDeadline:   config.RenewDeadline,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/ktesting"
+	"k8s.io/utils/ptr"
 
 	"github.com/external-workload/controller/internal/apifake"
 )
@@ -33,6 +35,8 @@ type cluster struct {
 	t      *testing.T
 	client *fake.Clientset
 	api    *apifake.API
+	// ended is Config.Ended of the processes that are started.
+	ended func(identity string) bool
 }
 
 // process is one that wants to lead.
@@ -64,12 +68,27 @@ func (c *cluster) start(identity string, lead func(context.Context) error) *proc
 	p := &process{fence: &Fence{}, end: cancel, result: make(chan error, 1)}
 	go func() {
 		p.result <- Run(ctx, Config{
-			Lock: lock, LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod, Fence: p.fence,
+			Lock: lock, LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod, Fence: p.fence, Ended: c.ended,
 		}, lead)
 	}()
 	synctest.Wait()
 	return p
 }
+
+// freeze lets no request of a process succeed any more.
+func (c *cluster) freeze(identity string) {
+	c.api.Fail(func(action clienttesting.Action) *apifake.Failure {
+		if update, ok := action.(clienttesting.UpdateAction); ok {
+			if lease, ok := update.GetObject().(*coordinationv1.Lease); ok && ptr.Deref(lease.Spec.HolderIdentity, "") == identity {
+				return &apifake.Failure{Err: errors.New("frozen")}
+			}
+		}
+		return nil
+	})
+}
+
+// thaw ends what freeze began.
+func (c *cluster) thaw() { c.api.Fail(nil) }
 
 // writes tells whether a process may write now.
 func (c *cluster) writes(p *process) bool {
@@ -326,4 +345,102 @@ func TestAFormerLeaderDoesNotGiveAwayTheLeaseOfTheNext(t *testing.T) {
 			t.Errorf("a former leader gave the Lease of b to %q", got)
 		}
 	})
+}
+
+// TestRestartInThePodTakesTheLeaseAtOnce: kubelet starts a container again only
+// when its last process has ended, so nobody has to be waited for.
+func TestRestartInThePodTakesTheLeaseAtOnce(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.start("pod1-a", untilEnd)
+		pass(3 * time.Second)
+		// The process dies without giving the Lease back: it is only forgotten here.
+		c.ended = func(identity string) bool { return strings.HasPrefix(identity, "pod1-") }
+		begin := time.Now()
+		led := make(chan time.Time, 1)
+		c.start("pod1-b", func(ctx context.Context) error {
+			led <- time.Now()
+			return untilEnd(ctx)
+		})
+		if waited := (<-led).Sub(begin); waited > 0 {
+			t.Errorf("it took the Lease of its Pod after %s", waited)
+		}
+	})
+}
+
+// TestStandbyWaitsForALeaderOfAnotherPod: that one may be frozen.
+func TestStandbyWaitsForALeaderOfAnotherPod(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		frozen := c.start("pod1-a", untilEnd)
+		c.freeze("pod1-a")
+		last := time.Now()
+		pass(time.Second)
+		c.ended = func(identity string) bool { return strings.HasPrefix(identity, "pod2-") }
+		led := make(chan time.Time, 1)
+		next := c.start("pod2-a", func(ctx context.Context) error {
+			led <- time.Now()
+			return untilEnd(ctx)
+		})
+		for len(led) == 0 {
+			if c.writes(next) {
+				t.Fatal("it writes before it leads")
+			}
+			pass(100 * time.Millisecond)
+		}
+		if c.writes(frozen) {
+			t.Errorf("both may write %s after the last renewal", time.Since(last))
+		}
+	})
+}
+
+// TestFrozenPredecessorInThePodDoesNotTakeTheLeaseBack: even if two processes of
+// a Pod should live, the first stops at the latest when its time is over.
+func TestFrozenPredecessorInThePodDoesNotTakeTheLeaseBack(t *testing.T) {
+	inCluster(t, func(c *cluster) {
+		c.ended = func(identity string) bool { return strings.HasPrefix(identity, "pod1-") }
+		frozen := c.start("pod1-a", untilEnd)
+		c.freeze("pod1-a")
+		pass(time.Second)
+		next := c.start("pod1-b", untilEnd)
+		pass(leaseDuration)
+		if c.writes(frozen) {
+			t.Error("the first still writes when its time is over")
+		}
+		c.thaw()
+		pass(leaseDuration)
+		if c.writes(frozen) || !c.writes(next) {
+			t.Error("the first writes again, or the second does not")
+		}
+		if err := <-frozen.result; !errors.Is(err, ErrLost) {
+			t.Errorf("the first ended with %v, want %v", err, ErrLost)
+		}
+		for _, holder := range c.holders()[1:] {
+			if holder != "pod1-b" {
+				t.Errorf("%q held the Lease after the second had taken it", holder)
+			}
+		}
+	})
+}
+
+// TestFirstLeaderDoesNotWait: nobody can have a Lease that does not exist or
+// names no holder.
+func TestFirstLeaderDoesNotWait(t *testing.T) {
+	for sentence, lease := range map[string]*coordinationv1.Lease{
+		"there is no Lease":        nil,
+		"the Lease has no content": {},
+		"the Lease names nobody":   {Spec: coordinationv1.LeaseSpec{HolderIdentity: new(""), LeaseDurationSeconds: new(int32(15)), RenewTime: &metav1.MicroTime{}}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			inCluster(t, func(c *cluster) {
+				if lease != nil {
+					lease.Namespace, lease.Name = "system", "lease"
+					if _, err := c.client.CoordinationV1().Leases("system").Create(c.t.Context(), lease, metav1.CreateOptions{}); err != nil {
+						c.t.Fatal(err)
+					}
+				}
+				if first := c.start("a", untilEnd); !c.writes(first) {
+					c.t.Error("it waits")
+				}
+			})
+		})
+	}
 }

@@ -25,6 +25,9 @@ type fencedLock struct {
 	duration time.Duration
 	// mayGiveBack tells whether the work has stopped.
 	mayGiveBack func() bool
+	// ended, if given, tells whether the process of an identity has ended. It is
+	// dropped when this process holds the Lease.
+	ended func(identity string) bool
 	// holder is whom the Lease belonged to when it was read last.
 	holder string
 	// renewed is when the last request that took or renewed the Lease began;
@@ -41,6 +44,9 @@ func (l *fencedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecor
 	if err == nil {
 		l.holder = record.HolderIdentity
 		raw = record.RenewTime.AppendFormat(raw, time.RFC3339Nano)
+		if l.ended != nil && record.HolderIdentity != l.Identity() && l.ended(record.HolderIdentity) {
+			record.HolderIdentity = "" // for the elector nobody has it
+		}
 	}
 	return record, raw, err
 }
@@ -80,7 +86,7 @@ func (l *fencedLock) held(begin time.Time, record resourcelock.LeaderElectionRec
 	case err != nil:
 		l.renewed = time.Time{}
 	case record.HolderIdentity == l.Identity():
-		l.renewed = begin
+		l.renewed, l.ended = begin, nil
 		l.fence.extend(begin.Add(l.duration))
 	default:
 		l.renewed = time.Time{}

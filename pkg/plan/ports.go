@@ -3,6 +3,8 @@ package plan
 import (
 	"slices"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
+
 	"github.com/external-workload/controller/pkg/desired"
 )
 
@@ -45,6 +47,10 @@ func (d *draft) chooseGroup(s *slice) {
 	case s.group == none:
 	case groups[s.group].Extends(ports):
 		s.ports = portsExtend
+		if d.options.Recovering && gains(groups[s.group], ports) {
+			// Consumers may not have seen that a port of the name went.
+			s.ports, s.unrecovered = portsStay, true
+		}
 	case !slices.ContainsFunc(s.endpoints, func(e endpoint) bool { return e.ready }):
 		s.ports = portsSwitch
 		if d.options.Recovering {
@@ -55,6 +61,13 @@ func (d *draft) chooseGroup(s *slice) {
 	default:
 		s.ports = portsWait
 	}
+}
+
+// gains tells whether a port is desired whose name there is not yet.
+func gains(wanted, actual desired.Ports) bool {
+	return slices.ContainsFunc(wanted, func(p discoveryv1.EndpointPort) bool {
+		return !slices.ContainsFunc(actual, func(a discoveryv1.EndpointPort) bool { return portName(&a) == portName(&p) })
+	})
 }
 
 // commonGroup is the group that most of the slice's endpoints are to have.

@@ -42,8 +42,8 @@ type slice struct {
 	added []endpoint
 	// dirty tells that the slice is written whatever is added to it.
 	dirty bool
-	// unrecovered tells that the slice is empty and is deleted once consumers
-	// have recovered.
+	// unrecovered tells that the slice is deleted, or gets further ports, once
+	// consumers have recovered.
 	unrecovered bool
 	// kept is the number of actual endpoints that stay.
 	kept int

@@ -32,6 +32,8 @@ func (d *draft) vetoPublications() (vetoes []veto, waiting []publication) {
 		switch {
 		case p.vetoed:
 			vetoes = append(vetoes, veto{p.endpoint, Keep, AwaitsWithdrawal})
+		case len(p.waitsFor) > 0 && d.options.Recovering:
+			vetoes = append(vetoes, veto{p.endpoint, Keep, AwaitsRecovery})
 		case len(p.waitsFor) > 0:
 			vetoes = append(vetoes, veto{p.endpoint, Publish, ReplacesAnother})
 			waiting = append(waiting, *p)

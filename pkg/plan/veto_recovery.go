@@ -15,7 +15,7 @@ func (d *draft) vetoUnrecovered() []veto {
 	var vetoes []veto
 	for i := range d.slices {
 		s := &d.slices[i]
-		s.unrecovered = s.deletes()
+		s.unrecovered = s.unrecovered || s.deletes()
 		for _, list := range [2][]endpoint{s.endpoints, s.added} {
 			for j := range list {
 				if e := &list[j]; d.relies(s, e, j) {
@@ -32,16 +32,20 @@ func (d *draft) vetoUnrecovered() []veto {
 func (d *draft) relies(s *slice, e *endpoint, position int) bool {
 	switch e.action {
 	case Publish:
-		return e.actual == nil || s.ports != portsStay || e.actual.Addresses[0] != e.target.Address ||
+		// Where a workload is ready in one family only, it may have left the other.
+		return e.actual == nil || d.desired.OneFamily || s.ports != portsStay || e.actual.Addresses[0] != e.target.Address ||
 			!sameTarget(e.actual.TargetRef, e.target.Workload) || !s.recordsIdentity(position, e.actual, e.target.Workload)
 	case Announce:
 		return true
 	case Withdraw:
 		return e.reason == IdentityChanged
 	case Set:
+		if e.actual == nil || !e.ready && e.actual.Addresses[0] != e.target.Address {
+			return true // what comes next could not be told from a change of readiness alone
+		}
 		// The hint that comes back ends an announcement.
 		zone, _ := e.target.HintsNow()
-		return e.ready && e.actual != nil && e.target.ReadyNow() && zoneHintOf(e.actual) != zone
+		return e.ready && e.target.ReadyNow() && zoneHintOf(e.actual) != zone
 	case Keep:
 		return s.ports == portsRecover && e.reason == AwaitsPorts
 	default:
