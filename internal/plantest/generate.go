@@ -60,6 +60,11 @@ func GenerateLagging(random *rand.Rand, length int) History {
 		if random.IntN(4) == 0 {
 			operation.Delay = uint8(random.IntN(256))
 		}
+		if operation.Kind == SetIdentity {
+			// An identity that changes and changes back while a slice is on its way
+			// could be announced in between, and no controller would know.
+			operation.Delay = 250
+		}
 		operation.Order = uint8(random.IntN(256))
 		for watch := range operation.Lags {
 			operation.Lags[watch] = uint8(random.IntN(maxLag))
