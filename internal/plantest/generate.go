@@ -66,6 +66,7 @@ func GenerateLagging(random *rand.Rand, length int) History {
 			operation.Delay = 250
 		}
 		operation.Order = uint8(random.IntN(256))
+		operation.Pause = 0 // time passes between operations: no write takes so long
 		for watch := range operation.Lags {
 			operation.Lags[watch] = uint8(random.IntN(maxLag))
 		}
