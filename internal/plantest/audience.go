@@ -99,7 +99,7 @@ func (p *player) observe(write sliceapi.Write) {
 			}
 		}
 	}
-	p.laggard.wrote(write)
+	p.wrote(write)
 	p.tell(write)
 	p.astray = p.astray || p.linkerd.Crashed()
 	if !p.ours {
