@@ -39,6 +39,7 @@ func (c *Controller) write(ctx context.Context, state *serviceState, w plan.Writ
 	requestCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
 	defer cancel()
 	err := c.request(requestCtx, state, w)
+	state.refused.wrote(w.Slice.UID, err, c.config.Clock.Now())
 	c.config.Observer.SliceWritten(string(w.Operation), writeOutcome(err))
 	if err != nil {
 		return err

@@ -94,6 +94,9 @@ func denied(err error) bool {
 	return strings.Contains(message, "ValidatingAdmissionPolicy") || strings.Contains(message, "admission webhook")
 }
 
+// outcomeRefused is the outcome of a write that the API server refused for what it is.
+const outcomeRefused = "refused"
+
 // writeOutcome is a write's label in the metric of writes.
 func writeOutcome(err error) string {
 	if err == nil {
@@ -105,7 +108,7 @@ func writeOutcome(err error) string {
 	case reasonTimeout:
 		return "timeout"
 	case reasonDenied, reasonForbidden, reasonInvalid, reasonQuota, reasonTerminating:
-		return "refused"
+		return outcomeRefused
 	default:
 		return "error"
 	}

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	clienttesting "k8s.io/client-go/testing"
 
@@ -54,6 +55,53 @@ func TestRefusedSliceDoesNotKeepAnUnreadyEndpointOfAnotherReady(t *testing.T) {
 		w.api.Fail(nil)
 		w.pass(10 * time.Minute)
 		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1", "web IPv4 http:9090 | b 192.0.2.2 | c 192.0.2.3 not ready")
+	})
+}
+
+// Slices change their ports one at a time. The first in order was refused for
+// ever, and held back all others.
+func TestSliceWhosePortsAreRefusedHoldsBackNoOther(t *testing.T) {
+	byName := build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToName("http"))))
+	port := func(number int32) build.WorkloadOption {
+		return build.WorkloadPorts(build.WorkloadPort("http", number, "TCP"))
+	}
+	machines := func(number int32) []runtime.Object {
+		return given(
+			build.Workload("shop/a", port(number)), build.Workload("shop/b", build.IPs("192.0.2.2"), port(number)),
+			build.Workload("shop/c", build.IPs("192.0.2.3"), port(number)),
+		)
+	}
+	inWorldWith(t, append(machines(8080), byName), func(c *Config) { c.MaxEndpoints = 1 }, func(w *world) {
+		refused := ""
+		w.api.Fail(func(action clienttesting.Action) *apifake.Failure {
+			update, ok := action.(clienttesting.UpdateAction)
+			if !ok {
+				return nil
+			}
+			slice, ok := update.GetObject().(*discoveryv1.EndpointSlice)
+			if ok && refused == "" {
+				refused = slice.Name
+			}
+			if !ok || slice.Name != refused {
+				return nil
+			}
+			return &apifake.Failure{Err: apierrors.NewForbidden(endpointSlices, slice.Name, errors.New(
+				`ValidatingAdmissionPolicy 'freeze' with binding 'freeze' denied request: no`))}
+		})
+		w.put(machines(9090)...)
+		w.pass(time.Minute)
+		changed := 0
+		for _, line := range w.published() {
+			if strings.Contains(line, "http:9090") && !strings.Contains(line, "not ready") {
+				changed++
+			}
+		}
+		if changed != 2 {
+			t.Errorf("%d of the other two slices have their new ports: %q", changed, w.published())
+		}
+		w.api.Fail(nil)
+		w.pass(10 * time.Minute)
+		w.mustPublish("web IPv4 http:9090 | a 192.0.2.1", "web IPv4 http:9090 | b 192.0.2.2", "web IPv4 http:9090 | c 192.0.2.3")
 	})
 }
 

@@ -32,6 +32,7 @@ type serviceState struct {
 
 	cache      freshness
 	altered    alterations
+	refused    refusals
 	contention contention
 	reported   reported
 }

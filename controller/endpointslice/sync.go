@@ -70,7 +70,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		ServiceSettledAt:     in.settledAt,
 		Recovery:             recovery,
 	})
-	next, again := state.altered.leaveOut(m.planner.Compute(&m.desired, in.slices, c.optionsOf(state, recovery.Ongoing(begin))), in.slices, begin)
+	next, again := state.altered.leaveOut(m.planner.Compute(&m.desired, in.slices, c.optionsOf(state, in.slices, recovery.Ongoing(begin))), in.slices, begin)
 	if c.detectForeignWrites(state, in, &next) {
 		c.countForeignWrite(ctx, key, state, in, &next, begin)
 		if wait := state.contention.repair(begin); wait > 0 {
@@ -182,10 +182,10 @@ func (c *Controller) look(ctx context.Context, key cache.ObjectName, cached []*d
 }
 
 // optionsOf are what a plan has to know of the past.
-func (c *Controller) optionsOf(s *serviceState, recovering bool) plan.Options {
+func (c *Controller) optionsOf(s *serviceState, found []*discoveryv1.EndpointSlice, recovering bool) plan.Options {
 	return plan.Options{
 		MaxEndpoints: c.config.MaxEndpoints, Trigger: s.trigger, Since: s.since,
-		NamesTaken: int(s.namesTaken.Load()), Recovering: recovering,
+		NamesTaken: int(s.namesTaken.Load()), Failed: s.refused.of(found), Recovering: recovering,
 	}
 }
 

@@ -108,8 +108,13 @@ func (p *player) see() {
 }
 
 // planLater plans the next step, now or when the controller asks for it.
-func (p *player) planLater() bool {
-	for !p.plan(reversed) {
+func (p *player) planLater(step int) bool {
+	// Of the two orders, one makes first what the other makes last.
+	order := uint8(0)
+	if step%2 == 1 {
+		order = reversed
+	}
+	for !p.plan(order) {
 		if p.retryAt.IsZero() || p.result.Violation != "" {
 			return false
 		}

@@ -96,6 +96,11 @@ var mutants = map[string]mutant{
 		"taken = taken || begins",
 		"_ = begins",
 	},
+	"rule 2: ports change on no slice while another is without endpoints": {
+		"veto.go",
+		"taken := d.switchesPorts() || d.recoversPorts()",
+		"taken := d.recoversPorts()",
+	},
 	"rule 3: a workload that moves is withdrawn first": {
 		"veto_publication.go",
 		"range byName[name] {",

@@ -277,7 +277,7 @@ func (p *player) call(write Write, failure sliceapi.Failure) error {
 func (p *player) quiet() {
 	p.write(Operation{Kind: Sync})
 	limit := p.setup.MaxSteps + 2*len(p.api.List())
-	for step := 1; p.result.Violation == "" && p.planLater(); step++ {
+	for step := 1; p.result.Violation == "" && p.planLater(step); step++ {
 		p.result.Longest = max(p.result.Longest, step)
 		if step > limit {
 			p.fail("no rest after %d steps", limit)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/external-workload/controller/pkg/desired"
 )
@@ -132,6 +133,9 @@ type Options struct {
 	// Since is when the Service was last in its desired state. Changes of
 	// endpoints before that have been published.
 	Since time.Time
+	// Failed are the slices whose last write failed, and when. They come last where
+	// slices take turns, so that one that is refused for ever holds back no other.
+	Failed map[types.UID]time.Time
 	// Recovering is true while consumers may lack the last writes, because watches
 	// were interrupted. What is safe only after an earlier write waits until then.
 	Recovering bool

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/external-workload/controller/pkg/desired"
@@ -22,15 +24,12 @@ func apply(vetoes []veto) {
 
 // vetoPortChanges lets one slice at a time begin to change its ports, and none
 // while another is in the middle of it, so that a Service with several slices
-// never loses all endpoints.
+// never loses all endpoints. A slice whose last write failed does not count as in
+// the middle, and begins only when no other has to.
 func (d *draft) vetoPortChanges() []veto {
 	var vetoes []veto
 	taken := d.switchesPorts() || d.recoversPorts()
-	for i := range d.slices {
-		s := &d.slices[i]
-		if s.ports != portsWait {
-			continue
-		}
+	for _, s := range d.turnsOfPorts() {
 		begins := false
 		for j := range s.endpoints {
 			e := &s.endpoints[j]
@@ -47,12 +46,28 @@ func (d *draft) vetoPortChanges() []veto {
 	return vetoes
 }
 
+// turnsOfPorts are the slices that have to begin, in the order of their turns.
+func (d *draft) turnsOfPorts() []*slice {
+	var turns []*slice
+	for i := range d.slices {
+		if s := &d.slices[i]; s.ports == portsWait {
+			turns = append(turns, s)
+		}
+	}
+	if len(d.options.Failed) > 0 {
+		slices.SortStableFunc(turns, func(a, b *slice) int {
+			return d.options.Failed[a.actual.UID].Compare(d.options.Failed[b.actual.UID])
+		})
+	}
+	return turns
+}
+
 // switchesPorts tells whether this step publishes endpoints on a slice that got
 // new ports.
 func (d *draft) switchesPorts() bool {
 	for i := range d.slices {
 		s := &d.slices[i]
-		if s.ports != portsSwitch {
+		if s.ports != portsSwitch || !d.options.Failed[s.actual.UID].IsZero() {
 			continue
 		}
 		for _, list := range [][]endpoint{s.endpoints, s.added} {
