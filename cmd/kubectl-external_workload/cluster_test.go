@@ -58,7 +58,7 @@ func TestWhyOfManifestsOverACluster(t *testing.T) {
 		"a machine that only the manifest has":     {second, "vm-2", "app=web matches"},
 		"a machine that only the cluster has":      {second, "vm-1", "app=web matches"},
 		"an address that the other machine has":    {strings.ReplaceAll(second, "192.0.2.11", "192.0.2.10"), "vm-2", "192.0.2.10"},
-		"a Service that the manifest changes":      {strings.ReplaceAll(goodService, "targetPort: http", "targetPort: grpc"), "vm-1", "port"},
+		"a Service that the manifest changes":      {strings.ReplaceAll(goodService, "targetPort: http", "targetPort: grpc"), "vm-1", "add the port to the workload's spec.ports"},
 		"a machine that neither has is no success": {second, "vm-3", `"vm-3" not found`},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -33,7 +33,7 @@ func (p *program) registerCommand() *cobra.Command {
 		Long: "Set the addresses of this machine in its ExternalWorkload, end a drain that the machine itself has begun, renew its token, and wait until it is ready. " +
 			"It may be run again at any time.\n\n" +
 			"The address of a family is that of the route to the API server, if the invitation permits it, and else the only permitted one of the interfaces; --ip gives others. " +
-			"The token is renewed on each start and when half of its lifetime is over, and kept in the kubeconfig, with mode 0600.\n\n" +
+			"The token of the invitation is replaced at once by one of --token-lifetime, which is renewed when half of that is over. It is kept in the kubeconfig, with mode 0600.\n\n" +
 			"With --watch it runs on, follows changes of addresses and renews the token. If the invitation has expired it says so once, and goes on when a new kubeconfig is in its place.",
 		Example: p.examples(
 			"# Register this machine", "register --kubeconfig /etc/external-workload/kubeconfig",
