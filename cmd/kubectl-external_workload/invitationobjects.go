@@ -126,8 +126,22 @@ type copyable[T any] interface {
 	DeepCopy() *T
 }
 
+// ensureAttempts is how often an object is made or updated that somebody changes
+// at the same time, such as the garbage collector after a revocation.
+const ensureAttempts = 3
+
 // ensure creates an object, or updates what belongs to the invitation in it.
 func ensure[T any, P copyable[T]](ctx context.Context, i *inviter, kind string, client resource[T], desired P, complete func(*T)) error {
+	for attempt := 1; ; attempt++ {
+		err := ensureOnce(ctx, i, kind, client, desired, complete)
+		changed := apierrors.IsConflict(err) || apierrors.IsNotFound(err) || apierrors.IsAlreadyExists(err)
+		if !changed || attempt == ensureAttempts {
+			return err
+		}
+	}
+}
+
+func ensureOnce[T any, P copyable[T]](ctx context.Context, i *inviter, kind string, client resource[T], desired P, complete func(*T)) error {
 	actual, err := client.Get(ctx, desired.GetName(), metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		created, err := client.Create(ctx, (*T)(desired), metav1.CreateOptions{})

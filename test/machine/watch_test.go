@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/external-workload/controller/pkg/invitation"
@@ -21,6 +23,7 @@ func TestAWatchingMachineFollowsItsAddress(t *testing.T) {
 	const first, second = "10.77.0.20", "10.77.0.21"
 	c.must(netns.AddAddress(first + "/32"))
 	kubeconfig := c.invite()
+	core, _ := c.clients(c.config(kubeconfig))
 	watching := c.startWatching(kubeconfig)
 	c.eventually("the first address is registered", func() bool { return c.registeredAt() == first })
 
@@ -30,6 +33,10 @@ func TestAWatchingMachineFollowsItsAddress(t *testing.T) {
 
 	c.must(c.core.CoreV1().ServiceAccounts(namespace).Delete(t.Context(), invitation.Account("vm-1"), metav1.DeleteOptions{}))
 	c.eventually("the program says that the invitation was revoked", func() bool { return strings.Contains(watching.read(), "it was revoked") })
+	c.eventually("the API server has forgotten the token", func() bool {
+		_, err := core.AuthenticationV1().SelfSubjectReviews().Create(t.Context(), &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+		return apierrors.IsUnauthorized(err)
+	})
 	c.must(netns.RemoveAddress(second + "/32"))
 	c.must(netns.AddAddress(first + "/32"))
 	c.invite() // writes the same file
