@@ -34,11 +34,13 @@ var errUsage = errors.New("wrong usage")
 // adoptCommand is the subcommand adopt, with the arguments after its name.
 func adoptCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var o options
-	dryRun, handBack := false, false
+	dryRun, handBack, refreshes, refreshRate := false, false, false, 0.0
 	flags := pflag.NewFlagSet(defaultName+" "+adoption, pflag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.BoolVar(&dryRun, "dry-run", false, "print what this controller would write in the cluster, endpoint by endpoint, and write nothing")
 	flags.BoolVar(&handBack, "hand-back", false, "free the Lease that --take-over-lease names after it was parked, so that Linkerd's controller leads again")
+	flags.BoolVar(&refreshes, "refresh", false, "let the running controller withdraw and publish every ready endpoint once, one after the other, so that clients that Linkerd's controller left with an old value learn the present one")
+	flags.Float64Var(&refreshRate, "refresh-rate", defaultRefreshRate, fmt.Sprintf("maximum number of endpoints per second with --refresh (%v to %v)", minRefreshRate, maxRefreshRate))
 	all := newFlags(&o)
 	for _, name := range adoptFlags {
 		flags.AddFlag(all.Lookup(name))
@@ -49,8 +51,10 @@ func adoptCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	switch {
 	case flags.NArg() > 0:
 		return fmt.Errorf("%w: unexpected argument %q", errUsage, flags.Arg(0))
-	case dryRun == handBack:
-		return fmt.Errorf("%w: give adopt either --dry-run, to see what would be written, or --hand-back, to let Linkerd's controller lead again", errUsage)
+	case count(dryRun, handBack, refreshes) != 1:
+		return fmt.Errorf("%w: give adopt one of --dry-run, to see what would be written, --refresh, to announce every endpoint again, and --hand-back, to let Linkerd's controller lead again", errUsage)
+	case refreshRate < minRefreshRate || refreshRate > maxRefreshRate:
+		return fmt.Errorf("%w: --refresh-rate is %v, want %s", errUsage, refreshRate, bounds(minRefreshRate, maxRefreshRate))
 	case handBack && o.takeOver.lease == "":
 		return fmt.Errorf("%w: give --take-over-lease with --hand-back, such as linkerd/linkerd-destination-endpoint-write", errUsage)
 	}
@@ -65,7 +69,20 @@ func adoptCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	if handBack {
 		return giveBack(ctx, &o, clients, stdout)
 	}
+	if refreshes {
+		return refreshAll(ctx, &o, clients, refreshRate, stdout)
+	}
 	return preview(ctx, &o, clients, stdout)
+}
+
+// count is how many of the flags are set.
+func count(flags ...bool) (n int) {
+	for _, set := range flags {
+		if set {
+			n++
+		}
+	}
+	return n
 }
 
 // giveBack frees Linkerd's Lease and says what that means.
@@ -85,12 +102,9 @@ func giveBack(ctx context.Context, o *options, clients *clients, stdout io.Write
 
 // preview reads everything once and prints what would be written.
 func preview(ctx context.Context, o *options, clients *clients, stdout io.Writer) error {
-	namespaces := o.namespaces
-	if len(namespaces) == 0 {
-		namespaces = []string{metav1.NamespaceAll}
-	}
-	if err := newPreflight(clients, namespaces).check(ctx); err != nil {
-		return fmt.Errorf("asking the API server: %w", err)
+	all, err := allSubjects(ctx, o, clients)
+	if err != nil {
+		return err
 	}
 	options := adopt.Options{
 		Options: desired.Options{
@@ -103,16 +117,30 @@ func preview(ctx context.Context, o *options, clients *clients, stdout io.Writer
 		MaxEndpoints: o.maxEndpoints,
 	}
 	var previews []adopt.Preview
+	for i := range all {
+		previews = append(previews, adopt.Compute(&all[i], options))
+	}
+	return adopt.Print(stdout, previews)
+}
+
+// allSubjects lists all that bears on publishing.
+func allSubjects(ctx context.Context, o *options, clients *clients) ([]adopt.Subject, error) {
+	namespaces := o.namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	if err := newPreflight(clients, namespaces).check(ctx); err != nil {
+		return nil, fmt.Errorf("asking the API server: %w", err)
+	}
+	var all []adopt.Subject
 	for _, namespace := range namespaces {
 		subjects, err := subjectsIn(ctx, clients, namespace, o.managedBy)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for i := range subjects {
-			previews = append(previews, adopt.Compute(&subjects[i], options))
-		}
+		all = append(all, subjects...)
 	}
-	return adopt.Print(stdout, previews)
+	return all, nil
 }
 
 // subjectsIn lists all that bears on publishing in a namespace, or in all.

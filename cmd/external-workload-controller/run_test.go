@@ -40,8 +40,8 @@ func TestTheProgramEndsWithOneLineThatSaysWhatToDo(t *testing.T) {
 	}{
 		"an unknown flag":                 {[]string{"--worker=3"}, exitUsage, "unknown flag: --worker"},
 		"an argument":                     {[]string{"start"}, exitUsage, `unexpected argument "start"; apart from selftest and adopt all settings are flags, see --help`},
-		"adopt without a task":            {[]string{"adopt"}, exitUsage, "give adopt either --dry-run"},
-		"adopt with both tasks":           {[]string{"adopt", "--dry-run", "--hand-back"}, exitUsage, "give adopt either --dry-run"},
+		"adopt without a task":            {[]string{"adopt"}, exitUsage, "give adopt one of --dry-run"},
+		"adopt with both tasks":           {[]string{"adopt", "--dry-run", "--hand-back"}, exitUsage, "give adopt one of --dry-run"},
 		"adopt with an argument":          {[]string{"adopt", "--dry-run", "now"}, exitUsage, `unexpected argument "now"`},
 		"adopt with an unknown flag":      {[]string{"adopt", "--workers=3"}, exitUsage, "unknown flag: --workers"},
 		"adopt with a flag out of bounds": {[]string{"adopt", "--dry-run", "--max-endpoints-per-slice=0"}, exitUsage, "--max-endpoints-per-slice is 0, want 1 to 1000"},

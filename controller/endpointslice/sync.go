@@ -62,6 +62,9 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	case stale > 0:
 		return loop.Outcome{Result: resultStale, After: stale}, nil
 	}
+	if slices.ContainsFunc(in.slices, plan.RefreshRequested) {
+		state.takeUp(begin, true) // a change that was asked for, and no foreign write
+	}
 	m.desired.Compute(in.service, m.workloads, desired.Options{
 		ManagedBy:            c.config.ManagedBy,
 		WithholdSecondFamily: c.config.WithholdSecondFamily,

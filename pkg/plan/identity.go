@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"strings"
+
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/external-workload/controller/pkg/desired"
@@ -41,4 +43,43 @@ func (s *slice) recordsIdentity(position int, e *discoveryv1.Endpoint, w *desire
 		}
 	}
 	return false
+}
+
+// refreshCode is recorded for an endpoint that is to be announced again though
+// nothing of it has changed. It is no digest.
+const refreshCode = "refresh-"
+
+// RefreshRequested tells whether endpoints of a slice are to be announced again.
+func RefreshRequested(s *discoveryv1.EndpointSlice) bool {
+	codes := s.Annotations[IdentitiesAnnotation]
+	for at := 0; at+codeLength <= len(codes); at += codeLength {
+		if codes[at:at+codeLength] == refreshCode {
+			return true
+		}
+	}
+	return false
+}
+
+// RequestRefresh is the value of IdentitiesAnnotation with which the endpoint at a
+// position of a slice is announced again, in the same safe steps as one whose
+// identity changed. Where the slice records no identities, the others are taken to
+// have been published with the identities that identityOf gives for their
+// workloads, which may be empty.
+func RequestRefresh(s *discoveryv1.EndpointSlice, position int, identityOf func(workload string) string) string {
+	recorded := s.Annotations[IdentitiesAnnotation]
+	complete := len(recorded) == len(s.Endpoints)*codeLength
+	var codes strings.Builder
+	for i := range s.Endpoints {
+		code := unknownCode
+		switch ref := s.Endpoints[i].TargetRef; {
+		case i == position:
+			code = refreshCode
+		case complete:
+			code = recorded[i*codeLength : (i+1)*codeLength]
+		case ref != nil && len(identityOf(ref.Name)) == codeLength:
+			code = identityOf(ref.Name)
+		}
+		codes.WriteString(code)
+	}
+	return codes.String()
 }

@@ -4,11 +4,13 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/pkg/plan"
 )
 
 // What strangers do to our slices is repaired, in safe steps too.
@@ -87,4 +89,32 @@ func TestRepair(t *testing.T) {
 		want: []string{"1 create s1 [http:8080/TCP] w01@192.0.2.1"},
 	}
 	check(t, rows)
+}
+
+// TestRequestedRefreshIsOneWithdrawalAndOnePublication: whoever asks for it writes
+// nothing else, so that it is the planner who knows the safe steps.
+func TestRequestedRefreshIsOneWithdrawalAndOnePublication(t *testing.T) {
+	for sentence, unrecorded := range map[string]bool{"identities are recorded": false, "another controller wrote the slice": true} {
+		t.Run(sentence, func(t *testing.T) {
+			c := newCluster(t, build.Service("shop/web"), numbered(1, 3)...)
+			c.converge()
+			c.edit("s1", func(s *discoveryv1.EndpointSlice) {
+				if unrecorded {
+					s.Annotations = map[string]string{}
+				}
+				value := plan.RequestRefresh(s, 1, func(name string) string { return c.workloads[name].Identity })
+				s.Annotations = map[string]string{plan.IdentitiesAnnotation: value}
+				if !plan.RefreshRequested(s) {
+					t.Error("the request is not seen")
+				}
+			})
+			want := []string{
+				"1 update s1 [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2 w03@192.0.2.3",
+				"2 update s1 [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2 w03@192.0.2.3",
+			}
+			if diff := cmp.Diff(want, c.converge()); diff != "" {
+				t.Errorf("writes differ (-want +got):\n%s", diff)
+			}
+		})
+	}
 }
