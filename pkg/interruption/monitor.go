@@ -14,9 +14,9 @@ const (
 	// resumedFor is how long after a watch went on it may still end because the
 	// API server has forgotten its resourceVersion, so that a list follows.
 	resumedFor = 2 * time.Second
-	// brokenFor is how long a list or watch may fail and count as interrupted. It
-	// is not for lack of an API server if others go on for so long.
-	brokenFor = 10 * time.Minute
+	// brokenFor is how long a list or watch that fails counts as interrupted while
+	// it has not been listed again. If it fails alone, nothing has to wait for it.
+	brokenFor = time.Minute
 )
 
 // Monitor is told of the requests of informers. It is safe for concurrent use.
