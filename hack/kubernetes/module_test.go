@@ -132,6 +132,16 @@ func TestTheChoiceOfAVersion(t *testing.T) {
 	}
 }
 
+func TestVersionsAreListedByNumber(t *testing.T) {
+	var modules []module
+	for _, version := range []string{"v1.9.0", "v1.31.14", "v1.100.1"} {
+		modules = append(modules, mustModule(t, strings.ReplaceAll(someGoMod, "v1.36.3", version), ""))
+	}
+	if got := newestFirst(modules); !slices.Equal(got, []string{"1.100", "1.31", "1.9"}) {
+		t.Errorf("listed as %q", got)
+	}
+}
+
 func TestAComponentThatIsNoToolOfTheModuleIsLeftOutOrAnError(t *testing.T) {
 	m := mustModule(t, someGoMod, "") // its only tool is kubelet
 	built, lacking := m.available(components)
