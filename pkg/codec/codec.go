@@ -1,0 +1,77 @@
+// Package codec reads ExternalWorkloads from the API server's JSON with as few
+// passes over each object as there can be.
+//
+// client-go's JSON decoder goes over every object of a watch about nine times:
+// to find the end of its frame, to check and read the frame, to find its kind,
+// to check the object and to read it. Here the frame ends with its line, as the API
+// server writes it, and an object in the API server's plain form is read by
+// v1beta1.ExternalWorkload.UnmarshalJSON, which goes over it once. Whatever has
+// another form is left to client-go's decoder.
+package codec
+
+import (
+	"bytes"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+)
+
+// New extends a serializer, which reads all other objects and forms. The result
+// is safe for concurrent use if the given one is.
+func New(general runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
+	return serializer{general}
+}
+
+type serializer struct{ runtime.NegotiatedSerializer }
+
+// SupportedMediaTypes implements runtime.NegotiatedSerializer.
+func (s serializer) SupportedMediaTypes() []runtime.SerializerInfo {
+	types := s.NegotiatedSerializer.SupportedMediaTypes()
+	for i := range types {
+		if general := types[i].StreamSerializer; types[i].MediaType == runtime.ContentTypeJSON && general != nil {
+			stream := *general
+			stream.Serializer = eventSerializer{general.Serializer}
+			stream.Framer = lineFramer{general.Framer}
+			types[i].StreamSerializer = &stream
+		}
+	}
+	return types
+}
+
+// DecoderToVersion implements runtime.NegotiatedSerializer.
+func (s serializer) DecoderToVersion(decoder runtime.Decoder, version runtime.GroupVersioner) runtime.Decoder {
+	return objectDecoder{s.NegotiatedSerializer.DecoderToVersion(decoder, version)}
+}
+
+// kind is what an objectDecoder reads itself.
+var kind = schema.GroupVersionKind{Group: v1beta1.GroupName, Version: v1beta1.SchemeGroupVersion.Version, Kind: "ExternalWorkload"}
+
+// plainStart is how the API server begins an ExternalWorkload: it sorts the
+// fields of custom resources.
+var plainStart = []byte(`{"apiVersion":"` + kind.GroupVersion().String() + `","kind":"` + kind.Kind + `",`)
+
+// objectDecoder reads single ExternalWorkloads.
+type objectDecoder struct{ general runtime.Decoder }
+
+// Decode implements runtime.Decoder. As client-go's decoders of typed clients
+// do, it leaves the kind out of the object.
+func (d objectDecoder) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
+	if !bytes.HasPrefix(data, plainStart) {
+		return d.general.Decode(data, defaults, into)
+	}
+	workload, ok := into.(*v1beta1.ExternalWorkload)
+	switch {
+	case into == nil:
+		workload = &v1beta1.ExternalWorkload{}
+	case !ok:
+		return d.general.Decode(data, defaults, into)
+	}
+	if err := workload.UnmarshalJSON(data); err != nil {
+		return d.general.Decode(data, defaults, into)
+	}
+	workload.Kind, workload.APIVersion = "", ""
+	read := kind
+	return workload, &read, nil
+}
