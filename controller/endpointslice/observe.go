@@ -29,19 +29,19 @@ func (c *Controller) observe(ctx context.Context, key cache.ObjectName, state *s
 
 // observed counts what is wanted and what was present.
 func observed(in input, wanted *desired.State, done plan.Plan) metrics.ServiceObserved {
-	o := metrics.ServiceObserved{SlicesPresent: len(in.slices), SlicesWanted: len(in.slices)}
+	o := metrics.ServiceObserved{SlicesActual: len(in.slices), SlicesDesired: len(in.slices)}
 	for _, slice := range in.slices {
-		o.EndpointsPresent += len(slice.Endpoints)
+		o.EndpointsActual += len(slice.Endpoints)
 	}
 	for i := range wanted.Families {
-		o.EndpointsWanted += len(wanted.Families[i].Endpoints)
+		o.EndpointsDesired += len(wanted.Families[i].Endpoints)
 	}
 	for i := range done.Writes {
 		switch done.Writes[i].Operation {
 		case plan.Create:
-			o.SlicesWanted++
+			o.SlicesDesired++
 		case plan.Delete:
-			o.SlicesWanted--
+			o.SlicesDesired--
 		}
 	}
 	for i := range wanted.Skipped {

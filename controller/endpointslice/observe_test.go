@@ -110,14 +110,14 @@ func TestMetrics(t *testing.T) {
 // endpoints and slices, wanted as well as present, and so many skipped.
 func sums(endpoints, slices, skipped int) string {
 	return fmt.Sprintf(`
-# HELP external_workload_endpoint_slices Number of EndpointSlices of all Services: desired for the endpoints (wanted), and actual (present).
+# HELP external_workload_endpoint_slices Number of EndpointSlices of all Services: desired and actual.
 # TYPE external_workload_endpoint_slices gauge
-external_workload_endpoint_slices{state="present"} %[2]d
-external_workload_endpoint_slices{state="wanted"} %[2]d
-# HELP external_workload_endpoints Number of endpoints of all Services: desired (wanted), and actual in EndpointSlices (present).
+external_workload_endpoint_slices{state="actual"} %[2]d
+external_workload_endpoint_slices{state="desired"} %[2]d
+# HELP external_workload_endpoints Number of endpoints of all Services: desired, and actual in EndpointSlices.
 # TYPE external_workload_endpoints gauge
-external_workload_endpoints{state="present"} %[1]d
-external_workload_endpoints{state="wanted"} %[1]d
+external_workload_endpoints{state="actual"} %[1]d
+external_workload_endpoints{state="desired"} %[1]d
 # HELP external_workload_skipped Number of workloads that a Service selects and that are not published, by reason; a workload counts once for each Service.
 # TYPE external_workload_skipped gauge
 external_workload_skipped{reason="NoAddress"} %[3]d

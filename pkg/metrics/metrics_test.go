@@ -29,7 +29,7 @@ func exercise(m *Metrics) {
 	m.SliceWritten("create", "success")
 	m.ForeignWrite()
 	m.ServiceObserved(types.NamespacedName{Namespace: "default", Name: "web"}, ServiceObserved{
-		EndpointsWanted: 3, EndpointsPresent: 2, SlicesWanted: 1, SlicesPresent: 1,
+		EndpointsDesired: 3, EndpointsActual: 2, SlicesDesired: 1, SlicesActual: 1,
 		Skipped: map[string]int{"NoAddress": 1},
 	})
 	m.Probed("tcp", "success", time.Millisecond, 2*time.Millisecond)

@@ -79,14 +79,14 @@ func newPublishing(f *factory) publishing {
 func (p *publishing) addState(f *factory) {
 	p.endpoints = f.gauge(family{
 		name:   "external_workload_endpoints",
-		help:   "Number of endpoints of all Services: desired (wanted), and actual in EndpointSlices (present).",
+		help:   "Number of endpoints of all Services: desired, and actual in EndpointSlices.",
 		advice: "The two differ for moments while changes are written. When they stay apart, publishing fails: look at external_workload_errors_total.",
 		labels: []string{"state"},
 	})
 	p.endpointSlices = f.gauge(family{
 		name:   "external_workload_endpoint_slices",
-		help:   "Number of EndpointSlices of all Services: desired for the endpoints (wanted), and actual (present).",
-		advice: "More present than wanted means that slices are not full, which is normal after workloads were deleted.",
+		help:   "Number of EndpointSlices of all Services: desired and actual.",
+		advice: "More actual than desired ones means that slices are not full, which is normal after workloads were deleted.",
 		labels: []string{"state"},
 	})
 	p.skipped = f.gauge(family{

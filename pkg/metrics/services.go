@@ -10,20 +10,20 @@ import (
 
 // ServiceObserved is what one sync found for one Service.
 type ServiceObserved struct {
-	// EndpointsWanted and EndpointsPresent count endpoints that should be and
+	// EndpointsDesired and EndpointsActual count endpoints that should be and
 	// that are in the Service's slices.
-	EndpointsWanted, EndpointsPresent int
-	// SlicesWanted and SlicesPresent count the slices that hold them.
-	SlicesWanted, SlicesPresent int
+	EndpointsDesired, EndpointsActual int
+	// SlicesDesired and SlicesActual count the slices that hold them.
+	SlicesDesired, SlicesActual int
 	// Skipped counts workloads that are not published, by reason.
 	Skipped map[string]int
 }
 
 func (o ServiceObserved) equal(other ServiceObserved) bool {
-	return o.EndpointsWanted == other.EndpointsWanted &&
-		o.EndpointsPresent == other.EndpointsPresent &&
-		o.SlicesWanted == other.SlicesWanted &&
-		o.SlicesPresent == other.SlicesPresent &&
+	return o.EndpointsDesired == other.EndpointsDesired &&
+		o.EndpointsActual == other.EndpointsActual &&
+		o.SlicesDesired == other.SlicesDesired &&
+		o.SlicesActual == other.SlicesActual &&
 		maps.Equal(o.Skipped, other.Skipped)
 }
 
@@ -42,8 +42,8 @@ func (m *Metrics) ServiceForgotten(key types.NamespacedName) {
 
 // services sums what was observed of each Service into gauges.
 type services struct {
-	endpointsWanted, endpointsPresent prometheus.Gauge
-	slicesWanted, slicesPresent       prometheus.Gauge
+	endpointsDesired, endpointsActual prometheus.Gauge
+	slicesDesired, slicesActual       prometheus.Gauge
 	skipped                           *prometheus.GaugeVec
 
 	mu       sync.Mutex
@@ -52,10 +52,10 @@ type services struct {
 
 func newServices(p publishing) *services {
 	return &services{
-		endpointsWanted:  p.endpoints.WithLabelValues("wanted"),
-		endpointsPresent: p.endpoints.WithLabelValues("present"),
-		slicesWanted:     p.endpointSlices.WithLabelValues("wanted"),
-		slicesPresent:    p.endpointSlices.WithLabelValues("present"),
+		endpointsDesired: p.endpoints.WithLabelValues("desired"),
+		endpointsActual:  p.endpoints.WithLabelValues("actual"),
+		slicesDesired:    p.endpointSlices.WithLabelValues("desired"),
+		slicesActual:     p.endpointSlices.WithLabelValues("actual"),
 		skipped:          p.skipped,
 		observed:         map[types.NamespacedName]ServiceObserved{},
 	}
@@ -84,10 +84,10 @@ func (s *services) forget(key types.NamespacedName) {
 // sees a Service left out. Counts are small integers, so that adding and
 // taking away leaves no rounding behind.
 func (s *services) replace(before, after ServiceObserved) {
-	s.endpointsWanted.Add(float64(after.EndpointsWanted - before.EndpointsWanted))
-	s.endpointsPresent.Add(float64(after.EndpointsPresent - before.EndpointsPresent))
-	s.slicesWanted.Add(float64(after.SlicesWanted - before.SlicesWanted))
-	s.slicesPresent.Add(float64(after.SlicesPresent - before.SlicesPresent))
+	s.endpointsDesired.Add(float64(after.EndpointsDesired - before.EndpointsDesired))
+	s.endpointsActual.Add(float64(after.EndpointsActual - before.EndpointsActual))
+	s.slicesDesired.Add(float64(after.SlicesDesired - before.SlicesDesired))
+	s.slicesActual.Add(float64(after.SlicesActual - before.SlicesActual))
 	for reason, count := range after.Skipped {
 		s.skipped.WithLabelValues(reason).Add(float64(count - before.Skipped[reason]))
 	}

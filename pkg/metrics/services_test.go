@@ -38,7 +38,7 @@ func sums(t *testing.T, registry prometheus.Gatherer) map[string]float64 {
 
 func TestServicesAreSummed(t *testing.T) {
 	full := ServiceObserved{
-		EndpointsWanted: 5, EndpointsPresent: 4, SlicesWanted: 3, SlicesPresent: 2,
+		EndpointsDesired: 5, EndpointsActual: 4, SlicesDesired: 3, SlicesActual: 2,
 		Skipped: map[string]int{"NoAddress": 2, "NoPort": 1},
 	}
 	for name, test := range map[string]struct {
@@ -48,18 +48,18 @@ func TestServicesAreSummed(t *testing.T) {
 		"nothing observed": {
 			steps: func(*Metrics) {},
 			want: map[string]float64{
-				"endpoints/wanted": 0, "endpoints/present": 0,
-				"endpoint_slices/wanted": 0, "endpoint_slices/present": 0,
+				"endpoints/desired": 0, "endpoints/actual": 0,
+				"endpoint_slices/desired": 0, "endpoint_slices/actual": 0,
 			},
 		},
 		"two Services add up": {
 			steps: func(m *Metrics) {
 				m.ServiceObserved(web, full)
-				m.ServiceObserved(db, ServiceObserved{EndpointsWanted: 1, SlicesWanted: 1, Skipped: map[string]int{"NoPort": 1}})
+				m.ServiceObserved(db, ServiceObserved{EndpointsDesired: 1, SlicesDesired: 1, Skipped: map[string]int{"NoPort": 1}})
 			},
 			want: map[string]float64{
-				"endpoints/wanted": 6, "endpoints/present": 4,
-				"endpoint_slices/wanted": 4, "endpoint_slices/present": 2,
+				"endpoints/desired": 6, "endpoints/actual": 4,
+				"endpoint_slices/desired": 4, "endpoint_slices/actual": 2,
 				"skipped/NoAddress": 2, "skipped/NoPort": 2,
 			},
 		},
@@ -67,13 +67,13 @@ func TestServicesAreSummed(t *testing.T) {
 			steps: func(m *Metrics) {
 				m.ServiceObserved(web, full)
 				m.ServiceObserved(web, ServiceObserved{
-					EndpointsWanted: 1, EndpointsPresent: 1, SlicesWanted: 1, SlicesPresent: 1,
+					EndpointsDesired: 1, EndpointsActual: 1, SlicesDesired: 1, SlicesActual: 1,
 					Skipped: map[string]int{"NoPort": 4, "NotUnicast": 1},
 				})
 			},
 			want: map[string]float64{
-				"endpoints/wanted": 1, "endpoints/present": 1,
-				"endpoint_slices/wanted": 1, "endpoint_slices/present": 1,
+				"endpoints/desired": 1, "endpoints/actual": 1,
+				"endpoint_slices/desired": 1, "endpoint_slices/actual": 1,
 				"skipped/NoAddress": 0, "skipped/NoPort": 4, "skipped/NotUnicast": 1,
 			},
 		},
@@ -85,8 +85,8 @@ func TestServicesAreSummed(t *testing.T) {
 				m.ServiceObserved(web, ServiceObserved{Skipped: skipped})
 			},
 			want: map[string]float64{
-				"endpoints/wanted": 0, "endpoints/present": 0,
-				"endpoint_slices/wanted": 0, "endpoint_slices/present": 0,
+				"endpoints/desired": 0, "endpoints/actual": 0,
+				"endpoint_slices/desired": 0, "endpoint_slices/actual": 0,
 				"skipped/NoPort": 7,
 			},
 		},
@@ -97,8 +97,8 @@ func TestServicesAreSummed(t *testing.T) {
 				m.ServiceForgotten(web)
 			},
 			want: map[string]float64{
-				"endpoints/wanted": 0, "endpoints/present": 0,
-				"endpoint_slices/wanted": 0, "endpoint_slices/present": 0,
+				"endpoints/desired": 0, "endpoints/actual": 0,
+				"endpoint_slices/desired": 0, "endpoint_slices/actual": 0,
 				"skipped/NoAddress": 0, "skipped/NoPort": 0,
 			},
 		},
@@ -115,7 +115,7 @@ func TestServicesAreSummed(t *testing.T) {
 
 func TestObservingTheSameAgainAllocatesNothing(t *testing.T) {
 	m, _ := newMetrics()
-	observed := ServiceObserved{EndpointsWanted: 1, Skipped: map[string]int{"NoPort": 1}}
+	observed := ServiceObserved{EndpointsDesired: 1, Skipped: map[string]int{"NoPort": 1}}
 	m.ServiceObserved(web, observed)
 	if allocations := testing.AllocsPerRun(100, func() { m.ServiceObserved(web, observed) }); allocations != 0 {
 		t.Errorf("%v allocations, want none", allocations)
@@ -129,15 +129,15 @@ func TestServicesAreObservedConcurrently(t *testing.T) {
 		group.Go(func() {
 			key := types.NamespacedName{Namespace: "default", Name: fmt.Sprint(worker)}
 			for count := range 100 {
-				m.ServiceObserved(key, ServiceObserved{EndpointsWanted: count})
-				m.ServiceObserved(web, ServiceObserved{EndpointsWanted: count})
+				m.ServiceObserved(key, ServiceObserved{EndpointsDesired: count})
+				m.ServiceObserved(web, ServiceObserved{EndpointsDesired: count})
 			}
 			m.ServiceForgotten(key)
 		})
 	}
 	group.Wait()
 	m.ServiceForgotten(web)
-	if wanted := sums(t, registry)["endpoints/wanted"]; wanted != 0 {
+	if wanted := sums(t, registry)["endpoints/desired"]; wanted != 0 {
 		t.Errorf("%v endpoints wanted by no Service", wanted)
 	}
 }

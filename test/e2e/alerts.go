@@ -17,7 +17,7 @@ var looksBack = regexp.MustCompile(`\[\d+m\]`)
 // missing all that time.
 const atRest = `min_over_time(sum(external_workload_leading)[15s:1s]) == 1
 	and max_over_time(sum(external_workload_skipped)[15s:1s]) == 0
-	and max_over_time(sum(external_workload_endpoints{state="wanted"} - ignoring (state) external_workload_endpoints{state="present"})[15s:1s]) == 0`
+	and max_over_time(sum(external_workload_endpoints{state="desired"} - ignoring (state) external_workload_endpoints{state="actual"})[15s:1s]) == 0`
 
 // alertsAreQuiet asks for the state of the alerts once the cluster is at rest.
 // Each is evaluated without an error, and none has fired at any time. Those that
