@@ -129,6 +129,6 @@ func lastingAnnotations(slice *discoveryv1.EndpointSlice) map[string]string {
 func (c *Controller) logAltered(ctx context.Context, slice *discoveryv1.EndpointSlice, differs string) {
 	log := klog.FromContext(ctx).V(2)
 	c.alteredLogged.Do(func() { log = klog.FromContext(ctx) })
-	log.Info("The API server stored an EndpointSlice otherwise than it was sent: it does not know a field, or an admission plugin changed it. The same is not sent again for a while",
+	log.Info("The API server stored an EndpointSlice with other content than the request had: it does not know a field, or an admission plugin changed it. The controller will retry later",
 		"slice", klog.KObj(slice), "differs", differs, "retryAfter", alteredRetry)
 }

@@ -151,7 +151,7 @@ func (c *Controller) reportForeignWrites(ctx context.Context, key cache.ObjectNa
 	c.config.Events.Record(eventForeignWrites, serviceReference(service), nil,
 		"field manager %q writes or deletes EndpointSlices of this Service that are managed by %q; what differs is repaired", manager, c.config.ManagedBy)
 	if _, known := c.foreignManagers.LoadOrStore(manager, true); !known {
-		klog.FromContext(ctx).Error(nil, "Somebody else writes or deletes our EndpointSlices. If it is Linkerd's controller, give --take-over-lease; otherwise stop it, or give --managed-by another value",
+		klog.FromContext(ctx).Error(nil, "Another client writes or deletes the controller's EndpointSlices. If it is Linkerd's controller, set --take-over-lease; otherwise stop it, or set --managed-by to another value",
 			"fieldManager", manager, "service", key)
 	}
 }
@@ -162,7 +162,7 @@ func (s *serviceState) logBackoff(ctx context.Context, wait time.Duration) {
 		return
 	}
 	s.contention.backingOff = true
-	klog.FromContext(ctx).Info("Somebody else changes EndpointSlices again and again; repairs wait, changes of ours do not",
+	klog.FromContext(ctx).Info("Another client changes EndpointSlices repeatedly; repairs are delayed, other changes are not",
 		"fieldManager", s.contention.lastManager, "wait", wait, "interval", repairInterval)
 }
 

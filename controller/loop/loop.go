@@ -214,7 +214,7 @@ func (l *Loop) logFailure(ctx context.Context, key cache.ObjectName, failures in
 	if bits.OnesCount(uint(failures)) > 1 {
 		logger = logger.V(2)
 	}
-	logger.Info("Sync failed and will be retried", "controller", l.config.Name, "key", key, "failures", failures, "err", err)
+	logger.Info("Sync failed; the controller will retry", "controller", l.config.Name, "key", key, "failures", failures, "err", err)
 }
 
 // syncSafely turns a panic of the sync function into an error, so that one bad

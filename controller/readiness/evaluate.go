@@ -210,7 +210,7 @@ func (c *Controller) carryOut(ctx context.Context, decision holdDecision) {
 		c.reportHoldBegan(ctx, decision)
 	}
 	if decision.Ended {
-		logger.Info("Readiness is no longer held", "expired", decision.Expired)
+		logger.Info("The hold of readiness ended", "expired", decision.Expired)
 		c.reportHoldEnded(ctx, decision)
 	}
 }

@@ -51,7 +51,7 @@ func (r *refusals) forget(key cache.ObjectName) {
 // status, also what was stored under a laxer definition.
 func (c *Controller) reportRefused(ctx context.Context, workload *v1beta1.ExternalWorkload, err error) loop.Outcome {
 	if c.refused.add(workload) {
-		klog.FromContext(ctx).Info("The API server refuses the conditions of a workload", "err", err)
+		klog.FromContext(ctx).Info("The API server rejected the conditions of a workload", "err", err)
 		c.config.Events.Record(eventStatusRefused, workload, nil,
 			"The API server does not store the conditions of this workload, because the object breaks rules of its definition; repair what it names: %s", err.Error())
 	}

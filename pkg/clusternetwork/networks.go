@@ -127,7 +127,7 @@ func (n *Networks) refreshAndLog(ctx context.Context, logged string) string {
 	logger := klog.FromContext(ctx)
 	logger.Info("Addresses of the cluster's own networks are not probed", "ranges", fmt.Sprint(n.Ranges()))
 	if problem != nil {
-		logger.Info("Some networks of the cluster are unknown; give them with --probe-cluster-network-cidr", "problem", problem.Error())
+		logger.Info("Failed to find some networks of the cluster; set them with --probe-cluster-network-cidr", "problem", problem.Error())
 	}
 	return state
 }

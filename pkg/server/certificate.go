@@ -61,10 +61,10 @@ func (f *certificateFiles) certificate(hello *tls.ClientHelloInfo) (*tls.Certifi
 	f.state = state
 	logger := klog.LoggerWithValues(klog.FromContext(hello.Context()), "certificate", f.certificateFile, "key", f.keyFile)
 	if err := f.load(); err != nil {
-		logger.Error(err, "Changed certificate files cannot be used, the certificate read before stays in use")
+		logger.Error(err, "Failed to load the changed certificate files; the previous certificate stays in use")
 		return f.current, nil
 	}
-	logger.Info("Certificate files were read again")
+	logger.Info("Reloaded the certificate files")
 	return f.current, nil
 }
 

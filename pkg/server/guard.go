@@ -112,12 +112,12 @@ func (g *guard) undecided(ctx context.Context, err error) decision {
 	logger := klog.FromContext(ctx)
 	if errors.Is(err, errTooManyReviews) {
 		if count := g.tooMany.happened(); count > 0 {
-			logger.Info("Requests refused, because too many unknown tokens wait for the API server", "count", count)
+			logger.Info("Rejected requests: too many unknown tokens wait for the API server", "count", count)
 		}
 		return decision{http.StatusTooManyRequests, "too many requests with unknown tokens wait for the API server; try again later"}
 	}
 	if count := g.unanswered.happened(); count > 0 {
-		logger.Error(err, "Requests refused, because the API server cannot be asked", "count", count)
+		logger.Error(err, "Rejected requests: the API server did not review their tokens", "count", count)
 	}
 	return decision{http.StatusInternalServerError, "the API server could not be asked whether this request is allowed; the log tells why"}
 }

@@ -66,7 +66,7 @@ func (l *connectionLog) Write(line []byte) (int, error) {
 // refused logs a connection that was closed since there were too many.
 func (l *connectionLog) refused(client string) {
 	if count := l.refusedForTheirNumber.happened(); count > 0 {
-		l.logger.Info("Connections refused, because too many are open", "count", count, "lastClient", client,
+		l.logger.Info("Rejected connections: too many are open", "count", count, "lastClient", client,
 			"maximum", maxConnections, "maximumPerClient", maxConnectionsPerClient)
 	}
 }

@@ -46,7 +46,7 @@ func (s *selfSigned) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 		if err := s.renew(now); err != nil {
 			return nil, err
 		}
-		klog.FromContext(hello.Context()).Info("Self-signed certificate was renewed", "expires", s.current.Leaf.NotAfter)
+		klog.FromContext(hello.Context()).Info("Renewed the self-signed certificate", "expires", s.current.Leaf.NotAfter)
 	}
 	return s.current, nil
 }

@@ -135,7 +135,7 @@ func (e *endpoint) run(ctx context.Context) error {
 		deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
 		if err := server.Shutdown(deadline); err != nil {
-			logger.Info("Requests in flight are cut off", "reason", err)
+			logger.Info("Closing connections with requests in flight", "reason", err)
 			_ = server.Close() // the listener is closed already, and nothing is left to be done
 		}
 	})

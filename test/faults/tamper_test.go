@@ -147,7 +147,7 @@ func (w *world) told(c *faults.Controller, manager string) {
 	}
 	lines := 0
 	for line := range strings.Lines(string(log)) {
-		if strings.Contains(line, "Somebody else writes or deletes our EndpointSlices") {
+		if strings.Contains(line, "Another client writes or deletes the controller's EndpointSlices") {
 			lines++
 			if !strings.Contains(line, manager) {
 				w.Errorf("the log does not name the field manager: %s", line)
