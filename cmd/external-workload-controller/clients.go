@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -171,7 +172,8 @@ func newWorkloadClientset(config *rest.Config, connection *http.Client) (version
 		return nil, err
 	}
 	config = rest.CopyConfig(config)
-	config.GroupVersion, config.APIPath = &v1beta1.SchemeGroupVersion, "/apis"
+	version := schema.GroupVersion(v1beta1.GroupVersion)
+	config.GroupVersion, config.APIPath = &version, "/apis"
 	config.NegotiatedSerializer = codec.New(rest.CodecFactoryForGeneratedClient(scheme.Scheme, scheme.Codecs).WithoutConversion())
 	client, err := rest.RESTClientForConfigAndClient(config, connection)
 	if err != nil {

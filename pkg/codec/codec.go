@@ -46,7 +46,7 @@ func (s serializer) DecoderToVersion(decoder runtime.Decoder, version runtime.Gr
 }
 
 // kind is what an objectDecoder reads itself.
-var kind = schema.GroupVersionKind{Group: v1beta1.GroupName, Version: v1beta1.SchemeGroupVersion.Version, Kind: "ExternalWorkload"}
+var kind = schema.GroupVersion(v1beta1.GroupVersion).WithKind("ExternalWorkload")
 
 // plainStart is how the API server begins an ExternalWorkload: it sorts the
 // fields of custom resources.

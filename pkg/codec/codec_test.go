@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/streaming"
 	"k8s.io/apimachinery/pkg/watch"
 	restwatch "k8s.io/client-go/rest/watch"
@@ -26,7 +27,7 @@ var general = scheme.Codecs.WithoutConversion()
 // watched reads a stream as the client of a serializer does.
 func watched(t testing.TB, serializer runtime.NegotiatedSerializer, stream io.Reader) *restwatch.Decoder {
 	t.Helper()
-	negotiator := runtime.NewClientNegotiator(serializer, v1beta1.SchemeGroupVersion)
+	negotiator := runtime.NewClientNegotiator(serializer, schema.GroupVersion(v1beta1.GroupVersion))
 	object, event, framer, err := negotiator.StreamDecoder(runtime.ContentTypeJSON, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +103,7 @@ func TestObjectIsReadAsTheGeneralDecoderReadsIt(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			read := func(serializer runtime.NegotiatedSerializer) (runtime.Object, string, bool) {
-				decoder, err := runtime.NewClientNegotiator(serializer, v1beta1.SchemeGroupVersion).Decoder(runtime.ContentTypeJSON, nil)
+				decoder, err := runtime.NewClientNegotiator(serializer, schema.GroupVersion(v1beta1.GroupVersion)).Decoder(runtime.ContentTypeJSON, nil)
 				if err != nil {
 					t.Fatal(err)
 				}

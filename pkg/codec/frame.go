@@ -35,7 +35,7 @@ type lineReader struct {
 // parts, all but the last with io.ErrShortBuffer. Empty lines are left out. A
 // stream that ends within a line gives io.ErrUnexpectedEOF.
 func (r *lineReader) Read(into []byte) (int, error) {
-	for len(r.rest) == 0 && !(r.begun && r.complete) {
+	for len(r.rest) == 0 && (!r.begun || !r.complete) {
 		if r.err != nil {
 			return 0, r.err
 		}
