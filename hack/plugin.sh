@@ -9,6 +9,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=$1
 commit=$2
 base=${3:-https://github.com/external-workload/controller/releases/download/$version}
+if [[ ! $version =~ ^v[0-9]+\.[0-9]+\.[0-9]+ ]]; then
+    echo "krew would refuse the version $version; it accepts such as v1.2.3 (make plugin VERSION=v1.2.3)" >&2
+fi
 dist=dist/plugin
 rm -rf "$dist"
 mkdir -p "$dist"
