@@ -176,7 +176,8 @@ func (c *cluster) fields() map[string]any {
 	delete(metadata, "resourceVersion")
 	delete(metadata, "generation")
 	managers := []any{}
-	for _, entry := range metadata["managedFields"].([]any) {
+	entries, _ := metadata["managedFields"].([]any)
+	for _, entry := range entries {
 		if entry.(map[string]any)["manager"] != invitation.FieldManager {
 			managers = append(managers, entry)
 		}
