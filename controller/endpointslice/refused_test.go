@@ -72,16 +72,13 @@ func TestSliceWhosePortsAreRefusedHoldsBackNoOther(t *testing.T) {
 		)
 	}
 	inWorldWith(t, append(machines(8080), byName), func(c *Config) { c.MaxEndpoints = 1 }, func(w *world) {
-		refused := ""
+		refused := w.slices()[0].Name // whose turn comes first
 		w.api.Fail(func(action clienttesting.Action) *apifake.Failure {
 			update, ok := action.(clienttesting.UpdateAction)
 			if !ok {
 				return nil
 			}
 			slice, ok := update.GetObject().(*discoveryv1.EndpointSlice)
-			if ok && refused == "" {
-				refused = slice.Name
-			}
 			if !ok || slice.Name != refused {
 				return nil
 			}
