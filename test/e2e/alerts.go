@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"time"
+
+	prometheus "github.com/prometheus/client_golang/api/prometheus/v1"
 )
 
 // looksBack matches a query over minutes.
@@ -27,14 +28,11 @@ func alertsAreQuiet(ctx context.Context, c *cluster) error {
 	if err := errors.Join(until(ctx, c.scraped), c.waitSeries(ctx, atRest), until(ctx, c.noAlert)); err != nil {
 		return err
 	}
-	var fired struct {
-		Result []struct{ Metric map[string]string }
-	}
-	query := fmt.Sprintf(`count_over_time(ALERTS{alertstate="firing"}[%.0fs])`, time.Since(c.watched).Seconds())
-	if err := askPrometheus(ctx, "query", url.Values{"query": {query}}, &fired); err != nil {
+	fired, err := vector(ctx, fmt.Sprintf(`count_over_time(ALERTS{alertstate="firing"}[%.0fs])`, time.Since(c.watched).Seconds()), time.Time{})
+	if err != nil {
 		return err
 	}
-	for _, result := range fired.Result {
+	for _, result := range fired {
 		return fmt.Errorf("the alert %s has fired: %v", result.Metric["alertname"], result.Metric)
 	}
 	c.note("%d alerts", len(c.alerts))
@@ -43,25 +41,25 @@ func alertsAreQuiet(ctx context.Context, c *cluster) error {
 
 // noAlert asks once.
 func (c *cluster) noAlert(ctx context.Context) error {
-	var found struct {
-		Groups []struct {
-			Rules []struct{ Name, Query, State, Health, LastError string }
-		}
-	}
-	if err := askPrometheus(ctx, "rules", nil, &found); err != nil {
-		return err
+	found, err := prometheusAPI().Rules(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("reading the rules of Prometheus: %w", err)
 	}
 	var names []string
 	for _, group := range found.Groups {
 		for _, rule := range group.Rules {
-			names = append(names, rule.Name)
-			if rule.Health != "ok" {
-				return fmt.Errorf("the rule %s is %s: %s", rule.Name, rule.Health, rule.LastError)
+			alert, ok := rule.(prometheus.AlertingRule)
+			if !ok {
+				return fmt.Errorf("the rule %v is no alert", rule)
 			}
-			if rule.State == "inactive" || rule.State == "pending" && looksBack.MatchString(rule.Query) {
+			names = append(names, alert.Name)
+			if alert.Health != prometheus.RuleHealthGood {
+				return fmt.Errorf("the rule %s is %s: %s", alert.Name, alert.Health, alert.LastError)
+			}
+			if alert.State == "inactive" || alert.State == "pending" && looksBack.MatchString(alert.Query) {
 				continue
 			}
-			return fmt.Errorf("the alert %s is %s", rule.Name, rule.State)
+			return fmt.Errorf("the alert %s is %s", alert.Name, alert.State)
 		}
 	}
 	if !slices.Equal(names, c.alerts) {

@@ -2,17 +2,17 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	prometheus "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
 
 	"github.com/external-workload/controller/test/panels"
 )
@@ -109,49 +109,41 @@ func (c *cluster) series(ctx context.Context, query panels.Query, now time.Time)
 	if err != nil {
 		return nil, err
 	}
-	path, values := "query", url.Values{"query": {expr}, "time": {unix(now)}}
-	if !query.Instant {
-		path = "query_range"
-		values = url.Values{"query": {expr}, "start": {unix(c.watched)}, "end": {unix(now)}, "step": {graphStep.String()}}
-	}
-	var found struct {
-		Result []struct {
-			Metric map[string]string
-			Value  *sample  // of an instant query
-			Values []sample // of others
-		}
-	}
-	if err := askPrometheus(ctx, path, values, &found); err != nil {
-		return nil, err
-	}
 	var all []panels.Series
-	for _, result := range found.Result {
-		series := panels.Series{Name: query.Series(result.Metric)}
-		if result.Value != nil {
-			result.Values = append(result.Values, *result.Value)
+	if query.Instant {
+		found, err := vector(ctx, expr, now)
+		if err != nil {
+			return nil, err
 		}
-		for _, s := range result.Values {
-			series.Points = append(series.Points, panels.Point(s))
+		for _, sample := range found {
+			all = append(all, series(query, sample.Metric, model.SamplePair{Timestamp: sample.Timestamp, Value: sample.Value}))
 		}
-		all = append(all, series)
+	} else {
+		value, _, _, err := prometheusAPI().QueryRange(ctx, expr, prometheus.Range{Start: c.watched, End: now, Step: graphStep})
+		if err != nil {
+			return nil, fmt.Errorf("asking Prometheus for %s: %w", expr, err)
+		}
+		found, ok := value.(model.Matrix)
+		if !ok {
+			return nil, fmt.Errorf("asking Prometheus for %s: the result is a %s, want a matrix", expr, value.Type())
+		}
+		for _, stream := range found {
+			all = append(all, series(query, stream.Metric, stream.Values...))
+		}
 	}
 	slices.SortFunc(all, func(a, b panels.Series) int { return strings.Compare(a.Name, b.Name) })
 	return all, nil
 }
 
-func unix(at time.Time) string { return strconv.FormatFloat(float64(at.UnixMilli())/1e3, 'f', 3, 64) }
-
-// A sample is a point as Prometheus writes it: [seconds, "value"].
-type sample panels.Point
-
-// UnmarshalJSON reads the pair.
-func (s *sample) UnmarshalJSON(text []byte) error {
-	var seconds float64
-	var value string
-	if err := json.Unmarshal(text, &[]any{&seconds, &value}); err != nil {
-		return err
+// series is what a panel draws of one result of its query.
+func series(query panels.Query, labels model.Metric, samples ...model.SamplePair) panels.Series {
+	named := make(map[string]string, len(labels))
+	for name, value := range labels {
+		named[string(name)] = string(value)
 	}
-	parsed, err := strconv.ParseFloat(value, 64)
-	s.At, s.Value = time.UnixMilli(int64(seconds*1e3)), parsed
-	return err
+	drawn := panels.Series{Name: query.Series(named)}
+	for _, s := range samples {
+		drawn.Points = append(drawn.Points, panels.Point{At: s.Timestamp.Time(), Value: float64(s.Value)})
+	}
+	return drawn
 }

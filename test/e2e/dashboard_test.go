@@ -1,12 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"math"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/external-workload/controller/test/panels"
 )
@@ -68,15 +66,5 @@ func TestJudge(t *testing.T) {
 				t.Errorf("it says %q, want %q", got, want)
 			}
 		})
-	}
-}
-
-func TestSamples(t *testing.T) {
-	var got []sample
-	if err := json.Unmarshal([]byte(`[[1700000000.5, "0.25"], [1700000002, "NaN"]]`), &got); err != nil {
-		t.Fatal(err)
-	}
-	if want := time.UnixMilli(1700000000500); !got[0].At.Equal(want) || got[0].Value != 0.25 || !math.IsNaN(got[1].Value) {
-		t.Errorf("the samples are %v", got)
 	}
 }

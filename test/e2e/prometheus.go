@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/api"
+	prometheus "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -110,18 +111,16 @@ func writeJSON(path string, value any) error {
 // scraped asks for both Pods as targets that are up, and for the two jobs that may
 // not read to be told so.
 func (c *cluster) scraped(ctx context.Context) error {
-	var targets struct {
-		ActiveTargets []struct{ ScrapePool, Health, LastError string }
-	}
-	if err := askPrometheus(ctx, "targets", url.Values{"state": {"active"}}, &targets); err != nil {
-		return err
+	targets, err := prometheusAPI().Targets(ctx)
+	if err != nil {
+		return fmt.Errorf("reading the targets of Prometheus: %w", err)
 	}
 	want := map[string]string{metricsJob: "", withoutToken: "401 Unauthorized", withoutRight: "403 Forbidden"}
 	found := map[string]int{}
-	for _, target := range targets.ActiveTargets {
+	for _, target := range targets.Active {
 		found[target.ScrapePool]++
 		answer := want[target.ScrapePool]
-		if (target.Health == "up") != (answer == "") || !strings.Contains(target.LastError, answer) {
+		if (target.Health == prometheus.HealthGood) != (answer == "") || !strings.Contains(target.LastError, answer) {
 			return fmt.Errorf("a target of the job %s is %s, %q; want %q", target.ScrapePool, target.Health, target.LastError, answer)
 		}
 	}
@@ -133,27 +132,24 @@ func (c *cluster) scraped(ctx context.Context) error {
 	return nil
 }
 
-// askPrometheus asks its API and reads the data of the answer.
-func askPrometheus(ctx context.Context, path string, values url.Values, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet,
-		"http://"+prometheusAddress+"/api/v1/"+path+"?"+values.Encode(), nil)
+// prometheusAPI is the API of the Prometheus that startPrometheus started.
+func prometheusAPI() prometheus.API {
+	client, err := api.NewClient(api.Config{Address: "http://" + prometheusAddress})
 	if err != nil {
-		return err
+		panic(err) // only for an address that is no URL
 	}
-	response, err := http.DefaultClient.Do(request)
+	return prometheus.NewAPI(client)
+}
+
+// vector is what a query gives at a time; the zero time is now.
+func vector(ctx context.Context, query string, at time.Time) (model.Vector, error) {
+	value, _, _, err := prometheusAPI().Query(ctx, query, at)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("asking Prometheus for %s: %w", query, err)
 	}
-	defer response.Body.Close()
-	var answer struct {
-		Error string
-		Data  json.RawMessage
+	found, ok := value.(model.Vector)
+	if !ok {
+		return nil, fmt.Errorf("asking Prometheus for %s: the result is a %s, want a vector", query, value.Type())
 	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		return fmt.Errorf("reading what Prometheus answered to %s: %w", path, err)
-	}
-	if answer.Error != "" {
-		return fmt.Errorf("asking Prometheus for %s %v: %s", path, values["query"], answer.Error)
-	}
-	return json.Unmarshal(answer.Data, into)
+	return found, nil
 }

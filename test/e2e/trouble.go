@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -64,11 +64,11 @@ func troubleIsSeen(ctx context.Context, c *cluster) error {
 func (c *cluster) waitSeries(ctx context.Context, queries ...string) error {
 	return until(ctx, func(ctx context.Context) error {
 		for _, query := range queries {
-			var found struct{ Result []any }
-			if err := askPrometheus(ctx, "query", url.Values{"query": {query}}, &found); err != nil {
+			found, err := vector(ctx, query, time.Time{})
+			if err != nil {
 				return err
 			}
-			if len(found.Result) == 0 {
+			if len(found) == 0 {
 				return fmt.Errorf("%s has no series", query)
 			}
 		}
