@@ -45,8 +45,6 @@ type connection struct {
 	// left is how many bytes may still be read, and over the error after that.
 	left int
 	over error
-	// ended is whether the server has closed its side.
-	ended bool
 	// stop ends the watch on the context.
 	stop func() bool
 }
@@ -76,18 +74,16 @@ func (c *connection) Read(p []byte) (int, error) {
 	}
 	n, err := c.TCPConn.Read(p[:min(len(p), c.left)])
 	c.left -= n
-	c.ended = c.ended || errors.Is(err, io.EOF)
 	return n, err
 }
 
-// Close closes the connection at once. Unless the server was first, it is
-// reset, so that no port waits for packets that are late: there are fewer
-// ports than probes in a minute.
+// Close resets the connection. Neither side, nor a firewall between them, then
+// has to remember it: a connection that is closed in the usual way is kept for one
+// to two minutes, and there are fewer ports than probes in that time. A server that
+// has closed its side already does not notice.
 func (c *connection) Close() error {
 	c.stop()
-	if !c.ended {
-		_ = c.SetLinger(0)
-	}
+	_ = c.SetLinger(0)
 	return c.TCPConn.Close()
 }
 
