@@ -61,8 +61,8 @@ func adoptCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	if err := o.validate(); err != nil {
 		return errors.Join(errUsage, err)
 	}
-	// The fence stays closed: what the clients of this project could publish is refused.
-	clients, err := newClients(&o, &leadership.Fence{})
+	// The gate stays closed: what the clients of this project could publish is refused.
+	clients, err := newClients(&o, &leadership.WriteGate{})
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func count(flags ...bool) (n int) {
 // giveBack frees Linkerd's Lease and says what that means.
 func giveBack(ctx context.Context, o *options, clients *clients, stdout io.Writer) error {
 	lease, _ := leaseName(o.takeOver.lease)
-	holder, err := takeover.HandBack(ctx, clients.unfenced.CoordinationV1(), lease)
+	holder, err := takeover.HandBack(ctx, clients.ungated.CoordinationV1(), lease)
 	if err != nil {
 		return err
 	}

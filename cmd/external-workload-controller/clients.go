@@ -37,12 +37,12 @@ type clients struct {
 	watchedCore      kubernetes.Interface
 	watchedWorkloads versioned.Interface
 	interruption     *interruption.Monitor
-	// fencedCore and fencedWorkloads write while the Lease is held, over a
+	// writeCore and writeWorkloads write while the Lease is held, over a
 	// connection of their own.
-	fencedCore      kubernetes.Interface
-	fencedWorkloads versioned.Interface
-	// unfenced serves the Lease itself and reviews of those who scrape metrics.
-	unfenced kubernetes.Interface
+	writeCore      kubernetes.Interface
+	writeWorkloads versioned.Interface
+	// ungated serves the Lease itself and reviews of those who scrape metrics.
+	ungated kubernetes.Interface
 	// namespace is the one that the configuration names.
 	namespace string
 	// hosts are those under which the API server is reached.
@@ -81,8 +81,8 @@ func loadConfig(o *options) (*rest.Config, string, error) {
 	return config, namespace, nil
 }
 
-// newClients makes clients whose writes need the fence to be open.
-func newClients(o *options, fence *leadership.Fence) (*clients, error) {
+// newClients makes clients whose writes need the gate to be open.
+func newClients(o *options, gate *leadership.WriteGate) (*clients, error) {
 	config, namespace, err := loadConfig(o)
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func newClients(o *options, fence *leadership.Fence) (*clients, error) {
 	config.QPS, config.Burst = o.qps, o.burst
 	c := &clients{namespace: namespace, hosts: []string{hostOf(config), os.Getenv("KUBERNETES_SERVICE_HOST")}}
 	reading := rest.CopyConfig(config)
-	reading.Wrap((&leadership.Fence{}).Guard)
+	reading.Wrap((&leadership.WriteGate{}).Guard)
 	if c.core, c.workloads, err = clientsets(reading); err != nil {
 		return nil, err
 	}
@@ -101,16 +101,16 @@ func newClients(o *options, fence *leadership.Fence) (*clients, error) {
 	if c.watchedCore, c.watchedWorkloads, err = clientsets(watching); err != nil {
 		return nil, err
 	}
-	fenced := rest.CopyConfig(config)
-	fenced.Wrap(fence.Guard)
-	fenced.Dial = fence.Dial
-	if c.fencedCore, c.fencedWorkloads, err = clientsets(fenced); err != nil {
+	gated := rest.CopyConfig(config)
+	gated.Wrap(gate.Guard)
+	gated.Dial = gate.Dial
+	if c.writeCore, c.writeWorkloads, err = clientsets(gated); err != nil {
 		return nil, err
 	}
 	// A request for the Lease that hangs must not outlive the renew deadline.
-	unfenced := protobuf(config)
-	unfenced.Timeout = max(o.election.deadline/2, time.Second)
-	if c.unfenced, err = kubernetes.NewForConfig(unfenced); err != nil {
+	ungated := protobuf(config)
+	ungated.Timeout = max(o.election.deadline/2, time.Second)
+	if c.ungated, err = kubernetes.NewForConfig(ungated); err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
 	return c, nil
@@ -134,7 +134,7 @@ const connectTimeout = time.Second
 // and two TLS handshakes take longer than a write. What is wrong with it is for
 // the first write to tell.
 func (c *clients) connect(ctx context.Context) {
-	_ = c.fencedCore.Discovery().RESTClient().Get().AbsPath("/version").Timeout(connectTimeout).Do(ctx).Error()
+	_ = c.writeCore.Discovery().RESTClient().Get().AbsPath("/version").Timeout(connectTimeout).Do(ctx).Error()
 }
 
 // clientsets make the typed clients of one connection.

@@ -39,7 +39,7 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 		namespaces = []string{metav1.NamespaceAll}
 	}
 	c := &controllers{
-		events:    events.NewBroadcaster(clients.fencedCore.EventsV1(), defaultName),
+		events:    events.NewBroadcaster(clients.writeCore.EventsV1(), defaultName),
 		preflight: newPreflight(clients, namespaces),
 		connect:   clients.connect,
 		workers:   o.workers,
@@ -58,7 +58,7 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 		}
 	}
 	c.publisher, err = endpointslice.New(endpointslice.Config{
-		Client:               clients.fencedCore.DiscoveryV1(),
+		Client:               clients.writeCore.DiscoveryV1(),
 		Informers:            c.informers,
 		Events:               c.events,
 		Observer:             observer,

@@ -18,7 +18,7 @@ func (c *controllers) addReadiness(o *options, clients *clients, recorder events
 		return err
 	}
 	config := readiness.Config{
-		Client:           clients.fencedWorkloads,
+		Client:           clients.writeWorkloads,
 		Workloads:        c.informers[0].Workloads,
 		Events:           recorder,
 		Observer:         observer,

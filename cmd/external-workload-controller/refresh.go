@@ -57,7 +57,7 @@ func refreshAll(ctx context.Context, o *options, clients *clients, perSecond flo
 		return err
 	}
 	r := &refresh{
-		client: clients.unfenced.DiscoveryV1(), fieldManager: o.fieldManager,
+		client: clients.ungated.DiscoveryV1(), fieldManager: o.fieldManager,
 		limiter: rate.NewLimiter(rate.Limit(perSecond), 1), out: out, reported: time.Now(),
 	}
 	for i := range subjects {
@@ -142,7 +142,7 @@ func (r *refresh) endpoint(ctx context.Context, slice *discoveryv1.EndpointSlice
 	}
 }
 
-// mark asks the controller to announce an endpoint. It tells whether there is
+// mark asks the controller to announce an endpoint. It reports whether there is
 // anything to announce.
 func (r *refresh) mark(ctx context.Context, slice *discoveryv1.EndpointSlice, workload string, identityOf func(string) string) (bool, error) {
 	for try := 1; ; try++ {

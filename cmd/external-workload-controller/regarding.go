@@ -26,7 +26,7 @@ func holdRegarding(o *options, clients *clients) func(context.Context) runtime.O
 	}
 	return func(ctx context.Context) runtime.Object {
 		namespace := leaseNamespace(o, clients)
-		lease, err := clients.unfenced.CoordinationV1().Leases(namespace).Get(ctx, o.election.name, metav1.GetOptions{})
+		lease, err := clients.ungated.CoordinationV1().Leases(namespace).Get(ctx, o.election.name, metav1.GetOptions{})
 		if err != nil {
 			// The name alone regards it well enough.
 			return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: o.election.name}}

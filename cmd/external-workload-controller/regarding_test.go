@@ -30,7 +30,7 @@ func TestHoldRegardsAnObjectThatExists(t *testing.T) {
 			t.Setenv(podNamespaceVariable, "mesh-vms")
 			t.Setenv(podUIDVariable, "uid-of-pod")
 			o := &options{election: electionOptions{enabled: test.election, name: "lease", namespace: "mesh-vms"}}
-			got := holdRegarding(o, &clients{unfenced: fake.NewSimpleClientset(test.stored...)})(t.Context())
+			got := holdRegarding(o, &clients{ungated: fake.NewSimpleClientset(test.stored...)})(t.Context())
 			switch of := got.(type) {
 			case nil:
 				if test.kind != nil {

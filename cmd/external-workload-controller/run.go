@@ -37,7 +37,7 @@ const selfTest = "selftest"
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == selfTest {
 		if err := selftest.Command(ctx, args[1:], stdout); err != nil {
-			return complain(stderr, err, exitFailed)
+			return printError(stderr, err, exitFailed)
 		}
 		return exitDone
 	}
@@ -51,20 +51,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, pflag.ErrHelp):
 		return exitDone
 	case err != nil:
-		return complain(stderr, err, exitUsage)
+		return printError(stderr, err, exitUsage)
 	case flags.NArg() > 0:
-		return complain(stderr, fmt.Errorf("unexpected argument %q; apart from selftest and adopt all settings are flags, see --help", flags.Arg(0)), exitUsage)
+		return printError(stderr, fmt.Errorf("unexpected argument %q; apart from selftest and adopt all settings are flags, see --help", flags.Arg(0)), exitUsage)
 	case o.version:
 		_, _ = fmt.Fprintln(stdout, versionLine())
 		return exitDone
 	}
 	if err := o.validate(); err != nil {
-		return complain(stderr, err, exitUsage)
+		return printError(stderr, err, exitUsage)
 	}
 	setUpLogging(stderr, o.logFormat, o.verbosity)
 	defer klog.Flush()
 	if err := serve(klog.NewContext(ctx, klog.Background()), &o); err != nil {
-		return complain(stderr, err, exitFailed)
+		return printError(stderr, err, exitFailed)
 	}
 	return exitDone
 }
@@ -75,14 +75,14 @@ func finish(err error, stderr io.Writer) int {
 	case err == nil, errors.Is(err, pflag.ErrHelp):
 		return exitDone
 	case errors.Is(err, errUsage):
-		return complain(stderr, err, exitUsage)
+		return printError(stderr, err, exitUsage)
 	default:
-		return complain(stderr, err, exitFailed)
+		return printError(stderr, err, exitFailed)
 	}
 }
 
-// complain prints an error in one line for each of its parts.
-func complain(stderr io.Writer, err error, code int) int {
+// printError prints an error in one line for each of its parts.
+func printError(stderr io.Writer, err error, code int) int {
 	_, _ = fmt.Fprintf(stderr, "%s: %v\n", defaultName, err)
 	return code
 }
@@ -95,11 +95,11 @@ func serve(ctx context.Context, o *options) error {
 	observer.RegisterClient()
 	observer.SetInfo(buildVersion())
 
-	fence := &leadership.Fence{}
+	gate := &leadership.WriteGate{}
 	if !o.election.enabled {
-		fence = leadership.OpenFence()
+		gate = leadership.OpenWriteGate()
 	}
-	clients, err := newClients(o, fence)
+	clients, err := newClients(o, gate)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func serve(ctx context.Context, o *options) error {
 	group.Go(func() error { return http.Run(serving) })
 	group.Go(func() error {
 		defer stopServing()
-		return work(groupCtx, o, clients, controllers, fence, observer)
+		return work(groupCtx, o, clients, controllers, gate, observer)
 	})
 	err = group.Wait()
 	logger.Info("Stopped")
@@ -128,7 +128,7 @@ func serve(ctx context.Context, o *options) error {
 }
 
 // work waits for what is needed, watches, and publishes while it leads.
-func work(ctx context.Context, o *options, clients *clients, controllers *controllers, fence *leadership.Fence, observer *metrics.Metrics) error {
+func work(ctx context.Context, o *options, clients *clients, controllers *controllers, gate *leadership.WriteGate, observer *metrics.Metrics) error {
 	if err := controllers.preflight.wait(ctx); err != nil {
 		return nil
 	}
@@ -152,7 +152,7 @@ func work(ctx context.Context, o *options, clients *clients, controllers *contro
 		LeaseDuration: o.election.duration,
 		RenewDeadline: o.election.deadline,
 		RetryPeriod:   o.election.period,
-		Fence:         fence,
+		WriteGate:     gate,
 		Ended:         endedWithPod(o),
 		OnChange:      observer.SetLeading,
 	}, publish)
@@ -178,7 +178,7 @@ func podPart() string {
 	return ""
 }
 
-// endedWithPod tells whether an identity is that of an earlier process of this
+// endedWithPod reports whether an identity is that of an earlier process of this
 // Pod. Kubelet starts a container again only when its last process has ended.
 func endedWithPod(o *options) func(identity string) bool {
 	pod := podPart()
@@ -192,7 +192,7 @@ func endedWithPod(o *options) func(identity string) bool {
 func newLock(o *options, clients *clients, identity string) (resourcelock.Interface, error) {
 	namespace := leaseNamespace(o, clients)
 	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, namespace, o.election.name,
-		clients.unfenced.CoreV1(), clients.unfenced.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: identity})
+		clients.ungated.CoreV1(), clients.ungated.CoordinationV1(), resourcelock.ResourceLockConfig{Identity: identity})
 	if err != nil {
 		return nil, fmt.Errorf("making the lock of Lease %s/%s: %w", namespace, o.election.name, err)
 	}
@@ -211,7 +211,7 @@ func newServer(o *options, clients *clients, registry *prometheus.Registry, cont
 		Plain:           !o.serving.secure,
 		CertificateFile: o.serving.certificate,
 		KeyFile:         o.serving.key,
-		TokenReviews:    clients.unfenced.AuthenticationV1().TokenReviews(),
-		AccessReviews:   clients.unfenced.AuthorizationV1().SubjectAccessReviews(),
+		TokenReviews:    clients.ungated.AuthenticationV1().TokenReviews(),
+		AccessReviews:   clients.ungated.AuthorizationV1().SubjectAccessReviews(),
 	})
 }

@@ -50,7 +50,7 @@ func takingOver(o *options, clients *clients, identity string, work func(context
 	lease, _ := leaseName(o.takeOver.lease)
 	return func(ctx context.Context) error {
 		return takeover.New(takeover.Config{
-			Leases:   clients.unfenced.CoordinationV1(),
+			Leases:   clients.ungated.CoordinationV1(),
 			Lease:    lease,
 			Identity: identity,
 			Mode:     takeover.Mode(o.takeOver.mode),

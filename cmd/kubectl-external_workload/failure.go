@@ -32,7 +32,7 @@ func requestFailed(verb, resource, namespace string, err error) error {
 	return fmt.Errorf("%s %s%s: %w", verb, resource, where, err)
 }
 
-// unreachable tells whether no answer came from the API server.
+// unreachable reports whether no answer came from the API server.
 func unreachable(err error) bool {
 	var network net.Error
 	return errors.As(err, &network)

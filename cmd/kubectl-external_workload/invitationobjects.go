@@ -185,7 +185,7 @@ func (i *inviter) requestToken(ctx context.Context, account string) (string, err
 	return answer.Status.Token, nil
 }
 
-// unknownResource tells whether the API server does not know the resource, as
+// unknownResource reports whether the API server does not know the resource, as
 // opposed to the object.
 func unknownResource(err error) bool {
 	return apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)

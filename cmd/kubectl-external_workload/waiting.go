@@ -74,7 +74,7 @@ func (w *waiting) say() {
 
 func (w *waiting) names() string { return strings.Join(slices.Sorted(maps.Keys(w.ready)), ", ") }
 
-// hasReady tells whether a slice has a ready endpoint of a workload.
+// hasReady reports whether a slice has a ready endpoint of a workload.
 func hasReady(slice *discoveryv1.EndpointSlice, workload string) bool {
 	return slices.ContainsFunc(slice.Endpoints, func(e discoveryv1.Endpoint) bool {
 		return isEndpointOf(&e, workload) && (e.Conditions.Ready == nil || *e.Conditions.Ready)

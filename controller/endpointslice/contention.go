@@ -72,7 +72,7 @@ func (c *contention) repair(now time.Time) (wait time.Duration) {
 	return wait
 }
 
-// count takes a foreign write into account, and tells whether it is a new one.
+// count takes a foreign write into account, and reports whether it is a new one.
 func (c *contention) count(found []*discoveryv1.EndpointSlice, manager string, now time.Time) (isNew bool) {
 	present := evidence{counted: true, slices: len(found)}
 	for _, slice := range found {
@@ -108,7 +108,7 @@ func (c *contention) report(certain bool) bool {
 	return true
 }
 
-// detectForeignWrites tells whether a plan only repairs what somebody else
+// detectForeignWrites reports whether a plan only repairs what somebody else
 // changed: everything of ours was published and nothing has changed since. A
 // Service that is gone or going does not count, since the garbage collector
 // deletes its slices.
@@ -170,7 +170,7 @@ func (s *serviceState) logBackoff(ctx context.Context, wait time.Duration) {
 const unknownWriter = "unknown"
 
 // foreignManager is a field manager, if possible not our own, that wrote one of
-// the slices that a plan repairs, and tells whether it makes one again that was
+// the slices that a plan repairs, and reports whether it makes one again that was
 // deleted.
 func foreignManager(next *plan.Plan, own string) (manager string, deleted bool) {
 	manager = unknownWriter

@@ -25,7 +25,7 @@ import (
 // Name is the controller's name in metrics, logs and Events.
 const Name = "endpointslice"
 
-// Observer is told what the controller does. It must be safe for concurrent use.
+// Observer is notified of what the controller does. It must be safe for concurrent use.
 type Observer interface {
 	loop.Observer
 	Failed(controller, reason string)
@@ -45,7 +45,7 @@ type Config struct {
 	Informers []*Informers
 	// Events records Events.
 	Events events.Recorder
-	// Observer is told what the controller does.
+	// Observer is notified of what the controller does.
 	Observer Observer
 	// QueueMetrics makes the queue's metrics; nil for none.
 	QueueMetrics workqueue.MetricsProvider

@@ -42,7 +42,7 @@ func (c *Controller) failed(key cache.ObjectName, err error) (loop.Outcome, erro
 	return outcome, fmt.Errorf("publishing Service %s: %w", key, err)
 }
 
-// namespaceGoing tells whether a write failed because its namespace is going away or gone.
+// namespaceGoing reports whether a write failed because its namespace is going away or gone.
 func namespaceGoing(err error) bool {
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return true
@@ -77,13 +77,13 @@ func failureReason(err error) string {
 	}
 }
 
-// quotaExceeded tells whether a ResourceQuota refused a write. The API server says
+// quotaExceeded reports whether a ResourceQuota refused a write. The API server says
 // so in words only.
 func quotaExceeded(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
 }
 
-// denied tells whether an admission policy or webhook refused a write. The API
+// denied reports whether an admission policy or webhook refused a write. The API
 // server says so in words only, whatever status the policy or webhook chose.
 func denied(err error) bool {
 	status, ok := errors.AsType[*apierrors.StatusError](err)

@@ -107,7 +107,7 @@ func (f *freshness) shown(found []*discoveryv1.EndpointSlice, seen [informersOfS
 	return true
 }
 
-// newer tells whether resourceVersion a is later than b. One that cannot be
+// newer reports whether resourceVersion a is later than b. One that cannot be
 // compared is not.
 func newer(a, b string) bool {
 	if a == "" || b == "" {

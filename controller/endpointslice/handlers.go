@@ -61,7 +61,7 @@ func (c *Controller) updateService(before, now *corev1.Service) {
 	}
 }
 
-// differs tells whether a cached Service changed in anything but its version.
+// differs reports whether a cached Service changed in anything but its version.
 // What nothing reads is not in the cache (trimService), so this cannot pass over
 // a field that decides what is published.
 func differs(before, now *corev1.Service) bool {

@@ -68,8 +68,8 @@ func (n *notes) Record(kind events.Kind, regarding, _ runtime.Object, note strin
 	})
 }
 
-// told are the Events since the last call.
-func (n *notes) told() (events []string) {
+// takeEvents are the Events since the last call.
+func (n *notes) takeEvents() (events []string) {
 	n.do(func() { events, n.events = n.events, nil })
 	return events
 }

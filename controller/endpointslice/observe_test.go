@@ -23,7 +23,7 @@ func TestSkippedWorkloadIsToldOnce(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a"), bad), func(w *world) {
 		mustTell := func(want ...string) {
 			t.Helper()
-			if diff := cmp.Diff(want, w.told()); diff != "" {
+			if diff := cmp.Diff(want, w.takeEvents()); diff != "" {
 				t.Errorf("Events: -want +got\n%s", diff)
 			}
 		}
@@ -37,7 +37,7 @@ func TestSkippedWorkloadIsToldOnce(t *testing.T) {
 		w.put(build.Workload("shop/bad", build.IPs("192.0.2.8")))
 		mustTell("ExternalWorkload bad: Published: published for Service web")
 		w.put(bad)
-		w.told()
+		w.takeEvents()
 		w.remove("workload bad")
 		mustTell()
 	})
@@ -48,13 +48,13 @@ func TestFailureIsToldOnceAndItsEndToo(t *testing.T) {
 		w.api.Fail(failing("create", apifake.Failure{Err: apierrors.NewForbidden(endpointSlices, "", errors.New("not allowed"))}))
 		w.put(build.Workload("shop/a"))
 		w.pass(time.Hour)
-		got := w.told()
+		got := w.takeEvents()
 		if len(got) != 1 || !strings.HasPrefix(got[0], "Service web: PublishingFailed: EndpointSlices cannot be written: ") || !strings.HasSuffix(got[0], advice(reasonForbidden)) {
 			t.Errorf("Events are %q", got)
 		}
 		w.api.Fail(nil)
 		w.pass(time.Hour)
-		if diff := cmp.Diff([]string{"Service web: PublishingRecovered: EndpointSlices can be written again"}, w.told()); diff != "" {
+		if diff := cmp.Diff([]string{"Service web: PublishingRecovered: EndpointSlices can be written again"}, w.takeEvents()); diff != "" {
 			t.Errorf("Events: -want +got\n%s", diff)
 		}
 	})

@@ -88,7 +88,7 @@ func publishedAs(wanted *desired.State, report reportedSkip, name string) *desir
 	return nil
 }
 
-// failed takes note of how the writes ended, and tells whether that is new:
+// failed takes note of how the writes ended, and reports whether that is new:
 // whether they fail for another reason, or succeed again.
 func (r *reported) failed(reason string) (isNew bool) {
 	isNew, r.failure = r.failure != reason, reason

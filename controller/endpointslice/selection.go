@@ -77,7 +77,7 @@ func (n *namespace) findMembers(s *selection) {
 	slices.SortFunc(s.members, func(a, b *workload) int { return strings.Compare(a.digest.Name, b.digest.Name) })
 }
 
-// selects tells whether labels fulfil the whole selector.
+// selects reports whether labels fulfil the whole selector.
 func (s *selection) selects(labels map[string]string) bool {
 	for key, value := range s.selector {
 		if have, ok := labels[key]; !ok || have != value {

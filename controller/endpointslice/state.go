@@ -76,7 +76,7 @@ func (c *changes) add(key cache.ObjectName, at time.Time) {
 	}
 }
 
-// take removes the changes of a Service. It tells whether there were any.
+// take removes the changes of a Service. It reports whether there were any.
 func (c *changes) take(key cache.ObjectName) (first time.Time, changed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -43,7 +43,7 @@ type input struct {
 	slices    []*discoveryv1.EndpointSlice
 }
 
-// gone tells whether there is neither a Service nor a slice of it.
+// gone reports whether there is neither a Service nor a slice of it.
 func (in *input) gone() bool { return in.service == nil && len(in.slices) == 0 }
 
 // sync brings the slices of one Service a step nearer to what is desired.

@@ -105,8 +105,8 @@ func TestConflictIsTriedAgainFromWhatStands(t *testing.T) {
 		synctest.Wait()
 		w.mustWrite("update")
 		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1 not ready")
-		if got := w.told(); len(got) > 0 {
-			t.Errorf("a conflict was told: %v", got)
+		if got := w.takeEvents(); len(got) > 0 {
+			t.Errorf("a conflict was reported: %v", got)
 		}
 	})
 }
@@ -167,8 +167,8 @@ func TestTerminatingNamespaceIsLeftAlone(t *testing.T) {
 				if diff := cmp.Diff(map[string]int{resultTerminating: 1}, w.syncs()); diff != "" {
 					t.Errorf("syncs: -want +got\n%s", diff)
 				}
-				if got := append(w.told(), slices.Sorted(maps.Keys(copyOf(w.notes, w.failures)))...); len(got) > 0 {
-					t.Errorf("it was told: %v", got)
+				if got := append(w.takeEvents(), slices.Sorted(maps.Keys(copyOf(w.notes, w.failures)))...); len(got) > 0 {
+					t.Errorf("it reported: %v", got)
 				}
 			})
 		})

@@ -60,7 +60,7 @@ type Outcome struct {
 // is cancelled, Sync returns soon, but need not break off a request in flight.
 type Sync func(ctx context.Context, key cache.ObjectName) (Outcome, error)
 
-// Observer is told about every sync. It must be safe for concurrent use.
+// Observer is notified of every sync. It must be safe for concurrent use.
 type Observer interface {
 	Reconciled(controller, result string, duration time.Duration)
 	PanicRecovered(controller string)
@@ -72,7 +72,7 @@ type Config struct {
 	Name string
 	// Sync is called for each key.
 	Sync Sync
-	// Observer is told about every sync.
+	// Observer is notified of every sync.
 	Observer Observer
 	// QueueMetrics makes the queue's metrics; nil for none.
 	QueueMetrics workqueue.MetricsProvider

@@ -190,14 +190,14 @@ func (q *namespaceQueue) next() (cache.ObjectName, bool) {
 	return key, true
 }
 
-// mayRetry tells whether a key of a namespace that hangs may be tried again.
+// mayRetry reports whether a key of a namespace that hangs may be tried again.
 func (q *namespaceQueue) mayRetry(namespace string) bool {
 	working := q.namespaces[namespace].working
 	return admits(q.working.hanging, working.hanging, q.hangingPlaces(), q.reserve()) &&
 		admits(q.working.all, working.all, q.workers, q.reserve())
 }
 
-// mayBegin tells whether a key of a namespace may be begun.
+// mayBegin reports whether a key of a namespace may be begun.
 func (q *namespaceQueue) mayBegin(name string, now time.Time) bool {
 	n := q.namespaces[name]
 	if !admits(q.working.all, n.working.all, q.workers, q.reserve()) {
@@ -210,7 +210,7 @@ func (q *namespaceQueue) mayBegin(name string, now time.Time) bool {
 	return false
 }
 
-// admits tells whether one more may use a number of places, of which all and
+// admits reports whether one more may use a number of places, of which all and
 // mine are in use. The last ones are for whoever has none.
 func admits(all, mine, places, reserve int) bool {
 	return all < places-reserve || mine == 0 && all < places
@@ -222,7 +222,7 @@ func (q *namespaceQueue) hangingPlaces() int { return max(q.workers/4, 1) }
 // reserve is how many places are for namespaces that have none.
 func (q *namespaceQueue) reserve() int { return max(q.workers/16, 1) }
 
-// hasNeighbour tells whether a key of another namespace, which is not busy, was
+// hasNeighbour reports whether a key of another namespace, which is not busy, was
 // begun lately.
 func (q *namespaceQueue) hasNeighbour(name string, now time.Time) bool {
 	neighbour := q.last

@@ -56,5 +56,5 @@ func (r *rotation) take(may func(namespace string) bool) (key cache.ObjectName, 
 	return key, false
 }
 
-// has tells whether keys of a namespace wait.
+// has reports whether keys of a namespace wait.
 func (r *rotation) has(namespace string) bool { return r.waiting[namespace] != nil }

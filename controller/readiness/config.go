@@ -44,7 +44,7 @@ const (
 	MaxProbeTimeRefresh     = 24 * time.Hour
 )
 
-// Observer is told what the controller does. It must be safe for concurrent use.
+// Observer is notified of what the controller does. It must be safe for concurrent use.
 type Observer interface {
 	loop.Observer
 	// Probed tells of one probe: its kind (tcp, http or grpc), its outcome
@@ -57,7 +57,7 @@ type Observer interface {
 	// StatusWritten tells of a request that writes a status: success, conflict
 	// or error.
 	StatusWritten(outcome string)
-	// SetHold tells whether readiness is held.
+	// SetHold reports whether readiness is held.
 	SetHold(active bool)
 	// ReadyOverwritten tells that another writer has overwritten Ready.
 	ReadyOverwritten()
@@ -85,7 +85,7 @@ type Config struct {
 	// the controller's Lease or Pod. If it is nil, or returns nil, only the log
 	// and the metric tell of a hold.
 	HoldRegarding func(context.Context) runtime.Object
-	// Observer is told what the controller does.
+	// Observer is notified of what the controller does.
 	Observer Observer
 	// QueueMetrics makes the queue's metrics; nil for none.
 	QueueMetrics workqueue.MetricsProvider

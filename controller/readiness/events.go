@@ -82,7 +82,7 @@ func (c *Controller) reportChanges(before *v1beta1.ExternalWorkload, decided dec
 }
 
 // reportWithdrawal records that a condition is no longer True. The Events of two
-// address families are told apart by their action.
+// address families are distinguished by their action.
 func (c *Controller) reportWithdrawal(before *v1beta1.ExternalWorkload, written *condition) {
 	actual := find(before.Status.Conditions, written.kind)
 	if actual == nil || actual.Status != v1beta1.ConditionTrue || written.status == v1beta1.ConditionTrue {

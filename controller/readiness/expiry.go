@@ -49,7 +49,7 @@ func expiryOf(workload *v1beta1.ExternalWorkload) (time.Duration, error) {
 	return after, nil
 }
 
-// expired tells whether a workload is to be deleted: its probe has failed for
+// expired reports whether a workload is to be deleted: its probe has failed for
 // the whole time that its annotation gives, all of which lies after watched,
 // the last moment at which probes could not be trusted. Nobody but a probe lets
 // a workload expire, and one that is being deleted goes anyway.

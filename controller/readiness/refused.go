@@ -25,7 +25,7 @@ type refusals struct {
 	uid map[cache.ObjectName]types.UID
 }
 
-// add tells whether the refusal is new.
+// add reports whether the refusal is new.
 func (r *refusals) add(workload *v1beta1.ExternalWorkload) bool {
 	key := cache.MetaObjectToName(workload)
 	r.mu.Lock()

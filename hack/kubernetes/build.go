@@ -78,7 +78,7 @@ func (b builder) lock(ctx context.Context) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	told := false
+	reported := false
 	for {
 		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
@@ -88,9 +88,9 @@ func (b builder) lock(ctx context.Context) (unlock func(), err error) {
 			file.Close()
 			return nil, fmt.Errorf("locking %s: %w", file.Name(), err)
 		}
-		if !told {
+		if !reported {
 			b.say("waiting for another run that builds into %s", b.folder)
-			told = true
+			reported = true
 		}
 		select {
 		case <-ctx.Done():

@@ -27,7 +27,7 @@ func RandomChoices(seed uint64, count int) *Choices {
 	return NewChoices(data)
 }
 
-// Done tells whether no choices are left.
+// Done reports whether no choices are left.
 func (c *Choices) Done() bool { return len(c.rest) == 0 }
 
 // Below chooses a number from 0 to n-1, n being at most 256.

@@ -102,7 +102,7 @@ func (p *player) checkInPlace(previous, current *discoveryv1.EndpointSlice) {
 // checkServed checks after a write of the controller that nobody serves what
 // never was to be served, or fails to serve what always was.
 func (p *player) checkServed() {
-	if !p.astray && !p.setup.Lagging {
+	if !p.diverged && !p.setup.Lagging {
 		for i, port := range portNames {
 			p.checkClient(port, p.clients[i])
 			p.linkerd.Fresh(port, func(socket consumers.Socket, identity consumers.Identity) {
@@ -171,7 +171,7 @@ func (p *player) checkMeshed(who, port string, socket consumers.Socket, identity
 func (p *player) checkNotMissing(e *expected) {
 	for _, port := range e.ports {
 		socket := consumers.Socket{Address: e.address, Port: port.number}
-		if !p.astray && !p.setup.Lagging {
+		if !p.diverged && !p.setup.Lagging {
 			at := slices.Index(portNames, port.name)
 			if has, found := p.clients[at].Has()[socket]; !found || has != e.identity {
 				p.fail("%s did not change, but a client of Linkerd misses %s as port %q", e.workload, socket, port.name)
@@ -201,7 +201,7 @@ func (p *player) checkNotAllLost() {
 		meshed += len(p.clients[i].Has())
 		proxied += len(p.proxied(p.want[0].family, port))
 	}
-	if meshed == 0 && !p.astray && !p.setup.Lagging {
+	if meshed == 0 && !p.diverged && !p.setup.Lagging {
 		p.fail("a client of Linkerd has nothing while the ports of several slices change")
 	}
 	if proxied == 0 && !isHeadless(p.world.service) {

@@ -111,7 +111,7 @@ func (p *player) checkConverged() {
 
 // checkMeshedConverged compares what an old and a fresh client of Linkerd have.
 func (p *player) checkMeshedConverged(port string, number int) {
-	if p.astray {
+	if p.diverged {
 		return
 	}
 	want := map[consumers.Socket]consumers.Identity{}
@@ -138,7 +138,7 @@ func (p *player) checkMeshedConverged(port string, number int) {
 // what clients were told then.
 func (p *player) differs(who, port string, socket consumers.Socket, what string) {
 	if p.spoils(socket.Address) && (p.lossy || p.tamperings+p.changes > 1) {
-		p.astray = true
+		p.diverged = true
 		return
 	}
 	p.fail("at rest, %s of Linkerd %s %s as port %q", who, what, socket, port)
@@ -160,10 +160,10 @@ func (p *player) compareMeshed(who, port string, want, has map[consumers.Socket]
 	}
 }
 
-// checkLocalConverged checks that zones are told apart only where every
+// checkLocalConverged checks that zones are distinguished only where every
 // endpoint has a hint.
 func (p *player) checkLocalConverged() {
-	if p.astray {
+	if p.diverged {
 		return
 	}
 	all, local, hinted := 0, 0, true

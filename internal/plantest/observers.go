@@ -14,8 +14,8 @@ import (
 // localZone is the zone of the clients that are in one.
 const localZone = "west"
 
-// audience is the consumers that are told of each write.
-type audience struct {
+// observers is the consumers that are notified of each write.
+type observers struct {
 	linkerd *consumers.Destination
 	clients []*consumers.Client // by port, in no zone
 	local   *consumers.Client   // of the first port, in the local zone
@@ -29,7 +29,7 @@ type familyProxy struct {
 	anywhere, local Proxy
 }
 
-func (a *audience) start(lookup consumers.WorkloadLookup, newProxy func(discoveryv1.AddressType, string) Proxy) {
+func (a *observers) start(lookup consumers.WorkloadLookup, newProxy func(discoveryv1.AddressType, string) Proxy) {
 	if newProxy == nil {
 		newProxy = func(family discoveryv1.AddressType, zone string) Proxy { return consumers.NewKubeProxy(family, zone) }
 	}
@@ -41,7 +41,7 @@ func (a *audience) start(lookup consumers.WorkloadLookup, newProxy func(discover
 	a.startLinkerd(lookup)
 }
 
-func (a *audience) startLinkerd(lookup consumers.WorkloadLookup) {
+func (a *observers) startLinkerd(lookup consumers.WorkloadLookup) {
 	a.linkerd = consumers.NewDestination(lookup, portNames...)
 	a.clients = a.clients[:0]
 	for _, port := range portNames {
@@ -51,7 +51,7 @@ func (a *audience) startLinkerd(lookup consumers.WorkloadLookup) {
 }
 
 // tell tells of a write those that are never behind.
-func (a *audience) tell(write sliceapi.Write) {
+func (a *observers) notify(write sliceapi.Write) {
 	for _, proxy := range a.proxies {
 		proxy.anywhere.Observe(write.Previous, write.Current)
 		proxy.local.Observe(write.Previous, write.Current)
@@ -66,7 +66,7 @@ func (p *player) restartLinkerd(slices []*discoveryv1.EndpointSlice) {
 	for _, slice := range slices {
 		p.linkerd.Observe(nil, slice)
 	}
-	p.astray = p.linkerdIsLost()
+	p.diverged = p.linkerdIsLost()
 }
 
 // linkerdIsLost reports whether no sequence of writes could lead Linkerd's
@@ -89,7 +89,7 @@ func (p *player) lookup(_, name string) (consumers.Identity, bool) {
 	return identityOf(p.world.workloads[at]), true
 }
 
-// observe is told of each write that took effect, whoever made it.
+// observe is notified of each write that took effect, whoever made it.
 func (p *player) observe(write sliceapi.Write) {
 	p.writes++
 	if p.trace != nil {
@@ -100,8 +100,8 @@ func (p *player) observe(write sliceapi.Write) {
 		}
 	}
 	p.wrote(write)
-	p.tell(write)
-	p.astray = p.astray || p.linkerd.Crashed()
+	p.notify(write)
+	p.diverged = p.diverged || p.linkerd.Crashed()
 	if !p.ours {
 		p.spoil(write.Previous, write.Current)
 		return

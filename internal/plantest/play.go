@@ -56,7 +56,7 @@ type player struct {
 	settled    bool         // the last plan was made as a whole, said that nothing follows, and nothing happened since
 	result     Result
 
-	audience
+	observers
 	laggard
 	record
 	ours bool // the next write is the controller's
@@ -72,7 +72,7 @@ type pendingWrite struct {
 func (p *player) start() {
 	p.controller = p.setup.NewController()
 	p.laggard.start(p)
-	p.audience.start(p.lookup, p.setup.NewProxy)
+	p.observers.start(p.lookup, p.setup.NewProxy)
 	p.api.Observe = p.observe
 	p.ours = true
 }
@@ -124,7 +124,7 @@ func (p *player) play(o Operation) {
 		p.see()
 		p.sendChanges(&before, &p.world)
 		p.changed(p.setup, &p.world)
-		p.astray = p.astray || p.linkerdIsLost()
+		p.diverged = p.diverged || p.linkerdIsLost()
 	}
 }
 
@@ -292,7 +292,7 @@ func (p *player) quiet() {
 	p.checkSlices()
 	p.checkConverged()
 	p.beginPeriod(p.setup, &p.world)
-	if p.astray {
+	if p.diverged {
 		p.restartLinkerd(p.api.List())
 	}
 }

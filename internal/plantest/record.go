@@ -32,9 +32,9 @@ type record struct {
 	// spoiled are the names and addresses that somebody tampered with. What
 	// Linkerd's clients then have of them depends on what no controller saw.
 	spoiled []string
-	// astray is set once Linkerd holds something else than what is published
+	// diverged is set once Linkerd holds something else than what is published
 	// through no fault of the controller.
-	astray bool
+	diverged bool
 }
 
 type identityOfWorkload struct {

@@ -69,7 +69,7 @@ func ownerOf(slice *discoveryv1.EndpointSlice) string {
 	return fmt.Sprintf("%s %s (%s)", owner.Kind, owner.Name, owner.UID)
 }
 
-// samePorts tells whether clients see the same ports in both slices.
+// samePorts reports whether clients see the same ports in both slices.
 func samePorts(a, b *discoveryv1.EndpointSlice) bool { return portsOf(a) == portsOf(b) }
 
 func portsOf(slice *discoveryv1.EndpointSlice) string {

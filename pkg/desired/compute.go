@@ -44,7 +44,7 @@ func (s *State) reset() {
 	*s = State{Families: families[:0], Skipped: s.Skipped[:0], scratch: s.scratch}
 }
 
-// publishes tells whether endpoints are published for a Service at all.
+// publishes reports whether endpoints are published for a Service at all.
 func publishes(service *corev1.Service) bool {
 	return service != nil && service.Spec.Type != corev1.ServiceTypeExternalName && len(service.Spec.Selector) > 0
 }
@@ -57,7 +57,7 @@ func familiesOf(service *corev1.Service) []corev1.IPFamily {
 	return []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
 }
 
-// headless tells whether the Service has no address of its own, so that DNS
+// headless reports whether the Service has no address of its own, so that DNS
 // answers with the endpoints themselves.
 func headless(service *corev1.Service) bool {
 	return service.Spec.ClusterIP == corev1.ClusterIPNone

@@ -73,30 +73,30 @@ func checkProperties(t *testing.T, which string, reused *desired.State, c *build
 	if diff := cmp.Diff(lines(&fresh), lines(reused)); diff != "" {
 		t.Errorf("%s: memory used again gives another result (-fresh +reused):\n%s", which, diff)
 	}
-	told := map[string]bool{}
+	reported := map[string]bool{}
 	for i := range reused.Families {
-		checkFamily(t, which, &reused.Families[i], told)
+		checkFamily(t, which, &reused.Families[i], reported)
 	}
 	for i := range reused.Skipped {
-		told[reused.Skipped[i].Workload.Name] = true
+		reported[reused.Skipped[i].Workload.Name] = true
 		if reused.Skipped[i].Message() == "" {
 			t.Errorf("%s: %s is skipped without a word", which, reused.Skipped[i].Workload.Name)
 		}
 	}
-	if reused.Service != nil && len(told) != len(workloads) {
-		t.Errorf("%s: of %d workloads only %d are published or skipped", which, len(workloads), len(told))
+	if reused.Service != nil && len(reported) != len(workloads) {
+		t.Errorf("%s: of %d workloads only %d are published or skipped", which, len(workloads), len(reported))
 	}
 	if !slices.IsSortedFunc(reused.Skipped, func(a, b desired.Skip) int { return strings.Compare(a.Workload.Name, b.Workload.Name) }) {
 		t.Errorf("%s: the skipped are not sorted", which)
 	}
 }
 
-// checkFamily checks one family, and adds the names of its workloads to told.
-func checkFamily(t *testing.T, which string, f *desired.Family, told map[string]bool) {
+// checkFamily checks one family, and adds the names of its workloads to reported.
+func checkFamily(t *testing.T, which string, f *desired.Family, reported map[string]bool) {
 	t.Helper()
 	for i := range f.Endpoints {
 		e := &f.Endpoints[i]
-		told[e.Workload.Name] = true
+		reported[e.Workload.Name] = true
 		if i > 0 && f.Endpoints[i-1].Workload.Name >= e.Workload.Name {
 			t.Errorf("%s: %s is there twice or out of order", which, e.Workload.Name)
 		}

@@ -13,7 +13,7 @@ func (w *Workload) AddressIn(family discoveryv1.AddressType) string {
 	return w.addresses[indexOf(family)].text
 }
 
-// ReadyIn tells whether a Service that publishes the family is to send traffic to
+// ReadyIn reports whether a Service that publishes the family is to send traffic to
 // the workload.
 func (w *Workload) ReadyIn(family discoveryv1.AddressType) bool {
 	return w.AddressIn(family) != "" && !w.Terminating && w.readyIn(indexOf(family), Options{})

@@ -78,7 +78,7 @@ func targetOf(port *corev1.ServicePort, protocol corev1.Protocol, workload []v1b
 // Ports is the list of ports that a group of endpoints is published with.
 type Ports []discoveryv1.EndpointPort
 
-// Equal tells whether both publish the same ports, in whatever order. An
+// Equal reports whether both publish the same ports, in whatever order. An
 // absent name or number is not the same as an empty or zero one: the API
 // server stores both, and a client crashes on one of them.
 func (p Ports) Equal(other Ports) bool {
@@ -93,7 +93,7 @@ func (p Ports) Equal(other Ports) bool {
 	return true
 }
 
-// Extends tells whether replacing the other list by this one moves no existing
+// Extends reports whether replacing the other list by this one moves no existing
 // endpoint: every name that both have stands for the same number and protocol
 // in both, and names do not go and come at once with other numbers. The latter
 // is a port that was renamed and renumbered, and a client that learns of the new
@@ -135,12 +135,12 @@ func (p Ports) newTargets(other Ports) Ports {
 	})
 }
 
-// sameTarget tells whether both ports have the same number and protocol.
+// sameTarget reports whether both ports have the same number and protocol.
 func sameTarget(a, b *discoveryv1.EndpointPort) bool {
 	return *a.Port == *b.Port && *a.Protocol == *b.Protocol
 }
 
-// Overlaps tells whether two endpoints with the same address and these ports
+// Overlaps reports whether two endpoints with the same address and these ports
 // stand for the same listener of a machine.
 func (p Ports) Overlaps(other Ports) bool {
 	if len(p) == 0 && len(other) == 0 {

@@ -180,28 +180,28 @@ func TestComparisonOfPorts(t *testing.T) {
 		change(&p)
 		return desired.Ports{p}
 	}
-	type verdict struct{ Equal, Extends, Overlaps bool }
+	type comparison struct{ Equal, Extends, Overlaps bool }
 	for sentence, row := range map[string]struct {
 		a, b desired.Ports
-		want verdict
+		want comparison
 	}{
-		"the same":                         {desired.Ports{http, admin}, desired.Ports{http, admin}, verdict{true, true, true}},
-		"another order":                    {desired.Ports{http, admin}, desired.Ports{admin, http}, verdict{true, true, true}},
-		"nil and empty":                    {nil, desired.Ports{}, verdict{true, true, true}},
-		"one more":                         {desired.Ports{http, admin}, desired.Ports{http}, verdict{false, true, true}},
-		"none and one":                     {desired.Ports{}, desired.Ports{http}, verdict{false, true, false}},
-		"another name and another number":  {desired.Ports{admin}, desired.Ports{http}, verdict{false, false, false}},
-		"another number":                   {with(func(p *discoveryv1.EndpointPort) { p.Port = new(int32(1)) }), desired.Ports{http}, verdict{false, false, false}},
-		"another protocol":                 {with(func(p *discoveryv1.EndpointPort) { p.Protocol = new(corev1.ProtocolUDP) }), desired.Ports{http}, verdict{false, false, false}},
-		"another name":                     {with(func(p *discoveryv1.EndpointPort) { p.Name = new("web") }), desired.Ports{http}, verdict{false, true, true}},
-		"another appProtocol":              {with(func(p *discoveryv1.EndpointPort) { p.AppProtocol = new("h2c") }), desired.Ports{http}, verdict{false, true, true}},
-		"an absent name is not the empty":  {with(func(p *discoveryv1.EndpointPort) { p.Name = nil }), with(func(p *discoveryv1.EndpointPort) { p.Name = new("") }), verdict{false, false, true}},
-		"an absent number is not the zero": {with(func(p *discoveryv1.EndpointPort) { p.Port = nil }), with(func(p *discoveryv1.EndpointPort) { p.Port = new(int32(0)) }), verdict{false, false, false}},
-		"an absent protocol":               {with(func(p *discoveryv1.EndpointPort) { p.Protocol = nil }), desired.Ports{http}, verdict{false, false, false}},
+		"the same":                         {desired.Ports{http, admin}, desired.Ports{http, admin}, comparison{true, true, true}},
+		"another order":                    {desired.Ports{http, admin}, desired.Ports{admin, http}, comparison{true, true, true}},
+		"nil and empty":                    {nil, desired.Ports{}, comparison{true, true, true}},
+		"one more":                         {desired.Ports{http, admin}, desired.Ports{http}, comparison{false, true, true}},
+		"none and one":                     {desired.Ports{}, desired.Ports{http}, comparison{false, true, false}},
+		"another name and another number":  {desired.Ports{admin}, desired.Ports{http}, comparison{false, false, false}},
+		"another number":                   {with(func(p *discoveryv1.EndpointPort) { p.Port = new(int32(1)) }), desired.Ports{http}, comparison{false, false, false}},
+		"another protocol":                 {with(func(p *discoveryv1.EndpointPort) { p.Protocol = new(corev1.ProtocolUDP) }), desired.Ports{http}, comparison{false, false, false}},
+		"another name":                     {with(func(p *discoveryv1.EndpointPort) { p.Name = new("web") }), desired.Ports{http}, comparison{false, true, true}},
+		"another appProtocol":              {with(func(p *discoveryv1.EndpointPort) { p.AppProtocol = new("h2c") }), desired.Ports{http}, comparison{false, true, true}},
+		"an absent name is not the empty":  {with(func(p *discoveryv1.EndpointPort) { p.Name = nil }), with(func(p *discoveryv1.EndpointPort) { p.Name = new("") }), comparison{false, false, true}},
+		"an absent number is not the zero": {with(func(p *discoveryv1.EndpointPort) { p.Port = nil }), with(func(p *discoveryv1.EndpointPort) { p.Port = new(int32(0)) }), comparison{false, false, false}},
+		"an absent protocol":               {with(func(p *discoveryv1.EndpointPort) { p.Protocol = nil }), desired.Ports{http}, comparison{false, false, false}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			for _, pair := range [][2]desired.Ports{{row.a, row.b}, {row.b, row.a}} {
-				got := verdict{pair[0].Equal(pair[1]), pair[0].Extends(pair[1]), pair[0].Overlaps(pair[1])}
+				got := comparison{pair[0].Equal(pair[1]), pair[0].Extends(pair[1]), pair[0].Overlaps(pair[1])}
 				if diff := cmp.Diff(row.want, got); diff != "" {
 					t.Errorf("%v and %v (-want +got):\n%s", pair[0], pair[1], diff)
 				}

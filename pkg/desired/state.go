@@ -55,10 +55,10 @@ type Endpoint struct {
 	Hostname string
 }
 
-// ReadyNow tells whether the endpoint should get traffic now.
+// ReadyNow reports whether the endpoint should get traffic now.
 func (e *Endpoint) ReadyNow() bool { return e.Ready && !e.Held }
 
-// ServingNow tells whether the endpoint is said to serve now. While it is held
+// ServingNow reports whether the endpoint is said to serve now. While it is held
 // nothing is said that would need a write of its own.
 func (e *Endpoint) ServingNow() bool { return e.Serving && !e.Held }
 
@@ -88,7 +88,7 @@ const (
 	ReasonDuplicateAddress Reason = "DuplicateAddress"
 )
 
-// Reasons are all reasons, in the order in which they are told.
+// Reasons are all reasons, in the order in which they are reported.
 var Reasons = []Reason{ReasonUnreadable, ReasonNoAddress, ReasonInvalidAddress, ReasonNoMatchingPort, ReasonDuplicateAddress}
 
 // Skip tells that a workload is left out, and why.
@@ -149,7 +149,7 @@ type Recovery struct {
 	Until time.Time
 }
 
-// Ongoing tells whether a consumer may still lack something at a time.
+// Ongoing reports whether a consumer may still lack something at a time.
 func (r Recovery) Ongoing(now time.Time) bool { return now.Before(r.Until) }
 
 // settled is when consumers know what would have settled at a time without an

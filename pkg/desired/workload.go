@@ -135,7 +135,7 @@ func NewWorkload(object *v1beta1.ExternalWorkload, before *Workload, seen Sighti
 	return w
 }
 
-// equal tells whether both are published alike.
+// equal reports whether both are published alike.
 func (w *Workload) equal(other *Workload) bool {
 	return w.UID == other.UID && w.Ready == other.Ready && w.Probed == other.Probed && w.proven == other.proven && w.Terminating == other.Terminating &&
 		w.Zone == other.Zone && w.Identity == other.Identity &&
@@ -169,7 +169,7 @@ func (w *Workload) readyIn(family int, options Options) bool {
 // readyTypes are the conditions that say whether an address has passed its probe.
 var readyTypes = [families]v1beta1.WorkloadConditionType{ipv4: v1beta1.WorkloadReadyIPv4, ipv6: v1beta1.WorkloadReadyIPv6}
 
-// hasProof tells whether a condition of a type proves an address.
+// hasProof reports whether a condition of a type proves an address.
 func hasProof(object *v1beta1.ExternalWorkload, kind v1beta1.WorkloadConditionType, address string) bool {
 	for i := range object.Status.Conditions {
 		c := &object.Status.Conditions[i]
@@ -180,7 +180,7 @@ func hasProof(object *v1beta1.ExternalWorkload, kind v1beta1.WorkloadConditionTy
 	return false
 }
 
-// hasReadyTrue tells whether any condition of type Ready is True. Objects
+// hasReadyTrue reports whether any condition of type Ready is True. Objects
 // stored under a lax CustomResourceDefinition may have several.
 func hasReadyTrue(object *v1beta1.ExternalWorkload) bool {
 	for i := range object.Status.Conditions {

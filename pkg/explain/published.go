@@ -39,7 +39,7 @@ func placesOf(name string, family discoveryv1.AddressType, published []*discover
 	return places
 }
 
-// publishes tells whether a ready endpoint has the address and ports.
+// publishes reports whether a ready endpoint has the address and ports.
 func publishes(places []Place, address, ports string) bool {
 	return slices.ContainsFunc(places, func(p Place) bool { return p.Ready && p.Address == address && p.ports == ports })
 }

@@ -95,7 +95,7 @@ func conditionOf(object *v1beta1.ExternalWorkload, kind v1beta1.WorkloadConditio
 	return nil
 }
 
-// checkDraining tells whether the workload is taken out of service.
+// checkDraining reports whether the workload is taken out of service.
 func checkDraining(service *corev1.Service, object *v1beta1.ExternalWorkload, now time.Time) []Check {
 	check := Check{Name: CheckDraining, Result: No}
 	switch {
@@ -155,7 +155,7 @@ func checkReadiness(service *corev1.Service, object *v1beta1.ExternalWorkload, f
 	return check
 }
 
-// unprovenEverywhere tells whether a workload that says that it is ready does
+// unprovenEverywhere reports whether a workload that says that it is ready does
 // not serve in any family, because its present addresses were not probed.
 func unprovenEverywhere(families []Family) bool {
 	endpoints := 0
@@ -203,7 +203,7 @@ func sourceText(object *v1beta1.ExternalWorkload) string {
 	}
 }
 
-// annotationReason tells whether Accepted speaks about an annotation that
+// annotationReason reports whether Accepted speaks about an annotation that
 // readiness comes from.
 func annotationReason(reason string) bool {
 	return strings.HasPrefix(reason, "InvalidProbe") || strings.HasPrefix(reason, "InvalidReady") || strings.HasPrefix(reason, "ProbeAddress")

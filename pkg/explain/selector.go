@@ -11,7 +11,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// checkSelector tells whether a Service selects a workload.
+// checkSelector reports whether a Service selects a workload.
 func checkSelector(service *corev1.Service, object *v1beta1.ExternalWorkload) Check {
 	check := Check{Name: CheckSelector, Result: OK, Detail: selectorText(service) + " matches"}
 	if problem := unpublished(service); problem != "" {

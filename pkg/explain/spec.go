@@ -11,7 +11,7 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// checkObject tells whether the object can be read at all.
+// checkObject reports whether the object can be read at all.
 func checkObject(object *v1beta1.ExternalWorkload) []Check {
 	why, unreadable := object.Annotations[v1beta1.UnreadableAnnotation]
 	if !unreadable {
@@ -129,7 +129,7 @@ func checkAddresses(object *v1beta1.ExternalWorkload, families []Family) []Check
 	return checks
 }
 
-// checkDuplicates tells whether another workload has the workload's place.
+// checkDuplicates reports whether another workload has the workload's place.
 func checkDuplicates(name string, v *view) []Check {
 	var checks []Check
 	for i := range v.state.Skipped {

@@ -130,11 +130,11 @@ func clean(text string) string {
 
 func (p *printer) answer(a *Answer) {
 	p.text.WriteString("\n")
-	verdict := p.style(No, "not served")
+	result := p.style(No, "not served")
 	if a.Served {
-		verdict = p.style(OK, "served")
+		result = p.style(OK, "served")
 	}
-	fmt.Fprintf(&p.text, "Service %s: %s\n", clean(a.Service), verdict)
+	fmt.Fprintf(&p.text, "Service %s: %s\n", clean(a.Service), result)
 	for i := range a.Checks {
 		c := &a.Checks[i]
 		name := c.Name

@@ -19,7 +19,7 @@ const (
 	brokenFor = time.Minute
 )
 
-// Monitor is told of the requests of informers. It is safe for concurrent use.
+// Monitor is notified of the requests of informers. It is safe for concurrent use.
 type Monitor struct {
 	mu sync.Mutex
 	// broken are the lists and watches that were interrupted.
@@ -35,7 +35,7 @@ type breakage struct {
 	resumed time.Time
 }
 
-// over tells whether a watch went on for so long that nothing was lost.
+// over reports whether a watch went on for so long that nothing was lost.
 func (b breakage) over(now time.Time) bool {
 	return !b.resumed.IsZero() && now.Sub(b.resumed) >= resumedFor
 }

@@ -73,7 +73,7 @@ func (m *Monitor) retry(next http.RoundTripper, request *http.Request, key strin
 	}
 }
 
-// away tells whether a status says that there is no API server that works.
+// away reports whether a status says that there is no API server that works.
 func away(status int) bool {
 	switch status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

@@ -31,7 +31,7 @@ const maximumName = validation.DNS1123SubdomainMaxLength - len(accountPrefix)
 // Account is the name of the ServiceAccount, Role and RoleBinding of a machine.
 func Account(workload string) string { return accountPrefix + workload }
 
-// CheckName tells whether a workload of this name can be invited.
+// CheckName reports whether a workload of this name can be invited.
 func CheckName(workload string) error {
 	if problems := validation.IsDNS1123Subdomain(workload); len(problems) > 0 {
 		return fmt.Errorf("%q is no name of an ExternalWorkload: %s", workload, problems[0])

@@ -54,7 +54,7 @@ func accountOwner(account *corev1.ServiceAccount) metav1.OwnerReference {
 	return metav1.OwnerReference{APIVersion: "v1", Kind: "ServiceAccount", Name: account.Name, UID: account.UID}
 }
 
-// Owns tells whether an object is part of the invitation of the owner with this
+// Owns reports whether an object is part of the invitation of the owner with this
 // UID.
 func Owns(owner metav1.Object, object metav1.Object) bool {
 	for _, reference := range object.GetOwnerReferences() {

@@ -19,7 +19,7 @@ var dialer = net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
 // looks at every piece just before the kernel gets it, and breaks with the
 // first one that comes too late. What the kernel holds at that moment and could
 // not send yet, because the network is cut, is dropped with the connection.
-func (f *Fence) Dial(ctx context.Context, network, address string) (net.Conn, error) {
+func (f *WriteGate) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	connection, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
@@ -29,19 +29,19 @@ func (f *Fence) Dial(ctx context.Context, network, address string) (net.Conn, er
 			return nil, errors.Join(err, connection.Close())
 		}
 	}
-	return &fencedConnection{Conn: connection, fence: f}, nil
+	return &gatedConnection{Conn: connection, gate: f}, nil
 }
 
-// fencedConnection is one that ends with the Lease.
-type fencedConnection struct {
+// gatedConnection is one that ends with the Lease.
+type gatedConnection struct {
 	net.Conn
-	fence *Fence
+	gate *WriteGate
 }
 
 // Write implements net.Conn.
-func (c *fencedConnection) Write(content []byte) (int, error) {
-	if until, limited := c.fence.deadline(); limited && !time.Now().Before(until) {
-		return 0, errors.Join(ErrFenced, c.Close())
+func (c *gatedConnection) Write(content []byte) (int, error) {
+	if until, limited := c.gate.deadline(); limited && !time.Now().Before(until) {
+		return 0, errors.Join(ErrWriteGateClosed, c.Close())
 	}
 	return c.Conn.Write(content)
 }

@@ -13,17 +13,17 @@ import (
 )
 
 // served is a server that counts the requests that came to it whole, and a
-// client that writes to it through a fence.
+// client that writes to it through a gate.
 type served struct {
 	*testing.T
-	fence  *Fence
+	gate   *WriteGate
 	client *http.Client
 	url    string
 	writes atomic.Int32
 }
 
-func newServed(t *testing.T, fence *Fence) *served {
-	s := &served{T: t, fence: fence}
+func newServed(t *testing.T, gate *WriteGate) *served {
+	s := &served{T: t, gate: gate}
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, request *http.Request) {
 		if _, err := io.Copy(io.Discard, request.Body); err == nil {
 			s.writes.Add(1)
@@ -33,8 +33,8 @@ func newServed(t *testing.T, fence *Fence) *served {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	transport := server.Client().Transport.(*http.Transport)
-	transport.DialContext = fence.Dial
-	s.client, s.url = &http.Client{Transport: fence.Guard(transport)}, server.URL
+	transport.DialContext = gate.Dial
+	s.client, s.url = &http.Client{Transport: gate.Guard(transport)}, server.URL
 	return s
 }
 
@@ -62,8 +62,8 @@ func (a *after) Read([]byte) (int, error) {
 }
 
 func TestConnectionOfAHolderWrites(t *testing.T) {
-	s := newServed(t, &Fence{})
-	s.fence.extend(time.Now().Add(time.Hour))
+	s := newServed(t, &WriteGate{})
+	s.gate.extend(time.Now().Add(time.Hour))
 	for range 2 {
 		if err := s.put(func() {}); err != nil {
 			t.Fatal(err)
@@ -75,7 +75,7 @@ func TestConnectionOfAHolderWrites(t *testing.T) {
 }
 
 func TestConnectionWithoutElectionWrites(t *testing.T) {
-	s := newServed(t, OpenFence())
+	s := newServed(t, OpenWriteGate())
 	if err := s.put(func() {}); err != nil {
 		t.Fatal(err)
 	}
@@ -84,21 +84,21 @@ func TestConnectionWithoutElectionWrites(t *testing.T) {
 	}
 }
 
-// Fault: the process is frozen after a request passed the fence and before it
+// Fault: the process is frozen after a request passed the gate and before it
 // is on the wire, and thawed when another leads.
 func TestRequestOnItsWayDoesNotOutlastTheLease(t *testing.T) {
-	s := newServed(t, &Fence{})
-	s.fence.extend(time.Now().Add(time.Hour))
+	s := newServed(t, &WriteGate{})
+	s.gate.extend(time.Now().Add(time.Hour))
 	if err := s.put(func() {}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.put(s.fence.close); err == nil {
+	if err := s.put(s.gate.close); err == nil {
 		t.Error("the request that the Lease did not outlast has succeeded")
 	}
 	if got := s.writes.Load(); got != 1 {
 		t.Errorf("%d requests came through, want only the one before", got)
 	}
-	s.fence.extend(time.Now().Add(time.Hour))
+	s.gate.extend(time.Now().Add(time.Hour))
 	if err := s.put(func() {}); err != nil {
 		t.Errorf("after the Lease was taken again: %v", err)
 	}
@@ -110,18 +110,18 @@ func TestConnectionBreaksWithTheFirstBytesThatAreLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	fence := &Fence{}
-	fence.extend(time.Now().Add(time.Hour))
-	connection, err := fence.Dial(t.Context(), "tcp", listener.Addr().String())
+	gate := &WriteGate{}
+	gate.extend(time.Now().Add(time.Hour))
+	connection, err := gate.Dial(t.Context(), "tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = connection.Close() }()
-	fence.close()
-	if _, err := connection.Write([]byte("late")); !errors.Is(err, ErrFenced) {
-		t.Errorf("the late write says %v, want ErrFenced", err)
+	gate.close()
+	if _, err := connection.Write([]byte("late")); !errors.Is(err, ErrWriteGateClosed) {
+		t.Errorf("the late write says %v, want ErrWriteGateClosed", err)
 	}
-	fence.extend(time.Now().Add(time.Hour))
+	gate.extend(time.Now().Add(time.Hour))
 	if _, err := connection.Write([]byte("later")); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("the write after it says %v, want that the connection is closed", err)
 	}
@@ -134,7 +134,7 @@ func TestDialTellsWhyItFailed(t *testing.T) {
 	}
 	address := listener.Addr().String()
 	listener.Close()
-	if _, err := OpenFence().Dial(t.Context(), "tcp", address); err == nil {
+	if _, err := OpenWriteGate().Dial(t.Context(), "tcp", address); err == nil {
 		t.Error("dialing where nobody listens gives no error")
 	}
 }

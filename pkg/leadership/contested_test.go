@@ -41,7 +41,7 @@ func (c *contested) put(record resourcelock.LeaderElectionRecord, base int) (int
 		return 0, apierrors.NewConflict(coordinationv1.Resource("leases"), "lease", errors.New("another version"))
 	}
 	c.record, c.version, c.written = record, c.version+1, time.Now()
-	_, raw, err := (&fencedLock{Interface: &looker{record: record}}).Get(context.Background())
+	_, raw, err := (&gateLock{Interface: &looker{record: record}}).Get(context.Background())
 	if !bytes.Equal(raw, c.seen) {
 		c.seen, c.since = raw, time.Now()
 	}
@@ -128,8 +128,8 @@ type fate struct {
 // line is our way to the Lease.
 type line struct {
 	lease *contested
-	// patience is how long an answer is waited for; 0 is for ever.
-	patience time.Duration
+	// answerTimeout is how long an answer is waited for; 0 is for ever.
+	answerTimeout time.Duration
 
 	mu       sync.Mutex
 	fates    []fate
@@ -183,9 +183,9 @@ func (l *line) request(ctx context.Context, effect func() error) error {
 		f, l.fates = l.fates[0], l.fates[1:]
 	}
 	l.mu.Unlock()
-	if l.patience > 0 {
+	if l.answerTimeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, l.patience)
+		ctx, cancel = context.WithTimeout(ctx, l.answerTimeout)
 		defer cancel()
 	}
 	answer := make(chan error, 1)

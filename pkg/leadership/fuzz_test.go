@@ -23,7 +23,7 @@ type player struct {
 	*testing.T
 	lease *contested
 	line  *line
-	fence *Fence
+	gate  *WriteGate
 	lasts time.Duration
 }
 
@@ -31,7 +31,7 @@ func newPlayer(t *testing.T, length byte) *player {
 	lease := &contested{}
 	// From the shortest that the program allows on, in fractions of seconds too.
 	lasts := time.Second + time.Duration(length)*100*time.Millisecond
-	return &player{T: t, lease: lease, line: &line{lease: lease}, fence: &Fence{}, lasts: lasts}
+	return &player{T: t, lease: lease, line: &line{lease: lease}, gate: &WriteGate{}, lasts: lasts}
 }
 
 // pass lets time pass, and looks when it has.
@@ -70,7 +70,7 @@ func (p *player) surroundings(what, much byte) bool {
 	return true
 }
 
-// check sends a write through the fence, and over a connection of it.
+// check sends a write through the gate, and over a connection of it.
 func (p *player) check() {
 	p.Helper()
 	server := roundTripper(func(request *http.Request) (*http.Response, error) {
@@ -83,9 +83,9 @@ func (p *player) check() {
 		}
 		return (&answer{}).RoundTrip(request)
 	})
-	_ = send(p.T, p.fence.Guard(server), http.MethodPut)
+	_ = send(p.T, p.gate.Guard(server), http.MethodPut)
 	wire := &wire{}
-	_, _ = (&fencedConnection{Conn: wire, fence: p.fence}).Write([]byte("write"))
+	_, _ = (&gatedConnection{Conn: wire, gate: p.gate}).Write([]byte("write"))
 	if err := p.lease.mayWriteUntil(time.Now().Add(1)); wire.wrote && err != nil {
 		p.Errorf("bytes pass: %v", err)
 	}
@@ -166,11 +166,11 @@ func (p *player) end(running *process) {
 // run starts a process whose work takes a time to stop.
 func (p *player) run(stopping time.Duration) *process {
 	ctx, end := context.WithCancel(klog.NewContext(p.Context(), logr.Discard()))
-	p.fence, p.line = &Fence{}, &line{lease: p.lease, patience: p.lasts / 3}
-	running, fence, lock := &process{fence: p.fence, end: end, result: make(chan error, 1)}, p.fence, p.line
+	p.gate, p.line = &WriteGate{}, &line{lease: p.lease, answerTimeout: p.lasts / 3}
+	running, gate, lock := &process{gate: p.gate, end: end, result: make(chan error, 1)}, p.gate, p.line
 	go func() {
 		running.result <- Run(ctx, Config{
-			Lock: lock, LeaseDuration: p.lasts, RenewDeadline: p.lasts * 2 / 3, RetryPeriod: p.lasts / 6, Fence: fence,
+			Lock: lock, LeaseDuration: p.lasts, RenewDeadline: p.lasts * 2 / 3, RetryPeriod: p.lasts / 6, WriteGate: gate,
 		}, func(ctx context.Context) error {
 			<-ctx.Done()
 			<-time.After(stopping)
@@ -197,9 +197,9 @@ func FuzzLock(f *testing.F) {
 			defer pass(time.Minute)
 			p := newPlayer(t, length)
 			p.lasts = wholeSeconds(p.lasts)
-			p.line.patience = p.lasts / 3
+			p.line.answerTimeout = p.lasts / 3
 			working := false
-			lock := &fencedLock{Interface: p.line, fence: p.fence, duration: p.lasts, mayGiveBack: func() bool { return !working }}
+			lock := &gateLock{Interface: p.line, gate: p.gate, duration: p.lasts, mayGiveBack: func() bool { return !working }}
 			steps(script, func(what, much byte) {
 				switch {
 				case p.surroundings(what, much):
@@ -215,7 +215,7 @@ func FuzzLock(f *testing.F) {
 }
 
 // call makes one request and looks at what came of it.
-func (p *player) call(lock *fencedLock, what byte, working bool) {
+func (p *player) call(lock *gateLock, what byte, working bool) {
 	p.Helper()
 	ours, vacant := p.lease.recordOf(us, p.lasts), p.lease.recordOf("", time.Second)
 	before := p.line.sent()
@@ -233,8 +233,8 @@ func (p *player) call(lock *fencedLock, what byte, working bool) {
 		if working && p.line.sent() > before {
 			p.Error("the Lease is given back while the work goes on")
 		}
-		if until, _ := p.fence.deadline(); time.Now().Before(until) {
-			p.Error("the fence is open after the Lease was given back")
+		if until, _ := p.gate.deadline(); time.Now().Before(until) {
+			p.Error("the gate is open after the Lease was given back")
 		}
 	}
 }

@@ -2,7 +2,7 @@
 //
 // Two things go beyond the elector of client-go. The Lease is given back only
 // after the work has stopped, so that nothing is written without it. And a
-// Fence refuses every writing request that would begin, or still run, when the
+// WriteGate refuses every writing request that would begin, or still run, when the
 // Lease may belong to somebody else: a process that was frozen beyond its
 // Lease and goes on writes nothing.
 package leadership
@@ -24,7 +24,7 @@ var ErrLost = errors.New("the leader election Lease was lost")
 
 // Config is how the leader is elected.
 type Config struct {
-	// Lock is the Lease. Its client must not go through the Fence.
+	// Lock is the Lease. Its client must not go through the WriteGate.
 	Lock resourcelock.Interface
 	// LeaseDuration is how long others wait after the last renewal that they saw.
 	// A Lease tells it to them in whole seconds, so a fraction counts as one more.
@@ -35,14 +35,14 @@ type Config struct {
 	// how long it stays vacant after it was given back. The holder renews it
 	// less often, about eight times in a LeaseDuration.
 	RetryPeriod time.Duration
-	// Fence is opened while the Lease is held.
-	Fence *Fence
-	// Ended, if given, tells whether the process of an identity is known to have
+	// WriteGate is opened while the Lease is held.
+	WriteGate *WriteGate
+	// Ended, if given, reports whether the process of an identity is known to have
 	// ended, as an earlier process of the same Pod has. A Lease that was left by it
 	// is taken at once. It is asked until this process has held the Lease for the
 	// first time, so that two processes never take the Lease from each other.
 	Ended func(identity string) bool
-	// OnChange, if given, is told when this process begins and ceases to lead.
+	// OnChange, if set, is called when this process begins and ceases to lead.
 	OnChange func(leading bool)
 }
 
@@ -56,8 +56,8 @@ func Run(ctx context.Context, config Config, lead func(context.Context) error) e
 	electing, end := context.WithCancel(klog.NewContext(context.WithoutCancel(ctx), logger))
 	defer end()
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
-		Lock: &fencedLock{
-			Interface: config.Lock, fence: config.Fence, duration: config.LeaseDuration, mayGiveBack: term.mayGiveBack, ended: config.Ended,
+		Lock: &gateLock{
+			Interface: config.Lock, gate: config.WriteGate, duration: config.LeaseDuration, mayGiveBack: term.mayGiveBack, ended: config.Ended,
 		},
 		LeaseDuration:   config.LeaseDuration,
 		RenewDeadline:   config.RenewDeadline,
@@ -65,7 +65,7 @@ func Run(ctx context.Context, config Config, lead func(context.Context) error) e
 		ReleaseOnCancel: true,
 		Callbacks: leaderelection.LeaderCallbacks{
 			OnStartedLeading: term.begin,
-			OnStoppedLeading: config.Fence.close,
+			OnStoppedLeading: config.WriteGate.close,
 			OnNewLeader: func(identity string) {
 				logger.Info("Saw a leader", "leader", identity)
 			},

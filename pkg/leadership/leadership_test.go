@@ -41,7 +41,7 @@ type cluster struct {
 
 // process is one that wants to lead.
 type process struct {
-	fence *Fence
+	gate *WriteGate
 	// end asks it to end.
 	end func()
 	// result receives what Run returned.
@@ -65,10 +65,10 @@ func (c *cluster) start(identity string, lead func(context.Context) error) *proc
 		c.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(klog.NewContext(c.t.Context(), ktesting.NewLogger(c.t, ktesting.NewConfig(ktesting.Verbosity(0)))))
-	p := &process{fence: &Fence{}, end: cancel, result: make(chan error, 1)}
+	p := &process{gate: &WriteGate{}, end: cancel, result: make(chan error, 1)}
 	go func() {
 		p.result <- Run(ctx, Config{
-			Lock: lock, LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod, Fence: p.fence, Ended: c.ended,
+			Lock: lock, LeaseDuration: leaseDuration, RenewDeadline: renewDeadline, RetryPeriod: retryPeriod, WriteGate: p.gate, Ended: c.ended,
 		}, lead)
 	}()
 	synctest.Wait()
@@ -90,11 +90,11 @@ func (c *cluster) freeze(identity string) {
 // thaw ends what freeze began.
 func (c *cluster) thaw() { c.api.Fail(nil) }
 
-// writes tells whether a process may write now.
+// writes reports whether a process may write now.
 func (c *cluster) writes(p *process) bool {
 	c.t.Helper()
-	err := send(c.t, p.fence.Guard(&answer{}), http.MethodPut)
-	if err != nil && !errors.Is(err, ErrFenced) {
+	err := send(c.t, p.gate.Guard(&answer{}), http.MethodPut)
+	if err != nil && !errors.Is(err, ErrWriteGateClosed) {
 		c.t.Error(err)
 	}
 	return err == nil
@@ -183,11 +183,11 @@ func TestOneLeadsAfterTheOther(t *testing.T) {
 
 func TestLostLeaseStopsTheWork(t *testing.T) {
 	inCluster(t, func(c *cluster) {
-		var told time.Duration
+		var notified time.Duration
 		begin := time.Now()
 		p := c.start("a", func(ctx context.Context) error {
 			<-ctx.Done()
-			told = time.Since(begin)
+			notified = time.Since(begin)
 			return nil
 		})
 		c.api.Fail(func(clienttesting.Action) *apifake.Failure {
@@ -196,8 +196,8 @@ func TestLostLeaseStopsTheWork(t *testing.T) {
 		if err := <-p.result; !errors.Is(err, ErrLost) {
 			t.Errorf("got error %v", err)
 		}
-		if told > leaseDuration {
-			t.Errorf("the work was told to stop after %s, when the Lease was free", told)
+		if notified > leaseDuration {
+			t.Errorf("the work was told to stop after %s, when the Lease was free", notified)
 		}
 		if c.writes(p) {
 			t.Error("it may write without the Lease")
@@ -308,9 +308,9 @@ func TestRenewalsAreLeftOutInBetween(t *testing.T) {
 
 func TestChangesAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told []bool
+		var notified []bool
 		changing := &term{
-			config: Config{OnChange: func(leading bool) { told = append(told, leading) }},
+			config: Config{OnChange: func(leading bool) { notified = append(notified, leading) }},
 			lead:   untilEnd, stop: t.Context(), done: make(chan struct{}),
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -318,8 +318,8 @@ func TestChangesAreTold(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		changing.end()
-		if len(told) != 2 || !told[0] || told[1] {
-			t.Errorf("told %v, want true and then false", told)
+		if len(notified) != 2 || !notified[0] || notified[1] {
+			t.Errorf("notified %v, want true and then false", notified)
 		}
 	})
 }

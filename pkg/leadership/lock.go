@@ -15,17 +15,17 @@ const renewals = 8
 // errWorking keeps the elector from giving the Lease back too early.
 var errWorking = errors.New("the Lease is not given back while the work goes on; it will expire")
 
-// fencedLock opens the fence whenever the Lease was taken or renewed. Renewals
+// gateLock opens the gate whenever the Lease was taken or renewed. Renewals
 // that the elector asks for soon after the last are left out. When the elector
 // could not renew the Lease it would give it back before it tells the work to
 // stop; that is refused. Only the elector's one goroutine calls it.
-type fencedLock struct {
+type gateLock struct {
 	resourcelock.Interface
-	fence    *Fence
+	gate     *WriteGate
 	duration time.Duration
-	// mayGiveBack tells whether the work has stopped.
+	// mayGiveBack reports whether the work has stopped.
 	mayGiveBack func() bool
-	// ended, if given, tells whether the process of an identity has ended. It is
+	// ended, if given, reports whether the process of an identity has ended. It is
 	// dropped when this process holds the Lease.
 	ended func(identity string) bool
 	// holder is whom the Lease belonged to when it was read last.
@@ -39,7 +39,7 @@ type fencedLock struct {
 // before for one that nobody has renewed, and reads the time of the renewal
 // without its fraction. So the second of two renewals within a second would not
 // count, though its writer relies on it; here the time is added as it stands.
-func (l *fencedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
+func (l *gateLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
 	record, raw, err := l.Interface.Get(ctx)
 	if err == nil {
 		l.holder = record.HolderIdentity
@@ -52,21 +52,21 @@ func (l *fencedLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecor
 }
 
 // Create implements resourcelock.Interface.
-func (l *fencedLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+func (l *gateLock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
 	begin := time.Now()
 	record.RenewTime = metav1.NewTime(begin)
 	return l.held(begin, record, l.Interface.Create(ctx, record))
 }
 
 // Update implements resourcelock.Interface.
-func (l *fencedLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
+func (l *gateLock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
 	begin := time.Now()
 	mine := record.HolderIdentity == l.Identity()
 	if mine && !l.renewed.IsZero() && begin.Sub(l.renewed) < l.duration/renewals {
 		return nil
 	}
 	if !mine {
-		l.fence.close()
+		l.gate.close()
 		if !l.mayGiveBack() {
 			return errWorking
 		}
@@ -80,14 +80,14 @@ func (l *fencedLock) Update(ctx context.Context, record resourcelock.LeaderElect
 	return l.held(begin, record, l.Interface.Update(ctx, record))
 }
 
-// held opens the fence if a request made or kept us the holder.
-func (l *fencedLock) held(begin time.Time, record resourcelock.LeaderElectionRecord, err error) error {
+// held opens the gate if a request made or kept us the holder.
+func (l *gateLock) held(begin time.Time, record resourcelock.LeaderElectionRecord, err error) error {
 	switch {
 	case err != nil:
 		l.renewed = time.Time{}
 	case record.HolderIdentity == l.Identity():
 		l.renewed, l.ended = begin, nil
-		l.fence.extend(begin.Add(l.duration))
+		l.gate.extend(begin.Add(l.duration))
 	default:
 		l.renewed = time.Time{}
 	}

@@ -36,7 +36,7 @@ func TestRenewalsWithinOneSecondDiffer(t *testing.T) {
 	for _, fraction := range []time.Duration{0, 300 * time.Millisecond} {
 		record := lease.recordOf(us, time.Minute)
 		record.RenewTime = metav1.NewTime(time.Unix(1000, int64(fraction)))
-		_, raw, err := (&fencedLock{Interface: &looker{record: record}}).Get(t.Context())
+		_, raw, err := (&gateLock{Interface: &looker{record: record}}).Get(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +52,7 @@ func TestRenewalsWithinOneSecondDiffer(t *testing.T) {
 func TestSecondTryToRenewIsARenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlayer(t, 50)
-		lock := &fencedLock{Interface: p.line, fence: p.fence, duration: p.lasts}
+		lock := &gateLock{Interface: p.line, gate: p.gate, duration: p.lasts}
 		record := p.lease.recordOf(us, p.lasts)
 		p.line.meet(1, fate{unanswered: true})
 		if err := lock.Create(t.Context(), record); err == nil {

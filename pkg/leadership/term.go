@@ -39,7 +39,7 @@ func (t *term) begin(held context.Context) {
 	t.err = t.lead(ctx)
 }
 
-// refuse keeps the work from beginning if it has not. It tells whether it has
+// refuse keeps the work from beginning if it has not. It reports whether it has
 // begun, and whether it goes on.
 func (t *term) refuse() (begun, working bool) {
 	t.mu.Lock()
@@ -63,7 +63,7 @@ func (t *term) end() {
 	}
 }
 
-// mayGiveBack tells whether the Lease may be given to others: the work does
+// mayGiveBack reports whether the Lease may be given to others: the work does
 // not go on, and will not begin.
 func (t *term) mayGiveBack() bool {
 	_, working := t.refuse()

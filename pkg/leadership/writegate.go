@@ -9,33 +9,33 @@ import (
 	"time"
 )
 
-// ErrFenced says that a write was refused because the Lease is not held.
-var ErrFenced = errors.New("not written: this process does not hold the leader election Lease")
+// ErrWriteGateClosed says that a write was refused because the Lease is not held.
+var ErrWriteGateClosed = errors.New("not written: this process does not hold the leader election Lease")
 
-// Fence lets writing requests pass only while the Lease is surely held: for
+// WriteGate lets writing requests pass only while the Lease is surely held: for
 // one Lease duration after the beginning of the last request that took or
 // renewed it. Others wait that long after they saw its end, by their own
 // clocks. The time is the monotonic one, which a change of the wall clock does
-// not move. A Fence is safe for concurrent use; the zero Fence is closed.
-type Fence struct {
+// not move. A WriteGate is safe for concurrent use; the zero WriteGate is closed.
+type WriteGate struct {
 	mu    sync.RWMutex
 	open  bool
 	until time.Time
 }
 
-// OpenFence is for a process that needs no Lease.
-func OpenFence() *Fence { return &Fence{open: true} }
+// OpenWriteGate is for a process that needs no Lease.
+func OpenWriteGate() *WriteGate { return &WriteGate{open: true} }
 
-func (f *Fence) extend(until time.Time) {
+func (f *WriteGate) extend(until time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.until = until
 }
 
-func (f *Fence) close() { f.extend(time.Time{}) }
+func (f *WriteGate) close() { f.extend(time.Time{}) }
 
 // deadline is until when writing is allowed; limited is false if it always is.
-func (f *Fence) deadline() (until time.Time, limited bool) {
+func (f *WriteGate) deadline() (until time.Time, limited bool) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return f.until, !f.open
@@ -43,16 +43,16 @@ func (f *Fence) deadline() (until time.Time, limited bool) {
 
 // Guard makes a transport whose writing requests need the Lease. It fits
 // rest.Config.Wrap.
-func (f *Fence) Guard(next http.RoundTripper) http.RoundTripper {
+func (f *WriteGate) Guard(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
 		until, limited := f.deadline()
 		if !limited || reads(request.Method) {
 			return next.RoundTrip(request)
 		}
 		if !time.Now().Before(until) {
-			return nil, ErrFenced
+			return nil, ErrWriteGateClosed
 		}
-		ctx, cancel := context.WithDeadlineCause(request.Context(), until, ErrFenced)
+		ctx, cancel := context.WithDeadlineCause(request.Context(), until, ErrWriteGateClosed)
 		response, err := next.RoundTrip(request.WithContext(ctx))
 		if err != nil {
 			cancel()

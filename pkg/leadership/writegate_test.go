@@ -32,12 +32,12 @@ func send(t *testing.T, through http.RoundTripper, method string) error {
 	return response.Body.Close()
 }
 
-func TestFence(t *testing.T) {
-	closed, expired, held := &Fence{}, &Fence{}, &Fence{}
+func TestWriteGate(t *testing.T) {
+	closed, expired, held := &WriteGate{}, &WriteGate{}, &WriteGate{}
 	expired.extend(time.Now().Add(-time.Nanosecond))
 	held.extend(time.Now().Add(time.Hour))
 	for name, test := range map[string]struct {
-		fence  *Fence
+		gate   *WriteGate
 		method string
 		passes bool
 	}{
@@ -52,47 +52,47 @@ func TestFence(t *testing.T) {
 		"a read after the Lease expired":   {expired, http.MethodGet, true},
 		"a write after the Lease expired":  {expired, http.MethodPut, false},
 		"a write while the Lease is held":  {held, http.MethodPut, true},
-		"a write where no Lease is needed": {OpenFence(), http.MethodPut, true},
+		"a write where no Lease is needed": {OpenWriteGate(), http.MethodPut, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := &answer{}
-			err := send(t, test.fence.Guard(server), test.method)
+			err := send(t, test.gate.Guard(server), test.method)
 			if passed := len(server.methods) == 1; passed != test.passes {
 				t.Errorf("passed is %t, want %t", passed, test.passes)
 			}
-			if refused := errors.Is(err, ErrFenced); refused == test.passes {
+			if refused := errors.Is(err, ErrWriteGateClosed); refused == test.passes {
 				t.Errorf("got error %v", err)
 			}
 		})
 	}
 }
 
-func TestFenceClosesWithTime(t *testing.T) {
+func TestWriteGateClosesWithTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fence := &Fence{}
-		fence.extend(time.Now().Add(15 * time.Second))
-		guarded := fence.Guard(&answer{})
+		gate := &WriteGate{}
+		gate.extend(time.Now().Add(15 * time.Second))
+		guarded := gate.Guard(&answer{})
 		<-time.After(15*time.Second - time.Nanosecond)
 		if err := send(t, guarded, http.MethodPut); err != nil {
 			t.Errorf("just before the end: %v", err)
 		}
 		<-time.After(time.Nanosecond)
-		if err := send(t, guarded, http.MethodPut); !errors.Is(err, ErrFenced) {
+		if err := send(t, guarded, http.MethodPut); !errors.Is(err, ErrWriteGateClosed) {
 			t.Errorf("at the end: %v", err)
 		}
 	})
 }
 
-func TestFenceBreaksOffAWriteThatOutlastsTheLease(t *testing.T) {
+func TestWriteGateBreaksOffAWriteThatOutlastsTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fence := &Fence{}
+		gate := &WriteGate{}
 		begin := time.Now()
-		fence.extend(begin.Add(15 * time.Second))
+		gate.extend(begin.Add(15 * time.Second))
 		hanging := roundTripper(func(request *http.Request) (*http.Response, error) {
 			<-request.Context().Done()
 			return nil, context.Cause(request.Context())
 		})
-		if err := send(t, fence.Guard(hanging), http.MethodPut); !errors.Is(err, ErrFenced) {
+		if err := send(t, gate.Guard(hanging), http.MethodPut); !errors.Is(err, ErrWriteGateClosed) {
 			t.Errorf("got error %v", err)
 		}
 		if took := time.Since(begin); took != 15*time.Second {
@@ -102,13 +102,13 @@ func TestFenceBreaksOffAWriteThatOutlastsTheLease(t *testing.T) {
 }
 
 func TestAnswerCanBeReadAndFreesItsTimer(t *testing.T) {
-	fence := &Fence{}
-	fence.extend(time.Now().Add(time.Hour))
+	gate := &WriteGate{}
+	gate.extend(time.Now().Add(time.Hour))
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://server.example/", http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := fence.Guard(&answer{}).RoundTrip(request)
+	response, err := gate.Guard(&answer{}).RoundTrip(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func (m *Metrics) SetInfo(version, commit string) {
 	m.publishing.buildInfo.WithLabelValues(version, commit, runtime.Version()).Set(1)
 }
 
-// SetLeading tells whether this process holds the Lease and may write.
+// SetLeading reports whether this process holds the Lease and may write.
 func (m *Metrics) SetLeading(leading bool) {
 	setBool(m.publishing.leading, leading)
 }

@@ -90,7 +90,7 @@ func (m *Metrics) StatusWritten(outcome string) {
 	m.readiness.statusWrites.WithLabelValues(outcome).Inc()
 }
 
-// SetHold tells whether readiness is held.
+// SetHold reports whether readiness is held.
 func (m *Metrics) SetHold(active bool) {
 	setBool(m.readiness.hold, active)
 }

@@ -85,5 +85,5 @@ var reasonTexts = [...]string{
 
 func (r Reason) String() string { return reasonTexts[r] }
 
-// waits tells whether another step follows for this reason.
+// waits reports whether another step follows for this reason.
 func (r Reason) waits() bool { return r > Settling }

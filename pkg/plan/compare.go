@@ -10,7 +10,7 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// same tells whether an endpoint is as it is desired now. Absent conditions mean
+// same reports whether an endpoint is as it is desired now. Absent conditions mean
 // what the API says they mean, except for ready, which has to be explicit.
 func same(e *discoveryv1.Endpoint, t *desired.Endpoint) bool {
 	c := &e.Conditions
@@ -60,7 +60,7 @@ func nodeHintOf(e *discoveryv1.Endpoint) string {
 	}
 }
 
-// sameMetadata tells whether the slice has exactly the desired labels, and the
+// sameMetadata reports whether the slice has exactly the desired labels, and the
 // Service as the owner that waits for its deletion.
 func sameMetadata(object *discoveryv1.EndpointSlice, state *desired.State) bool {
 	return maps.Equal(object.Labels, state.Labels) && hasOwner(object, state.Service)

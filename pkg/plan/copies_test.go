@@ -68,8 +68,8 @@ func TestEndpointThatStandsTwice(t *testing.T) {
 			if row.edit != nil {
 				c.edit("s1", row.edit)
 			}
-			told := c.converge()
-			if diff := cmp.Diff(row.want, told); diff != "" {
+			writes := c.converge()
+			if diff := cmp.Diff(row.want, writes); diff != "" {
 				t.Errorf("writes differ (-want +got):\n%s", diff)
 			}
 			want := map[consumers.Socket]consumers.Identity{

@@ -24,7 +24,7 @@ const (
 	unknownCode = "--------"
 )
 
-// recordsIdentity tells whether the endpoint at a position of the slice was
+// recordsIdentity reports whether the endpoint at a position of the slice was
 // published with its workload's present identity. Without a record it is taken
 // to have been published with the first identity that was seen of the workload.
 func (s *slice) recordsIdentity(position int, e *discoveryv1.Endpoint, w *desired.Workload) bool {
@@ -49,7 +49,7 @@ func (s *slice) recordsIdentity(position int, e *discoveryv1.Endpoint, w *desire
 // nothing of it has changed. It is no digest.
 const refreshCode = "refresh-"
 
-// RefreshRequested tells whether endpoints of a slice are to be announced again.
+// RefreshRequested reports whether endpoints of a slice are to be announced again.
 func RefreshRequested(s *discoveryv1.EndpointSlice) bool {
 	codes := s.Annotations[IdentitiesAnnotation]
 	for at := 0; at+codeLength <= len(codes); at += codeLength {

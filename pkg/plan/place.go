@@ -64,7 +64,7 @@ func (d *draft) placeGroup(rest []unplaced) {
 	d.slices[best].add(rest, len(rest))
 }
 
-// takes tells whether the slice exists and is for endpoints such as these.
+// takes reports whether the slice exists and is for endpoints such as these.
 func (s *slice) takes(rest []unplaced) bool {
 	return len(rest) > 0 && s.actual != nil && s.usable && s.family == rest[0].family && s.group == rest[0].target.Group
 }

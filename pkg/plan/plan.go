@@ -73,10 +73,10 @@ type Plan struct {
 	Recovering bool
 }
 
-// Empty tells whether there is nothing to do.
+// Empty reports whether there is nothing to do.
 func (p *Plan) Empty() bool { return len(p.Writes) == 0 }
 
-// More tells whether another step follows as soon as these writes are done.
+// More reports whether another step follows as soon as these writes are done.
 func (p *Plan) More() bool { return p.StepsLeft > 0 }
 
 // String lists the writes, each with what it waits for and what changes and why.

@@ -27,7 +27,7 @@ const (
 	portsRecover
 )
 
-// pending tells whether the slice keeps its old ports in this step.
+// pending reports whether the slice keeps its old ports in this step.
 func (c portChange) pending() bool { return c >= portsWait }
 
 // chooseGroup decides which of the desired sets of ports the slice is to have:
@@ -63,7 +63,7 @@ func (d *draft) chooseGroup(s *slice) {
 	}
 }
 
-// gains tells whether a port is desired whose name there is not yet.
+// gains reports whether a port is desired whose name there is not yet.
 func gains(wanted, actual desired.Ports) bool {
 	return slices.ContainsFunc(wanted, func(p discoveryv1.EndpointPort) bool {
 		return !slices.ContainsFunc(actual, func(a discoveryv1.EndpointPort) bool { return portName(&a) == portName(&p) })
@@ -110,7 +110,7 @@ func (d *draft) holdExtensions() {
 	}
 }
 
-// listenedElsewhere tells whether another slice has a ready endpoint with one
+// listenedElsewhere reports whether another slice has a ready endpoint with one
 // of the addresses and an overlapping port.
 func (d *draft) listenedElsewhere(except int, addresses map[string]struct{}, ports desired.Ports) bool {
 	for i := range d.slices {

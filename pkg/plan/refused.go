@@ -22,7 +22,7 @@ const (
 	maxAnnotationBytes = 256 << 10
 )
 
-// refusedAddress tells whether the API server may refuse an address in a slice
+// refusedAddress reports whether the API server may refuse an address in a slice
 // of that family.
 func refusedAddress(address string, family discoveryv1.AddressType) bool {
 	ip, err := netip.ParseAddr(address)
@@ -34,7 +34,7 @@ func refusedAddress(address string, family discoveryv1.AddressType) bool {
 		ip.IsUnspecified() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast()
 }
 
-// refusedPorts tells whether the ports of a slice may be refused, or crash
+// refusedPorts reports whether the ports of a slice may be refused, or crash
 // Linkerd's destination service: it does not bear a port without number.
 func refusedPorts(ports desired.Ports) bool {
 	for i := range ports {
@@ -117,7 +117,7 @@ func refusedHints(hints *discoveryv1.EndpointHints) bool {
 	return false
 }
 
-// refusedAnnotations tells whether there is too much of them.
+// refusedAnnotations reports whether there is too much of them.
 func refusedAnnotations(annotations map[string]string) bool {
 	total := 0
 	for key, value := range annotations {

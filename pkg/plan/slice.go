@@ -58,7 +58,7 @@ type endpoint struct {
 	actual *discoveryv1.Endpoint
 	// target is what is desired for its workload; nil if nothing is.
 	target *target
-	// ready tells whether clients send traffic to the endpoint as it is.
+	// ready reports whether clients send traffic to the endpoint as it is.
 	ready  bool
 	action Action
 	reason Reason
@@ -76,7 +76,7 @@ type target struct {
 // isReady reads the condition as clients do: an absent one is true.
 func isReady(e *discoveryv1.Endpoint) bool { return e.Conditions.Ready == nil || *e.Conditions.Ready }
 
-// staysReady tells whether the endpoint is ready before and after this step.
+// staysReady reports whether the endpoint is ready before and after this step.
 func (e *endpoint) staysReady() bool {
 	if !e.ready {
 		return false
@@ -91,7 +91,7 @@ func (e *endpoint) staysReady() bool {
 	}
 }
 
-// departs tells whether this step takes the endpoint away from clients.
+// departs reports whether this step takes the endpoint away from clients.
 func (e *endpoint) departs() bool { return e.ready && !e.staysReady() }
 
 // read takes in the actual slices, sorted by name, and finds for each of their
@@ -128,7 +128,7 @@ func (d *draft) familyOf(object *discoveryv1.EndpointSlice) int {
 	return slices.IndexFunc(d.desired.Families, func(f desired.Family) bool { return f.AddressType == object.AddressType })
 }
 
-// ownedBy tells whether the Service owns the slice, or no other object does.
+// ownedBy reports whether the Service owns the slice, or no other object does.
 func ownedBy(object *discoveryv1.EndpointSlice, service *corev1.Service) bool {
 	for i := range object.OwnerReferences {
 		if owner := &object.OwnerReferences[i]; owner.Controller != nil && *owner.Controller {

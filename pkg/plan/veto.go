@@ -62,7 +62,7 @@ func (d *draft) turnsOfPorts() []*slice {
 	return turns
 }
 
-// switchesPorts tells whether this step publishes endpoints on a slice that got
+// switchesPorts reports whether this step publishes endpoints on a slice that got
 // new ports.
 func (d *draft) switchesPorts() bool {
 	for i := range d.slices {
@@ -154,7 +154,7 @@ func (d *draft) workloadOf(e *discoveryv1.Endpoint) (string, bool) {
 	return workloadOf(e, d.desired.Service.Namespace)
 }
 
-// lostWith tells whether clients lose an endpoint together with one that departs.
+// lostWith reports whether clients lose an endpoint together with one that departs.
 func (d *draft) lostWith(s *slice, e *endpoint, addresses map[string][]listener, names map[string]int) bool {
 	name, _ := d.workloadOf(e.actual)
 	if family, departs := names[name]; departs && family != s.family {

@@ -106,7 +106,7 @@ func (p *publication) waitFor(slice int, e *endpoint) {
 	}
 }
 
-// replacesCopy tells whether an endpoint of the same workload is a copy in
+// replacesCopy reports whether an endpoint of the same workload is a copy in
 // another place that it leaves. In the other address family it may remain.
 func (d *draft) replacesCopy(p *publication, s *slice, e *endpoint) bool {
 	if s.family == d.slices[p.slice].family {
@@ -115,7 +115,7 @@ func (d *draft) replacesCopy(p *publication, s *slice, e *endpoint) bool {
 	return e.target == nil || !e.target.ReadyNow() || e.action == Remove
 }
 
-// replacesListener tells whether an endpoint with the same address is another
+// replacesListener reports whether an endpoint with the same address is another
 // workload's and overlaps with the published one's ports.
 func (d *draft) replacesListener(p *publication, s *slice, e *endpoint) bool {
 	if e.target == p.endpoint.target {
@@ -179,7 +179,7 @@ func (d *draft) depend(waiting []publication) {
 	}
 }
 
-// hasUrgentChange tells whether the slice changes in a way that bears on
+// hasUrgentChange reports whether the slice changes in a way that bears on
 // traffic and waits for nothing.
 func (s *slice) hasUrgentChange() bool {
 	if s.metadata || s.ports == portsExtend || s.ports == portsSwitch {

@@ -27,7 +27,7 @@ func (d *draft) vetoUnrecovered() []veto {
 	return vetoes
 }
 
-// relies tells whether what was decided for the endpoint at a position of the
+// relies reports whether what was decided for the endpoint at a position of the
 // slice is safe only if consumers have seen an earlier write.
 func (d *draft) relies(s *slice, e *endpoint, position int) bool {
 	switch e.action {
@@ -53,13 +53,13 @@ func (d *draft) relies(s *slice, e *endpoint, position int) bool {
 	}
 }
 
-// recoversPorts tells whether a slice is in the middle of a change of its ports
+// recoversPorts reports whether a slice is in the middle of a change of its ports
 // that goes on once consumers have recovered.
 func (d *draft) recoversPorts() bool {
 	return slices.ContainsFunc(d.slices, func(s slice) bool { return s.ports == portsRecover })
 }
 
-// awaitsRecovery tells whether anything waits until consumers have recovered.
+// awaitsRecovery reports whether anything waits until consumers have recovered.
 func (d *draft) awaitsRecovery() bool {
 	for i := range d.slices {
 		s := &d.slices[i]

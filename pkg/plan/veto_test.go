@@ -75,11 +75,11 @@ func (d *draft) sliceNamed(e decided) *slice {
 
 // lines tells vetoes as a plan tells changes.
 func lines(vetoes []veto) []string {
-	var told []string
+	var texts []string
 	for _, v := range vetoes {
-		told = append(told, fmt.Sprintf("%s %s: %s", v.action, v.endpoint.target.Workload.Name, v.reason))
+		texts = append(texts, fmt.Sprintf("%s %s: %s", v.action, v.endpoint.target.Workload.Name, v.reason))
 	}
-	return told
+	return texts
 }
 
 // vetoCase is what was decided for each endpoint alone, and what is put in its place.

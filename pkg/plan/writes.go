@@ -59,7 +59,7 @@ func (d *draft) order() []int {
 	return slices.Concat(byUrgency[:]...)
 }
 
-// urgency tells whether the slice is written, and how urgently.
+// urgency reports whether the slice is written, and how urgently.
 func (s *slice) urgency() (urgency, bool) {
 	if s.deletes() {
 		return deletes, s.actual.DeletionTimestamp == nil && !s.unrecovered
@@ -83,7 +83,7 @@ func (s *slice) urgency() (urgency, bool) {
 	return u, written
 }
 
-// deletes tells whether the slice is empty and is to go.
+// deletes reports whether the slice is empty and is to go.
 func (s *slice) deletes() bool {
 	return s.actual != nil && len(s.endpoints) == 0 && len(s.added) == 0
 }
@@ -118,12 +118,12 @@ func (d *draft) stepsLeft() int {
 	return max(left, portSteps)
 }
 
-// stepFollows tells whether the endpoint is not yet as desired after this step.
+// stepFollows reports whether the endpoint is not yet as desired after this step.
 func (e *endpoint) stepFollows() bool {
 	return e.action == Withdraw || e.action == Announce || (e.action == Keep || e.action == Remove) && e.reason.waits()
 }
 
-// empties tells whether the slice loses its last endpoint in this step.
+// empties reports whether the slice loses its last endpoint in this step.
 func (s *slice) empties() bool {
 	removed := func(e endpoint) bool { return e.action == Remove }
 	added := func(e endpoint) bool { return e.action != Keep }

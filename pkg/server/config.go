@@ -41,7 +41,7 @@ type Config struct {
 	CertificateFile, KeyFile string
 	// TokenReviews tells whose a bearer token is.
 	TokenReviews authenticationv1.TokenReviewInterface
-	// AccessReviews tells whether that user may get the path.
+	// AccessReviews reports whether that user may get the path.
 	AccessReviews authorizationv1.SubjectAccessReviewInterface
 }
 
@@ -58,7 +58,7 @@ func off(address string) bool {
 	return address == "" || address == Off
 }
 
-// shared tells whether one listener serves health and metrics.
+// shared reports whether one listener serves health and metrics.
 func (c Config) shared() bool {
 	return c.Plain && !off(c.HealthAddress) && c.HealthAddress == c.MetricsAddress
 }

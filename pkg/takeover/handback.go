@@ -46,7 +46,7 @@ func HandBack(ctx context.Context, leases coordinationclient.LeasesGetter, name 
 	return holder, nil
 }
 
-// valid tells whether a Lease was renewed within its duration.
+// valid reports whether a Lease was renewed within its duration.
 func valid(lease *coordinationv1.Lease) bool {
 	duration := time.Duration(ptr.Deref(lease.Spec.LeaseDurationSeconds, 0)) * time.Second
 	return lease.Spec.RenewTime != nil && time.Since(lease.Spec.RenewTime.Time) < duration

@@ -45,7 +45,7 @@ func (t *Takeover) holder() string {
 	return prefix + t.config.Identity
 }
 
-// ours tells whether a holder is an instance of this controller or its parking.
+// ours reports whether a holder is an instance of this controller or its parking.
 func (t *Takeover) ours(holder string) bool { return isOurs(holder) }
 
 func isOurs(holder string) bool { return holder == parked || strings.HasPrefix(holder, prefix) }

@@ -27,8 +27,8 @@ const (
 	// not fight for it.
 	firstRetake = 10 * time.Second
 	lastRetake  = time.Hour
-	// calm is how long the Lease has to be held for earlier losses to be forgotten.
-	calm = 2 * lastRetake
+	// quietPeriod is how long the Lease has to be held for earlier losses to be forgotten.
+	quietPeriod = 2 * lastRetake
 )
 
 // step looks at the Lease once, does what has to be done and returns the pause
@@ -59,14 +59,14 @@ func (t *Takeover) step(ctx context.Context) time.Duration {
 func (t *Takeover) unreadable(ctx context.Context, err error) time.Duration {
 	switch {
 	case apierrors.IsNotFound(err):
-		t.complain(ctx, "There is no such Lease: Linkerd's controller has not run here, and there is nothing to take over; "+
+		t.logOnce(ctx, "There is no such Lease: Linkerd's controller has not run here, and there is nothing to take over; "+
 			"correct --take-over-lease if Linkerd runs in another namespace. The Lease will be taken when it appears")
 		t.held, t.absent = false, true
 		return lookPause
 	case forbidden(err):
-		t.complain(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be read: give the service account the right to get and update it, as the chart does with linkerd.takeOver: %v", err))
+		t.logOnce(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be read: give the service account the right to get and update it, as the chart does with linkerd.takeOver: %v", err))
 	default:
-		t.complain(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be read; it is tried again by itself: %v", err))
+		t.logOnce(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be read; it is retried by the controller: %v", err))
 	}
 	return retryPause
 }
@@ -92,7 +92,7 @@ func (t *Takeover) take(ctx context.Context, lease *coordinationv1.Lease) time.D
 
 // renew keeps us the holder.
 func (t *Takeover) renew(ctx context.Context, lease *coordinationv1.Lease) time.Duration {
-	if t.losses > 0 && time.Since(t.since) > calm {
+	if t.losses > 0 && time.Since(t.since) > quietPeriod {
 		t.losses = 0
 	}
 	if lease.Spec.RenewTime == nil || time.Since(lease.Spec.RenewTime.Time) >= renewalOf(lease) {
@@ -126,9 +126,9 @@ func (t *Takeover) unwritten(ctx context.Context, err error) time.Duration {
 	case apierrors.IsConflict(err):
 		return conflictPause // its holder renewed it meanwhile
 	case forbidden(err):
-		t.complain(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be taken: give the service account the right to get and update it, as the chart does with linkerd.takeOver: %v", err))
+		t.logOnce(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be taken: give the service account the right to get and update it, as the chart does with linkerd.takeOver: %v", err))
 	default:
-		t.complain(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be written; it is tried again by itself: %v", err))
+		t.logOnce(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be written; it is retried by the controller: %v", err))
 	}
 	return retryPause
 }

@@ -41,7 +41,7 @@ const DefaultQuiet = 12 * time.Second
 
 // Config is all that a Takeover depends on.
 type Config struct {
-	// Leases reads and updates the Lease. It must not go through the fence of
+	// Leases reads and updates the Lease. It must not go through the gate of
 	// our own leader election, and its requests must have a timeout.
 	Leases coordinationclient.LeasesGetter
 	// Lease is the Lease to take.
@@ -125,8 +125,8 @@ func (t *Takeover) keep(ctx context.Context, mayWrite chan<- struct{}) {
 	}
 }
 
-// complain logs a problem when it begins or becomes another.
-func (t *Takeover) complain(ctx context.Context, problem string) {
+// logOnce logs a problem when it begins or becomes another.
+func (t *Takeover) logOnce(ctx context.Context, problem string) {
 	if problem != t.said && ctx.Err() == nil {
 		klog.FromContext(ctx).Error(nil, problem)
 		t.said = problem

@@ -145,7 +145,7 @@ func TestALostLeaseIsTakenAgainMoreAndMoreSeldom(t *testing.T) {
 		s.hold("linkerd-2")
 		elapse(30 * time.Second)
 		if holder := summary(s.read()).Holder; holder != prefix+"a" {
-			t.Errorf("after hours of calm a loss is followed by a long pause again: held by %q", holder)
+			t.Errorf("after hours of quietPeriod a loss is followed by a long pause again: held by %q", holder)
 		}
 	})
 }

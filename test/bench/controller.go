@@ -68,7 +68,7 @@ func (s *stage) startController(ctx context.Context) (*controller, error) {
 }
 
 func (c *controller) waitUntilFilled(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
 	ticker := time.NewTicker(askInterval)
 	defer ticker.Stop()
@@ -89,7 +89,7 @@ func (c *controller) waitUntilFilled(ctx context.Context) error {
 
 // settle returns when the controller has had nothing to do for a while.
 func (c *controller) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
 	ticker := time.NewTicker(settleInterval)
 	defer ticker.Stop()

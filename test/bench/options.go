@@ -154,7 +154,7 @@ func parseShape(text string) (shape, error) {
 	return shape{services, workloads}, nil
 }
 
-// wants tells whether any of the parts is to be measured.
+// wants reports whether any of the parts is to be measured.
 func (o *options) wants(any ...string) bool {
 	return len(o.only) == 0 || slices.ContainsFunc(any, func(part string) bool { return slices.Contains(o.only, part) })
 }

@@ -107,7 +107,7 @@ func (r report) print(out io.Writer) error {
 		bare, toBare := row.compared(row.Bare)
 		floor, toFloor := row.compared(row.Floor)
 		fmt.Fprintf(table, "| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t|\n",
-			row.Name, row.Unit.text(row.Measured), bare, toBare, floor, toFloor, row.goalText(), row.verdict())
+			row.Name, row.Unit.text(row.Measured), bare, toBare, floor, toFloor, row.goalText(), row.result())
 	}
 	if err := table.Flush(); err != nil {
 		return err

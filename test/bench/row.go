@@ -124,7 +124,7 @@ func (r row) goalText() string {
 	}
 }
 
-func (r row) verdict() string {
+func (r row) result() string {
 	if r.met() {
 		return "met"
 	}
@@ -151,7 +151,7 @@ func (r row) summary() string {
 			text += fmt.Sprintf(", %s %s, ratio %s", other.name, value, ratio)
 		}
 	}
-	text += "; goal " + r.goalText() + ": " + r.verdict()
+	text += "; goal " + r.goalText() + ": " + r.result()
 	if r.Note != "" {
 		text += " (" + r.Note + ")"
 	}

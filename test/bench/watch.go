@@ -13,8 +13,8 @@ import (
 	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
 )
 
-// patience is how long something awaited may take before the run fails.
-const patience = 2 * time.Minute
+// waitTimeout is how long something awaited may take before the run fails.
+const waitTimeout = 2 * time.Minute
 
 // A watcher sees the EndpointSlices as clients do. Its methods are safe for
 // concurrent use.
@@ -147,7 +147,7 @@ func (w *watcher) expect(endpoints int) {
 
 // wait returns when the awaited number of ready endpoints was reached.
 func (w *watcher) wait(ctx context.Context) (time.Time, error) {
-	timeout := time.NewTimer(patience)
+	timeout := time.NewTimer(waitTimeout)
 	defer timeout.Stop()
 	select {
 	case at := <-w.reached:
@@ -157,7 +157,7 @@ func (w *watcher) wait(ctx context.Context) (time.Time, error) {
 	case <-timeout.C:
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return time.Time{}, fmt.Errorf("%d endpoints are ready after %s, want %d", w.total, patience, w.target)
+		return time.Time{}, fmt.Errorf("%d endpoints are ready after %s, want %d", w.total, waitTimeout, w.target)
 	case <-ctx.Done():
 		return time.Time{}, context.Cause(ctx)
 	}
@@ -176,7 +176,7 @@ func (w *watcher) await(workload string, ready bool) *flip {
 // took from the acknowledgement of its status write. An event that came before
 // the acknowledgement took no time.
 func (w *watcher) latencies(ctx context.Context, flips []*flip) ([]time.Duration, error) {
-	timeout := time.NewTimer(patience)
+	timeout := time.NewTimer(waitTimeout)
 	defer timeout.Stop()
 	took := make([]time.Duration, 0, len(flips))
 	for _, f := range flips {
@@ -186,7 +186,7 @@ func (w *watcher) latencies(ctx context.Context, flips []*flip) ([]time.Duration
 		case <-w.ended:
 			return nil, fmt.Errorf("the watch of the EndpointSlices ended: %w", w.cause)
 		case <-timeout.C:
-			return nil, fmt.Errorf("%d of %d changes are published after %s", len(took), len(flips), patience)
+			return nil, fmt.Errorf("%d of %d changes are published after %s", len(took), len(flips), waitTimeout)
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}

@@ -24,7 +24,7 @@ func eventually(t *testing.T, condition func() error) {
 	}
 }
 
-// alive tells whether there is a process with the pid. Every component is a
+// alive reports whether there is a process with the pid. Every component is a
 // child of this test and buried by it, so a dead one leaves no trace.
 func alive(pid int) bool { return pid != 0 && syscall.Kill(pid, 0) == nil }
 

@@ -87,7 +87,7 @@ type conn struct {
 	dead      chan struct{}
 }
 
-// pass waits until a byte may pass, and tells whether it may.
+// pass waits until a byte may pass, and reports whether it may.
 func (c *conn) pass() bool {
 	select {
 	case <-c.dead:

@@ -86,7 +86,7 @@ func publishedAs(address string) (published string, is bool) {
 	return "", false
 }
 
-// takes tells whether the API server takes an address in a slice of one of the
+// takes reports whether the API server takes an address in a slice of one of the
 // families.
 func (s *site) takes(t *testing.T, address string) bool {
 	t.Helper()

@@ -14,22 +14,22 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// audience is the models of the consumers of one Service, with one port named
+// observers is the models of the consumers of one Service, with one port named
 // http, fed with every write that a watch saw.
-type audience struct {
+type observers struct {
 	*site
 	history  *faults.History
-	told     int
+	observed int
 	linkerd  *consumers.Destination
 	client   *consumers.Client
 	proxy    *consumers.KubeProxy
 	existing map[string]consumers.Identity
 }
 
-// listen lets an audience read the site's slices from now on.
-func listen(s *site) *audience {
+// listen lets an observers read the site's slices from now on.
+func listen(s *site) *observers {
 	s.t.Helper()
-	a := &audience{site: s, proxy: consumers.NewKubeProxy(discoveryv1.AddressTypeIPv4, "")}
+	a := &observers{site: s, proxy: consumers.NewKubeProxy(discoveryv1.AddressTypeIPv4, "")}
 	a.linkerd = consumers.NewDestination(a.lookup, "http")
 	a.client = a.linkerd.Subscribe("http", "")
 	var err error
@@ -40,14 +40,14 @@ func listen(s *site) *audience {
 }
 
 // lookup finds a workload as it is after a whole change.
-func (a *audience) lookup(_, name string) (consumers.Identity, bool) {
+func (a *observers) lookup(_, name string) (consumers.Identity, bool) {
 	identity, exists := a.existing[name]
 	return identity, exists
 }
 
 // hear tells the models of all writes since the last call, and calls check
 // after each of them. It returns how many there were.
-func (a *audience) hear(t *testing.T, check func(write string)) int {
+func (a *observers) hear(t *testing.T, check func(write string)) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -55,8 +55,8 @@ func (a *audience) hear(t *testing.T, check func(write string)) int {
 		t.Fatal(err)
 	}
 	a.existing = a.identities()
-	writes := a.history.Since(a.told)
-	a.told += len(writes)
+	writes := a.history.Since(a.observed)
+	a.observed += len(writes)
 	for number, write := range writes {
 		a.linkerd.Observe(write.Before, write.After)
 		a.proxy.Observe(write.Before, write.After)
@@ -66,7 +66,7 @@ func (a *audience) hear(t *testing.T, check func(write string)) int {
 }
 
 // identities are what a client expects of each workload that there is.
-func (a *audience) identities() map[string]consumers.Identity {
+func (a *observers) identities() map[string]consumers.Identity {
 	a.t.Helper()
 	list, err := a.workloads.WorkloadV1beta1().ExternalWorkloads(a.namespace).List(a.t.Context(), metav1.ListOptions{})
 	if err != nil {
@@ -82,7 +82,7 @@ func (a *audience) identities() map[string]consumers.Identity {
 
 // expects are the sockets that Linkerd's clients have, each with the identity
 // that they expect there.
-func (a *audience) expects() map[string][]string {
+func (a *observers) expects() map[string][]string {
 	all := map[string][]string{}
 	add := func(who string, socket consumers.Socket, identity consumers.Identity) {
 		all[who] = append(all[who], fmt.Sprintf("%s is %s (%s)", socket, identity.Name, identity.ServerName))
@@ -100,7 +100,7 @@ func (a *audience) expects() map[string][]string {
 }
 
 // served are the addresses and ports to which each kind of client connects.
-func (a *audience) served() map[string][]string {
+func (a *observers) served() map[string][]string {
 	all := map[string][]string{}
 	add := func(who string, socket consumers.Socket) { all[who] = append(all[who], socket.String()) }
 	for socket := range a.client.Has() {

@@ -107,7 +107,7 @@ func (p *publications) Record(kind events.Kind, regarding, _ runtime.Object, _ s
 	p.do(func() { p.events = append(p.events, regarding.(*corev1.ObjectReference).Name+" "+kind.Reason()) })
 }
 
-// hasSynced tells whether the controller has looked at a Service.
+// hasSynced reports whether the controller has looked at a Service.
 func (p *publications) hasSynced(service string) (synced bool) {
 	p.do(func() { synced = p.observed[service] })
 	return synced

@@ -147,7 +147,7 @@ func (c *stepCase) run(t *testing.T, s *site) {
 
 	c.change(s)
 	a.eventually("what must be written is", func() (bool, string) {
-		written := a.history.Len() - a.told
+		written := a.history.Len() - a.observed
 		return written >= c.least, fmt.Sprintf("%d writes", written)
 	})
 	allowed := append(socketsOf(before), socketsOf(want)...)
@@ -160,7 +160,7 @@ func (c *stepCase) run(t *testing.T, s *site) {
 
 // checkServed checks that everybody serves what is stable, and nothing that is
 // not allowed.
-func (a *audience) checkServed(t *testing.T, write string, stable, allowed []string) {
+func (a *observers) checkServed(t *testing.T, write string, stable, allowed []string) {
 	t.Helper()
 	served := a.served()
 	for _, who := range audienceNames {
@@ -190,7 +190,7 @@ func socketsOf(published []string) []string {
 
 // awaitServed waits until the API server holds what is wanted, tells the models
 // of every write until then, and checks that all of them serve it in the end.
-func (a *audience) awaitServed(t *testing.T, want []string, check func(write string)) int {
+func (a *observers) awaitServed(t *testing.T, want []string, check func(write string)) int {
 	t.Helper()
 	a.within(t).eventually(fmt.Sprintf("%v is published", want), func() (bool, string) {
 		have := a.published()
@@ -211,7 +211,7 @@ func (a *audience) awaitServed(t *testing.T, want []string, check func(write str
 }
 
 // identified puts the identities that the workloads have to what is published.
-func (a *audience) identified(published []string) []string {
+func (a *observers) identified(published []string) []string {
 	var sockets []string
 	for _, one := range published {
 		name, socket, _ := strings.Cut(one, " ")
@@ -222,7 +222,7 @@ func (a *audience) identified(published []string) []string {
 }
 
 // published are the ready endpoints of all slices, as "workload address:port".
-func (a *audience) published() []string {
+func (a *observers) published() []string {
 	var sockets []string
 	for _, slice := range a.slices() {
 		for i := range slice.Endpoints {

@@ -60,7 +60,7 @@ func servicePort(family corev1.IPFamily) proxy.ServicePort {
 	panic("kube-proxy takes no port of the Service")
 }
 
-// selected tells whether kube-proxy's watch has a slice at all.
+// selected reports whether kube-proxy's watch has a slice at all.
 func selected(slice *discoveryv1.EndpointSlice) bool {
 	if slice == nil {
 		return false
@@ -98,7 +98,7 @@ func (n *node) Serves(port string, visit func(socket consumers.Socket, certain b
 	}
 }
 
-// disputed tells whether slices say different things of a socket. kube-proxy
+// disputed reports whether slices say different things of a socket. kube-proxy
 // then believes whichever comes last out of a map.
 func (n *node) disputed(port string, socket consumers.Socket) bool {
 	var first *discoveryv1.Endpoint

@@ -215,7 +215,7 @@ func (c *cluster) eventually(what string, holds func() bool) {
 	}
 }
 
-// gone tells whether a get found nothing.
+// gone reports whether a get found nothing.
 func (c *cluster) gone(err error) bool {
 	c.Helper()
 	if err != nil && !apierrors.IsNotFound(err) {

@@ -71,7 +71,7 @@ func Compare(rules Rules, want Publication, have []discoveryv1.EndpointSlice) []
 	return differences
 }
 
-// ownerStands tells whether a slice without a manager was made by the controller
+// ownerStands reports whether a slice without a manager was made by the controller
 // for a Service that still takes part. Where that Service is gone, the cluster's
 // garbage collection takes the slice away.
 func ownerStands(want Publication, slice *discoveryv1.EndpointSlice) bool {

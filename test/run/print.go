@@ -57,7 +57,7 @@ func portsText(ports []discoveryv1.EndpointPort) string {
 	return strings.Join(texts, ", ")
 }
 
-// showsExample tells whether the slice is that of the documented example.
+// showsExample reports whether the slice is that of the documented example.
 func showsExample(slice *discoveryv1.EndpointSlice, ready bool) bool {
 	if slice.Namespace != exampleNamespace || slice.Labels[discoveryv1.LabelServiceName] != exampleName {
 		return false

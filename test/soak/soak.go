@@ -73,7 +73,7 @@ func (s *soak) run(ctx context.Context, duration time.Duration) error {
 	return ctx.Err()
 }
 
-// round does operations and faults side by side. It tells whether the control
+// round does operations and faults side by side. It reports whether the control
 // plane itself was broken, so that the recorded history may have gaps.
 func (s *soak) round(ctx context.Context) (bool, error) {
 	running, cancel := context.WithTimeout(ctx, roundLength)

@@ -58,7 +58,7 @@ func appliedAt(entries []metav1.ManagedFieldsEntry) time.Time {
 
 // readyWriter is who wrote the condition Ready last. Several managers own parts
 // of it where one changed its status only: the owner of the status counts.
-// Where nobody owns it alone, the reason tells whether this project wrote it.
+// Where nobody owns it alone, the reason reports whether this project wrote it.
 func readyWriter(entries []metav1.ManagedFieldsEntry, reason string) write {
 	var last write
 	for i := range entries {

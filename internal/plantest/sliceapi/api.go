@@ -102,7 +102,7 @@ func (a *API) Create(slice *discoveryv1.EndpointSlice) (*discoveryv1.EndpointSli
 	created.ResourceVersion = a.nextRevision()
 	created.CreationTimestamp = metav1.NewTime(time.Unix(int64(a.revision), 0))
 	a.stored = slices.Insert(a.stored, at, &created)
-	a.tell(Write{Verb: Create, Current: &created})
+	a.notify(Write{Verb: Create, Current: &created})
 	return &created, a.after(failure, Create)
 }
 
@@ -140,7 +140,7 @@ func (a *API) Update(slice *discoveryv1.EndpointSlice) (*discoveryv1.EndpointSli
 	}
 	updated.ResourceVersion = a.nextRevision()
 	a.stored[at] = &updated
-	a.tell(Write{Verb: Update, Previous: previous, Current: &updated})
+	a.notify(Write{Verb: Update, Previous: previous, Current: &updated})
 	return &updated, a.after(failure, Update)
 }
 
@@ -155,7 +155,7 @@ func (a *API) Keep(slice *discoveryv1.EndpointSlice) {
 	kept.Generation++
 	kept.ResourceVersion = a.nextRevision()
 	a.stored[at] = &kept
-	a.tell(Write{Verb: Update, Previous: previous, Current: &kept})
+	a.notify(Write{Verb: Update, Previous: previous, Current: &kept})
 }
 
 // Delete removes the slice of that name. It conflicts where a precondition does
@@ -177,7 +177,7 @@ func (a *API) Delete(name string, preconditions metav1.Preconditions) error {
 	}
 	a.nextRevision()
 	a.stored = slices.Delete(a.stored, at, at+1)
-	a.tell(Write{Verb: Delete, Previous: previous})
+	a.notify(Write{Verb: Delete, Previous: previous})
 	return a.after(failure, Delete)
 }
 
@@ -188,7 +188,7 @@ func (a *API) failure(verb Verb, slice *discoveryv1.EndpointSlice) Failure {
 	return a.Fail(verb, slice)
 }
 
-func (a *API) tell(write Write) {
+func (a *API) notify(write Write) {
 	if a.Observe != nil {
 		a.Observe(write)
 	}

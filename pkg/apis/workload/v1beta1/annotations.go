@@ -50,13 +50,13 @@ const (
 // condition is not followed.
 const OverruledAnnotation = "external-workload.io/inline-ready-overruled"
 
-// Drained tells whether the machine is to get no new traffic: DrainAnnotation
+// Drained reports whether the machine is to get no new traffic: DrainAnnotation
 // has a value, or the object is being deleted while a finalizer holds it.
 func (w *ExternalWorkload) Drained() bool {
 	return w.Annotations[DrainAnnotation] != "" || w.DeletionTimestamp != nil
 }
 
-// DrainedByMachine tells whether the machine itself has set the drain, and
+// DrainedByMachine reports whether the machine itself has set the drain, and
 // nobody else.
 func (w *ExternalWorkload) DrainedByMachine() bool {
 	return strings.HasPrefix(w.Annotations[DrainAnnotation], MachineDrainPrefix)

@@ -73,7 +73,7 @@ func ReadyIn(family corev1.IPFamily) WorkloadConditionType {
 	return WorkloadReadyIPv4
 }
 
-// Proves tells whether a condition says that a probe has passed at an address of
+// Proves reports whether a condition says that a probe has passed at an address of
 // this instance of the workload, given in canonical form.
 func (c *WorkloadCondition) Proves(address string, uid types.UID) bool {
 	if c.Status != ConditionTrue {
