@@ -50,8 +50,7 @@ func (in *input) gone() bool { return in.service == nil && len(in.slices) == 0 }
 func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outcome, error) {
 	m := c.scratch.Get().(*scratch)
 	defer c.scratch.Put(m)
-	begin := c.config.Clock.Now()
-	recovery := c.config.Recovery()
+	begin, recovery := c.config.Clock.Now(), c.config.Recovery()
 	state := c.states.of(key, begin)
 	state.takeUp(c.changes.take(key))
 
@@ -62,25 +61,9 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	case stale > 0:
 		return loop.Outcome{Result: resultStale, After: stale}, nil
 	}
-	if slices.ContainsFunc(in.slices, plan.RefreshRequested) {
-		state.takeUp(begin, true) // a change that was asked for, and no foreign write
-	}
-	m.desired.Compute(in.service, m.workloads, desired.Options{
-		ManagedBy:            c.config.ManagedBy,
-		WithholdSecondFamily: c.config.WithholdSecondFamily,
-		IgnoreProbes:         c.config.IgnoreProbes,
-		Now:                  begin,
-		ServiceSettledAt:     in.settledAt,
-		Recovery:             recovery,
-	})
-	next, again := state.altered.leaveOut(m.planner.Compute(&m.desired, in.slices, c.optionsOf(state, in.slices, recovery.Ongoing(begin))), in.slices, begin)
-	if c.detectForeignWrites(state, in, &next) {
-		c.countForeignWrite(ctx, key, state, in, &next, begin)
-		if wait := state.contention.repair(begin); wait > 0 {
-			state.logBackoff(ctx, wait)
-			return loop.Outcome{Result: resultYielded, After: wait}, nil
-		}
-		state.beginRepair()
+	next, again := c.plan(state, in, m, recovery, begin)
+	if wait := c.yield(ctx, key, state, in, &next, begin); wait > 0 {
+		return loop.Outcome{Result: resultYielded, After: wait}, nil
 	}
 	if logger := klog.FromContext(ctx).V(4); logger.Enabled() && !next.Empty() {
 		logger.Info("Planned", "plan", next.String())
@@ -91,8 +74,8 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		return c.failed(key, err)
 	}
 	retryAt := m.desired.RetryAt
-	if next.Recovering && (retryAt.IsZero() || recovery.Until.Before(retryAt)) {
-		retryAt = recovery.Until
+	if next.Recovering {
+		retryAt = earlier(retryAt, recovery.Until)
 	}
 	if !next.More() && retryAt.IsZero() {
 		state.settle(begin)
@@ -100,10 +83,53 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	if in.gone() {
 		c.states.forget(key)
 	}
-	if due := begin.Add(again); again > 0 && (retryAt.IsZero() || due.Before(retryAt)) {
-		retryAt = due
+	return outcomeOf(next, earlier(retryAt, again).Sub(begin)), nil
+}
+
+// plan computes the next step, without the writes that the API server would
+// store otherwise than they are sent; those are tried again at a later time.
+func (c *Controller) plan(state *serviceState, in input, m *scratch, recovery desired.Recovery, now time.Time) (next plan.Plan, again time.Time) {
+	if slices.ContainsFunc(in.slices, plan.RefreshRequested) {
+		state.takeUp(now, true) // a change that was asked for, and no foreign write
 	}
-	return outcomeOf(next, retryAt.Sub(begin)), nil
+	m.desired.Compute(in.service, m.workloads, desired.Options{
+		ManagedBy:            c.config.ManagedBy,
+		WithholdSecondFamily: c.config.WithholdSecondFamily,
+		IgnoreProbes:         c.config.IgnoreProbes,
+		Now:                  now,
+		ServiceSettledAt:     in.settledAt,
+		Recovery:             recovery,
+	})
+	next = m.planner.Compute(&m.desired, in.slices, c.optionsOf(state, in.slices, recovery.Ongoing(now)))
+	next, after := state.altered.leaveOut(next, in.slices, now)
+	if after > 0 {
+		again = now.Add(after)
+	}
+	return next, again
+}
+
+// yield counts a foreign write, if the plan would repair one, and gives the time
+// for which the repair has to wait; zero if it may be made now.
+func (c *Controller) yield(ctx context.Context, key cache.ObjectName, state *serviceState, in input, next *plan.Plan, now time.Time) time.Duration {
+	if !c.detectForeignWrites(state, in, next) {
+		return 0
+	}
+	c.countForeignWrite(ctx, key, state, in, next, now)
+	wait := state.contention.repair(now)
+	if wait > 0 {
+		state.logBackoff(ctx, wait)
+		return wait
+	}
+	state.beginRepair()
+	return 0
+}
+
+// earlier is the earlier of two times; the zero time stands for none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // gather reads a Service's part of the world: caches, nothing of which may be
