@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/ptr"
 
 	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/pkg/plan"
 )
 
 // spoil writes the one slice as somebody else, who takes its endpoints away. The
@@ -225,6 +226,25 @@ func TestDeletionsThatBelongToOursAreNotForeign(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A refresh marks the slice so that an endpoint is announced again. That is
+// asked for, and no dispute about the slice.
+func TestRequestedRefreshIsNotForeign(t *testing.T) {
+	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
+		for range 3 * eventThreshold {
+			marked := w.slice().DeepCopy()
+			marked.Annotations[plan.IdentitiesAnnotation] = plan.RequestRefresh(marked, 0, func(string) string { return "" })
+			w.put(marked)
+			w.pass(time.Second)
+			if plan.RefreshRequested(w.slice()) {
+				t.Fatal("the mark is left, so the endpoint was not announced again")
+			}
+		}
+		w.mustCountForeign(0)
+		w.mustTell()
+		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
+	})
 }
 
 func TestOnlyTheNamesOfTheLastWritersAreKept(t *testing.T) {
