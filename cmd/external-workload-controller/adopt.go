@@ -110,6 +110,7 @@ func preview(ctx context.Context, o *options, clients *clients, stdout io.Writer
 		Options: desired.Options{
 			ManagedBy:            o.managedBy,
 			WithholdSecondFamily: o.secondFamily == familyWithhold,
+			Zones:                o.zones,
 			IgnoreProbes:         !o.readiness.enabled,
 			// Workloads that were created this moment count as settled.
 			Now: time.Now().Add(time.Minute),

@@ -68,6 +68,7 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 		MaxEndpoints:         o.maxEndpoints,
 		IgnoreProbes:         !o.readiness.enabled,
 		WithholdSecondFamily: o.secondFamily == familyWithhold,
+		Zones:                o.zones,
 		Recovery: func() desired.Recovery {
 			from, until := clients.interruption.Recovery()
 			return desired.Recovery{From: from, Until: until}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/external-workload/controller/controller/readiness"
 	"github.com/external-workload/controller/pkg/address"
+	"github.com/external-workload/controller/pkg/desired"
 	"github.com/external-workload/controller/pkg/server"
 )
 
@@ -57,6 +58,7 @@ type options struct {
 	fieldManager string
 	maxEndpoints int
 	secondFamily string
+	zones        desired.Zones
 	qps          float32
 	burst        int
 	version      bool
@@ -105,6 +107,7 @@ func newFlags(o *options) *pflag.FlagSet {
 	f.StringVar(&o.fieldManager, "field-manager", defaultName, "field manager name of the writes of this process")
 	f.IntVar(&o.maxEndpoints, "max-endpoints-per-slice", defaultMaxEndpoints, "maximum number of endpoints per EndpointSlice (1 to 1000)")
 	f.StringVar(&o.secondFamily, "second-family", familyPublish, "whether to publish the second address family of a dual-stack workload: publish, as Kubernetes does, or withhold, because Linkerd's clients keep one address per workload")
+	f.Var(&o.zones, "zone-from-cidr", "comma-separated list of address ranges and their zones, such as 10.1.0.0/16=zone-a, for workloads without the label topology.kubernetes.io/zone; the narrowest range that contains the address applies")
 	f.Float32Var(&o.qps, "kube-api-qps", unlimitedQPS, "maximum number of requests per second to the API server; -1 relies on the API server's priority and fairness")
 	f.IntVar(&o.burst, "kube-api-burst", 100, "maximum burst of requests while --kube-api-qps limits them")
 

@@ -62,6 +62,8 @@ type Config struct {
 	// WithholdSecondFamily publishes a workload that has both address families
 	// as ready in the Service's first only.
 	WithholdSecondFamily bool
+	// Zones are the zones of workloads without a zone label.
+	Zones desired.Zones
 
 	// Recovery is the last interruption of the watches; nil if none is noticed. It
 	// must be safe for concurrent use, and never goes back.

@@ -96,6 +96,7 @@ func (c *Controller) plan(state *serviceState, in input, m *scratch, recovery de
 		ManagedBy:            c.config.ManagedBy,
 		WithholdSecondFamily: c.config.WithholdSecondFamily,
 		IgnoreProbes:         c.config.IgnoreProbes,
+		Zones:                c.config.Zones,
 		Now:                  now,
 		ServiceSettledAt:     in.settledAt,
 		Recovery:             recovery,

@@ -83,7 +83,7 @@ func (s *State) addFamily(family corev1.IPFamily, workloads []*Workload, options
 	addressType := discoveryv1.AddressType(family)
 	index := indexOf(addressType)
 	f := s.nextFamily(addressType)
-	rules := rulesOf(s.Service)
+	rules := rulesOf(s.Service, options.Zones)
 	f.Groups = append(f.Groups, s.scratch.resolver.resolved...)
 	for i, w := range workloads {
 		group := s.scratch.groups[i]

@@ -21,10 +21,11 @@ type rules struct {
 	// ready endpoint without a hint makes consumers ignore that kind of hints for
 	// the whole Service, its Pods included.
 	zoneHints, nodeHints bool
+	zones                Zones
 }
 
-func rulesOf(service *corev1.Service) rules {
-	r := rules{headless: headless(service), publishNotReady: service.Spec.PublishNotReadyAddresses}
+func rulesOf(service *corev1.Service, zones Zones) rules {
+	r := rules{zones: zones, headless: headless(service), publishNotReady: service.Spec.PublishNotReadyAddresses}
 	if service.Spec.TrafficDistribution == nil {
 		return r
 	}
@@ -47,10 +48,14 @@ func (r rules) endpoint(w *Workload, address string, ready bool, group int32) En
 		Ready:       ready && !w.Terminating || r.publishNotReady,
 		Serving:     ready,
 		Terminating: w.Terminating,
+		Zone:        w.Zone,
+	}
+	if e.Zone == "" {
+		e.Zone = r.zones.Of(address)
 	}
 	if r.zoneHints && e.Ready {
-		// Where a machine without zone is, is not known, so it gets no zone hint.
-		e.ZoneHint = w.Zone
+		// The zone of a machine may be unknown; it gets no zone hint then.
+		e.ZoneHint = e.Zone
 	}
 	if r.nodeHints && e.Ready {
 		e.NodeHint = NoNode

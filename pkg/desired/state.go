@@ -47,6 +47,8 @@ type Endpoint struct {
 	// Held is true for an endpoint that is Ready, but should not be published
 	// as such before State.RetryAt.
 	Held bool
+	// Zone is the zone in which the machine is, or empty if that is not known.
+	Zone string
 	// ZoneHint is the zone whose clients should use the endpoint, or empty.
 	ZoneHint string
 	// NodeHint is the node whose clients should use the endpoint: NoNode, or empty.
@@ -130,6 +132,8 @@ type Options struct {
 	// IgnoreProbes takes the condition Ready for the readiness of probed
 	// workloads too, where nobody probes them.
 	IgnoreProbes bool
+	// Zones are the zones of workloads without a zone label.
+	Zones Zones
 	// Now decides whether an endpoint is held.
 	Now time.Time
 	// ServiceSettledAt is when endpoints of the Service may first be published.

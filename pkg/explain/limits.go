@@ -44,7 +44,7 @@ func (n *Namespace) workloadLimits(object *v1beta1.ExternalWorkload, v *view, fa
 	if service.Spec.ClusterIP == corev1.ClusterIPNone && len(validation.IsDNS1123Label(object.Name)) > 0 {
 		add("host name", "the name %s is no DNS label, so the machine has no DNS name of its own; it is among the addresses of the Service", object.Name)
 	}
-	if hint := hintLimit(service, object); hint != nil {
+	if hint := hintLimit(service, n.zoneOf(object, families)); hint != nil {
 		limits = append(limits, *hint)
 	}
 	for i := range families {
@@ -56,13 +56,21 @@ func (n *Namespace) workloadLimits(object *v1beta1.ExternalWorkload, v *view, fa
 	return limits
 }
 
+// zoneOf is the zone of a machine, by its label or by its address.
+func (n *Namespace) zoneOf(object *v1beta1.ExternalWorkload, families []Family) string {
+	zone := object.Labels[corev1.LabelTopologyZone]
+	for i := 0; zone == "" && i < len(families); i++ {
+		zone = n.options.Zones.Of(families[i].Address)
+	}
+	return zone
+}
+
 // hintLimit tells what the Service's wish for near endpoints does to a machine.
-func hintLimit(service *corev1.Service, object *v1beta1.ExternalWorkload) *Limit {
+func hintLimit(service *corev1.Service, zone string) *Limit {
 	if service.Spec.TrafficDistribution == nil {
 		return nil
 	}
 	distribution := *service.Spec.TrafficDistribution
-	zone := object.Labels[corev1.LabelTopologyZone]
 	name := "trafficDistribution: " + distribution
 	switch distribution {
 	case corev1.ServiceTrafficDistributionPreferClose, corev1.ServiceTrafficDistributionPreferSameZone:

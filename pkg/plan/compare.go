@@ -20,7 +20,7 @@ func same(e *discoveryv1.Endpoint, t *desired.Endpoint) bool {
 		c.Ready != nil && *c.Ready == ready &&
 		ptr.Deref(c.Serving, ready) == t.ServingNow() &&
 		ptr.Deref(c.Terminating, false) == t.Terminating &&
-		ptr.Deref(e.Zone, "") == t.Workload.Zone &&
+		ptr.Deref(e.Zone, "") == t.Zone &&
 		ptr.Deref(e.Hostname, "") == t.Hostname &&
 		e.NodeName == nil && len(e.DeprecatedTopology) == 0 &&
 		zoneHintOf(e) == zone && nodeHintOf(e) == node &&

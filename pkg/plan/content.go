@@ -169,8 +169,8 @@ func endpointOf(t *desired.Endpoint) discoveryv1.Endpoint {
 			UID:       t.Workload.UID,
 		},
 	}
-	if t.Workload.Zone != "" {
-		e.Zone = &t.Workload.Zone
+	if t.Zone != "" {
+		e.Zone = &t.Zone
 	}
 	if t.Hostname != "" {
 		e.Hostname = &t.Workload.Name

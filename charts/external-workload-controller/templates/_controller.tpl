@@ -30,6 +30,7 @@ the controller's own.
   (list "max-endpoints-per-slice" .Values.maxEndpointsPerSlice)
   (list "workers" .Values.workers)
   (list "second-family" .Values.secondFamily)
+  (list "zone-from-cidr" (join "," .Values.zoneFromCIDR))
   (list "kube-api-qps" .Values.kubeAPI.qps)
   (list "kube-api-burst" .Values.kubeAPI.burst)
   (list "log-format" .Values.log.format)
