@@ -67,7 +67,18 @@ tidy() {
     done
 }
 
+# Words that this project once used in a sense of its own. Use the field's term.
+worded() {
+    local found
+    if found=$(git grep -nwiE 'anew|astray|audience|census|complain|fenced?|unfenced|patience|tells whether|tried again by itself' -- \
+        '*.go' '*.md' '*.yaml' '*.tpl' ':!pkg/generated' ':!**/testdata'); then
+        echo "$found"
+        return 1
+    fi
+}
+
 check format formatted
+check words worded
 check vet vetted
 check lint linted
 check codegen hack/verify-codegen.sh

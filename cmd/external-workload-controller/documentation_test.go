@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-var update = flag.Bool("update", false, "write the documents anew")
+var update = flag.Bool("update", false, "rewrite the documents")
 
 // flagsDocument is generated from the flags themselves.
 const flagsDocument = "../../docs/flags.md"

@@ -58,25 +58,25 @@ func (c *Controller) request(ctx context.Context, state *serviceState, w plan.Wr
 	// What the cache keeps of the field managers is no part of the object.
 	sent := *w.Slice
 	sent.ManagedFields = nil
-	var stands *discoveryv1.EndpointSlice
+	var stored *discoveryv1.EndpointSlice
 	var err error
 	switch w.Operation {
 	case plan.Create:
-		stands, err = client.Create(ctx, &sent, metav1.CreateOptions{FieldManager: c.config.FieldManager})
+		stored, err = client.Create(ctx, &sent, metav1.CreateOptions{FieldManager: c.config.FieldManager})
 		if apierrors.IsAlreadyExists(err) {
 			return errors.Join(err, c.exists(ctx, state, w.Slice))
 		}
 	case plan.Update:
-		stands, err = client.Update(ctx, &sent, metav1.UpdateOptions{FieldManager: c.config.FieldManager})
+		stored, err = client.Update(ctx, &sent, metav1.UpdateOptions{FieldManager: c.config.FieldManager})
 	case plan.Delete:
 		return c.delete(ctx, state, w.Slice)
 	}
 	if err != nil {
 		return fmt.Errorf("%s EndpointSlice %s: %w", w.Operation, klog.KObj(w.Slice), err)
 	}
-	state.cache.wrote(stands, c.config.ManagedBy)
-	if differs := state.altered.wrote(&sent, stands, c.config.Clock.Now()); differs != "" {
-		c.logAltered(ctx, stands, differs)
+	state.cache.wrote(stored, c.config.ManagedBy)
+	if differs := state.altered.wrote(&sent, stored, c.config.Clock.Now()); differs != "" {
+		c.logAltered(ctx, stored, differs)
 	}
 	return nil
 }
@@ -87,15 +87,15 @@ func (c *Controller) request(ctx context.Context, state *serviceState, w plan.Wr
 // the managed-by label away, an informer is about to find it. Otherwise the
 // name belongs to somebody else, and another is chosen.
 func (c *Controller) exists(ctx context.Context, state *serviceState, wanted *discoveryv1.EndpointSlice) error {
-	stands, err := c.config.Client.EndpointSlices(wanted.Namespace).Get(ctx, wanted.Name, metav1.GetOptions{})
+	stored, err := c.config.Client.EndpointSlices(wanted.Namespace).Get(ctx, wanted.Name, metav1.GetOptions{})
 	if err != nil {
 		return fmt.Errorf("get EndpointSlice %s: %w", klog.KObj(wanted), err)
 	}
-	manager := stands.Labels[discoveryv1.LabelManagedBy]
-	owned := metav1.IsControlledBy(stands, &metav1.ObjectMeta{UID: wanted.OwnerReferences[0].UID})
+	manager := stored.Labels[discoveryv1.LabelManagedBy]
+	owned := metav1.IsControlledBy(stored, &metav1.ObjectMeta{UID: wanted.OwnerReferences[0].UID})
 	switch {
 	case owned && manager == c.config.ManagedBy:
-		state.cache.wrote(stands, c.config.ManagedBy)
+		state.cache.wrote(stored, c.config.ManagedBy)
 	case owned && manager == "":
 	default:
 		state.namesTaken.Add(1)

@@ -15,7 +15,7 @@ const (
 	// event does so earlier. The interval grows with the time that it is behind.
 	staleRetry = 100 * time.Millisecond
 	// staleLimit is how long a cache may be behind our own write. A watch that
-	// works shows it within milliseconds. It does not if it stands still, or if
+	// works shows it within milliseconds. It does not if it stalls, or if
 	// etcd was restored from a backup: then resourceVersions have gone back.
 	staleLimit = time.Minute
 )

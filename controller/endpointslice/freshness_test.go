@@ -77,7 +77,7 @@ func TestCacheThatNeverShowsOurWriteIsPassedBy(t *testing.T) {
 	})
 }
 
-// A watch that stands still does not keep a Service from being served either.
+// A watch that stalls does not keep a Service from being served either.
 func TestWatchThatStandsStillIsPassedBy(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		release := w.api.Hold("endpointslices")

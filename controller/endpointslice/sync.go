@@ -19,7 +19,7 @@ import (
 
 // The results of a sync, as metrics show them.
 const (
-	// resultUnchanged: everything stands as it is desired.
+	// resultUnchanged: the actual slices are the desired ones.
 	resultUnchanged = "unchanged"
 	// resultPublished: writes brought it there, or a step nearer.
 	resultPublished = "published"
@@ -187,7 +187,7 @@ func slicesOf(informers *Informers, key cache.ObjectName) []*discoveryv1.Endpoin
 // look reads a Service's slices from the API server. Those that the cache holds
 // and that do not carry the Service's name are taken as they are there.
 func (c *Controller) look(ctx context.Context, key cache.ObjectName, cached []*discoveryv1.EndpointSlice) ([]*discoveryv1.EndpointSlice, error) {
-	klog.FromContext(ctx).Error(nil, "The watch of EndpointSlices has not shown our own write for long; it stands still, or etcd was restored from a backup. Reading them directly",
+	klog.FromContext(ctx).Error(nil, "The watch of EndpointSlices has not shown our own write for long; it stalls, or etcd was restored from a backup. Reading them directly",
 		"after", staleLimit)
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

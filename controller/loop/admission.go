@@ -26,7 +26,7 @@ func (q *namespaceQueue) mayBegin(name string, now time.Time) bool {
 }
 
 // admits reports whether one more may use a number of places, of which all and
-// mine are in use. The last ones are for whoever has none.
+// mine are in use. The last ones are for a namespace that has none.
 func admits(all, mine, places, reserve int) bool {
 	return all < places-reserve || mine == 0 && all < places
 }

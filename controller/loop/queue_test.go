@@ -39,7 +39,7 @@ func newServer() *server {
 	return s
 }
 
-// reset begins to measure anew.
+// reset starts a new measurement.
 func (s *server) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -51,7 +51,7 @@ func TestChangedAndRemovedProbesTakeEffectAtOnce(t *testing.T) {
 		}
 		w.update(vm, asking("other", `,"periodSeconds":3600,"initialDelaySeconds":0`), func(e *v1beta1.ExternalWorkload) { e.Labels = map[string]string{"a": "b"} })
 		if got := w.timesAsked("other"); got != 1 {
-			t.Errorf("an unchanged probe was asked anew")
+			t.Errorf("an unchanged probe was asked again")
 		}
 		w.update(vm, func(e *v1beta1.ExternalWorkload) { delete(e.Annotations, v1beta1.ProbeAnnotation) })
 		w.pass(3 * time.Hour)

@@ -36,7 +36,7 @@ func TestConditions(t *testing.T) {
 		"without annotations nothing is touched": {workload: workload("w", having(other, is(ready, "Maybe", "", "")))},
 		"a declaration is written":               {workload: workload("w", declared("True")), want: []v1beta1.WorkloadCondition{since(is(ready, "True", "Declared", declaredMessage), now)}},
 		"Unknown can be declared":                {workload: workload("w", declared("Unknown")), want: []v1beta1.WorkloadCondition{since(is(ready, "Unknown", "Declared", declaredMessage), now)}},
-		"a declaration that stands is not written": {
+		"a declaration that is in effect is not written": {
 			workload: workload("w", declared("True"), having(since(is(ready, "True", "Declared", declaredMessage), old))),
 		},
 		"a condition that the manifest has inline is written": {
@@ -110,14 +110,14 @@ func TestConditions(t *testing.T) {
 			workload: workload("w", at("127.0.0.1"), declared("yes!")),
 			want:     []v1beta1.WorkloadCondition{since(is(accepted, "False", ReasonInvalidReady, invalid+"; "+loopback), now)},
 		},
-		"what is said already is not written":               {workload: workload("w", at("127.0.0.1"), having(is(accepted, "False", "InvalidAddress", loopback)))},
-		"a corrected address is cleared":                    {workload: workload("w", having(other, is(accepted, "False", "InvalidAddress", "no"))), want: []v1beta1.WorkloadCondition{other}},
-		"a repaired annotation is cleared":                  {workload: workload("w", having(is(accepted, "False", ReasonInvalidProbe, "no"))), want: []v1beta1.WorkloadCondition{}},
-		"a refused address stands until it is probed again": {workload: workload("w", probing, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), observed: knows(health{})},
-		"somebody else's Accepted is left":                  {workload: workload("w", having(is(accepted, "True", "Theirs", "")))},
-		"and so is their reason":                            {workload: workload("w", having(is(accepted, "False", "Theirs", "")))},
-		"without a probe nothing is proven":                 {workload: workload("w", having(is(ready, "True", ReasonProbeSucceeded, ""), passed)), want: []v1beta1.WorkloadCondition{is(ready, "True", ReasonProbeSucceeded, "")}},
-		"an object that cannot be read is not written":      {workload: workload("w", declared("True"), annotated(v1beta1.UnreadableAnnotation, "broken"))},
+		"what is said already is not written":                        {workload: workload("w", at("127.0.0.1"), having(is(accepted, "False", "InvalidAddress", loopback)))},
+		"a corrected address is cleared":                             {workload: workload("w", having(other, is(accepted, "False", "InvalidAddress", "no"))), want: []v1beta1.WorkloadCondition{other}},
+		"a repaired annotation is cleared":                           {workload: workload("w", having(is(accepted, "False", ReasonInvalidProbe, "no"))), want: []v1beta1.WorkloadCondition{}},
+		"a refused address keeps its state until it is probed again": {workload: workload("w", probing, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), observed: knows(health{})},
+		"somebody else's Accepted is left":                           {workload: workload("w", having(is(accepted, "True", "Theirs", "")))},
+		"and so is their reason":                                     {workload: workload("w", having(is(accepted, "False", "Theirs", "")))},
+		"without a probe nothing is proven":                          {workload: workload("w", having(is(ready, "True", ReasonProbeSucceeded, ""), passed)), want: []v1beta1.WorkloadCondition{is(ready, "True", ReasonProbeSucceeded, "")}},
+		"an object that cannot be read is not written":               {workload: workload("w", declared("True"), annotated(v1beta1.UnreadableAnnotation, "broken"))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := test.workload.DeepCopy()

@@ -70,7 +70,7 @@ func decideFamily(t target, p proof, found *v1beta1.WorkloadCondition) *conditio
 }
 
 // decideRefused says what the condition of a family should be whose address may
-// not be probed. What was proven when it might be stands.
+// not be probed. What was proven while it was permitted remains proven.
 func decideRefused(workload *v1beta1.ExternalWorkload, r refusal) *condition {
 	found := find(workload.Status.Conditions, r.condition)
 	if found != nil && found.Proves(r.address, workload.UID) {
@@ -80,7 +80,7 @@ func decideRefused(workload *v1beta1.ExternalWorkload, r refusal) *condition {
 }
 
 // decideUnprobed says what becomes of the conditions while the annotation
-// cannot be followed: what is proven of the present addresses stands.
+// cannot be followed: what is proven of the present addresses remains proven.
 func decideUnprobed(workload *v1beta1.ExternalWorkload, problem Problem) decision {
 	var decided decision
 	proven := false

@@ -44,7 +44,7 @@ func (c compiler) compile(ctx context.Context, wanted component, output string) 
 }
 
 // goCommand runs go in a process group of its own, so that its compilers end
-// with it, whoever sent the signal that ends this program.
+// with it, regardless of who sent the signal that ends this program.
 func (c compiler) goCommand(ctx context.Context, stdout io.Writer, arguments ...string) error {
 	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Env = append(os.Environ(), buildEnvironment...)

@@ -34,7 +34,7 @@ type Write struct {
 	Resource string
 	// Key is the object's namespace and name, as namespace/name.
 	Key string
-	// Object is what was to be created or to replace what stands; nil for others.
+	// Object is what was to be created or to replace the stored object; nil for others.
 	Object runtime.Object
 	// Err is what the client was told.
 	Err error

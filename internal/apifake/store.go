@@ -82,7 +82,7 @@ func (s *store) Patch(resource schema.GroupVersionResource, object runtime.Objec
 	})
 }
 
-// replace puts an object in the place of the one that stands, by a function.
+// replace puts an object in the place of the stored one, by a function.
 func (s *store) replace(resource schema.GroupVersionResource, object runtime.Object, namespace string, put func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,8 +94,8 @@ func (s *store) replace(resource schema.GroupVersionResource, object runtime.Obj
 	if err != nil {
 		return err
 	}
-	stands := before.GetResourceVersion()
-	if given := updated.GetResourceVersion(); given != "" && given != stands {
+	current := before.GetResourceVersion()
+	if given := updated.GetResourceVersion(); given != "" && given != current {
 		return conflict(resource, updated.GetName(), "the object has been modified")
 	}
 	if given := updated.GetUID(); given != "" && given != before.GetUID() {
@@ -104,7 +104,7 @@ func (s *store) replace(resource schema.GroupVersionResource, object runtime.Obj
 	updated.SetUID(before.GetUID())
 	updated.SetCreationTimestamp(before.GetCreationTimestamp())
 	updated.SetManagedFields(before.GetManagedFields())
-	updated.SetResourceVersion(stands)
+	updated.SetResourceVersion(current)
 	updated.SetGeneration(before.GetGeneration())
 	if reflect.DeepEqual(before, updated) {
 		return nil

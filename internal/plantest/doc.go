@@ -97,7 +97,7 @@ type Setup struct {
 	// WithholdSecondFamily tells that the controller publishes a workload with
 	// two families as ready in the Service's first family only. Without it,
 	// Linkerd is not looked at where Services have two families: its clients
-	// hold one address for each workload, whoever writes the slices.
+	// hold one address for each workload, regardless of who writes the slices.
 	WithholdSecondFamily bool
 	// ConsumersOnly leaves out the checks of the writes themselves, so that only
 	// what consumers are served can fail.

@@ -227,7 +227,7 @@ func (m mutant) overlay(t *testing.T) string {
 		t.Fatal(err)
 	}
 	if n := strings.Count(string(source), m.text); n != 1 {
-		t.Fatalf("%s has the text that keeps this rule %d times; write the mutant anew:\n%s", m.file, n, m.text)
+		t.Fatalf("%s has the text that keeps this rule %d times; rewrite the mutant:\n%s", m.file, n, m.text)
 	}
 	directory := t.TempDir()
 	mutated, overlay := filepath.Join(directory, filepath.Base(m.file)), filepath.Join(directory, "overlay.json")

@@ -59,7 +59,7 @@ func (a *observers) notify(write sliceapi.Write) {
 	a.dns.Observe(write.Previous, write.Current)
 }
 
-// restartLinkerd starts the destination service anew: it reads the slices that
+// restartLinkerd starts the destination service again: it reads the slices that
 // there are, and all clients connect again.
 func (p *player) restartLinkerd(slices []*discoveryv1.EndpointSlice) {
 	p.startLinkerd(p.lookup)
@@ -89,7 +89,7 @@ func (p *player) lookup(_, name string) (consumers.Identity, bool) {
 	return identityOf(p.world.workloads[at]), true
 }
 
-// observe is notified of each write that took effect, whoever made it.
+// observe is notified of each write that took effect, regardless of who made it.
 func (p *player) observe(write sliceapi.Write) {
 	p.writes++
 	if p.trace != nil {

@@ -2,7 +2,7 @@
 // publishes in EndpointSlices, and which it probes. Both follow one table, so
 // that an address that names no reachable machine means the same everywhere.
 //
-// Probing is stricter than publishing. Whoever may write an ExternalWorkload
+// Probing is stricter than publishing. A user who may write an ExternalWorkload
 // chooses where the controller connects to, from the controller's own place in
 // the network; so an address is also refused for probing if it belongs to the
 // cloud's own services, or if an IPv4 address that must not be probed is

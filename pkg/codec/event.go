@@ -35,7 +35,7 @@ var (
 )
 
 // cutEvent takes an event in the API server's form apart. It checks no more of
-// the object than where it ends; whoever reads the object checks the rest.
+// the object than where it ends; the reader of the object checks the rest.
 func cutEvent(data []byte) (kind string, object []byte, ok bool) {
 	rest, ok := bytes.CutPrefix(bytes.TrimSpace(data), typeStart)
 	if !ok {

@@ -113,7 +113,7 @@ func TestIdentity(t *testing.T) {
 		t.Error("a changed workload forgets the identity that was seen first")
 	}
 	if again.FirstIdentity != again.Identity {
-		t.Error("a workload that was made anew keeps the identity of its predecessor")
+		t.Error("a workload that was recreated keeps the identity of its predecessor")
 	}
 }
 

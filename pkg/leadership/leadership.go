@@ -19,7 +19,7 @@ import (
 )
 
 // ErrLost says that the Lease was lost while the work went on. The process
-// should end and begin anew.
+// should end and begin again.
 var ErrLost = errors.New("the leader election Lease was lost")
 
 // Config is how the leader is elected.

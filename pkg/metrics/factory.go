@@ -43,7 +43,7 @@ func (f *factory) gauge(description family) *prometheus.GaugeVec {
 
 // Bounds of native histograms: a resolution of at most ten percent, and at
 // most so many buckets before the resolution is lowered or, at most once an
-// hour, the histogram starts anew.
+// hour, the histogram starts again.
 const (
 	nativeBucketFactor     = 1.1
 	nativeBuckets          = 160

@@ -69,12 +69,12 @@ func TestCreatedSlice(t *testing.T) {
 func TestUpdatedSliceKeepsWhatIsNotOurs(t *testing.T) {
 	other := metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "x"}
 	c := newCluster(t, build.Service("shop/web"), numbered(1, 1)...)
-	stands := build.Slice("shop/s", build.Annotation("note", "kept"), build.Owners(other), build.Label("stranger", "gone"))
-	c.stand(stands)
+	actual := build.Slice("shop/s", build.Annotation("note", "kept"), build.Owners(other), build.Label("stranger", "gone"))
+	c.stand(actual)
 	write := only(t, c.next())
 	got, stored := write.Slice, c.api.List()[0]
 	if got.UID != stored.UID || got.ResourceVersion != stored.ResourceVersion || got.Annotations["note"] != "kept" {
-		t.Errorf("UID %q, resourceVersion %q, note %q; want those of the slice that stands", got.UID, got.ResourceVersion, got.Annotations["note"])
+		t.Errorf("UID %q, resourceVersion %q, note %q; want those of the actual slice", got.UID, got.ResourceVersion, got.Annotations["note"])
 	}
 	if diff := cmp.Diff([]metav1.OwnerReference{other, build.Owner("web", "web-uid")}, got.OwnerReferences); diff != "" {
 		t.Errorf("owners differ (-want +got):\n%s", diff)
@@ -153,7 +153,7 @@ func TestTriggerTimeAloneIsNoReasonToWrite(t *testing.T) {
 // What Linkerd's controller published stays, but for a change of identity that
 // is seen to happen.
 func TestAdoption(t *testing.T) {
-	stands := func() *discoveryv1.EndpointSlice {
+	actual := func() *discoveryv1.EndpointSlice {
 		return build.Slice("shop/linkerd", build.Endpoint("w01", "192.0.2.1"), build.Endpoint("w02", "192.0.2.2"))
 	}
 	for sentence, row := range map[string]struct {
@@ -172,7 +172,7 @@ func TestAdoption(t *testing.T) {
 				"2 update linkerd [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
 			},
 		},
-		"a workload was made anew while nobody looked": {
+		"a workload was recreated while nobody looked": {
 			func(c *cluster) { c.put(numbered(2, 2, build.UID("new"))...) },
 			[]string{
 				"1 update linkerd [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2",
@@ -188,7 +188,7 @@ func TestAdoption(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			c := newCluster(t, build.Service("shop/web"), numbered(1, 2)...)
-			c.stand(stands())
+			c.stand(actual())
 			row.happens(c)
 			if diff := cmp.Diff(row.want, c.converge()); diff != "" {
 				t.Errorf("writes differ (-want +got):\n%s", diff)

@@ -48,8 +48,8 @@ func TestNames(t *testing.T) {
 	}
 
 	first := created(newCluster(t, build.Service("shop/web"), numbered(1, 1)...).next())
-	anew := created(newCluster(t, build.Service("shop/web", build.UID("anew")), numbered(1, 1)...).next())
-	if first[0] == anew[0] {
-		t.Errorf("a Service made anew uses the name %s again", anew[0])
+	second := created(newCluster(t, build.Service("shop/web", build.UID("second")), numbered(1, 1)...).next())
+	if first[0] == second[0] {
+		t.Errorf("a recreated Service uses the name %s again", second[0])
 	}
 }

@@ -54,7 +54,7 @@ func checkProperties(t *testing.T, which string, c *build.Choices) {
 		case 0:
 			cluster.service = build.AnyService(c)
 		case 1:
-			cluster.service = build.Service("shop/web", build.UID("anew"))
+			cluster.service = build.Service("shop/web", build.UID("second"))
 		case 2:
 			cluster.remove(anyName(c))
 		case 3:

@@ -91,7 +91,7 @@ func TestRepair(t *testing.T) {
 	check(t, rows)
 }
 
-// TestRequestedRefreshIsOneWithdrawalAndOnePublication: whoever asks for it writes
+// TestRequestedRefreshIsOneWithdrawalAndOnePublication: the client that asks for it writes
 // nothing else, so that it is the planner who knows the safe steps.
 func TestRequestedRefreshIsOneWithdrawalAndOnePublication(t *testing.T) {
 	for sentence, unrecorded := range map[string]bool{"identities are recorded": false, "another controller wrote the slice": true} {

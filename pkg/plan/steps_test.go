@@ -85,12 +85,12 @@ func TestStepsOfEndpoints(t *testing.T) {
 				"2 update s1 [http:8080/TCP] w01@192.0.2.9~z1",
 			},
 		},
-		"a workload made anew with the same values is one write": {
+		"a workload recreated with the same values is one write": {
 			workloads: numbered(1, 1),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.UID("other"))...) },
 			want:      []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1{uid=other}"},
 		},
-		"a workload made anew with another address takes two": {
+		"a workload recreated with another address takes two": {
 			workloads: numbered(1, 1),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.UID("other"), build.IPs("192.0.2.9"))...) },
 			want: []string{
@@ -277,7 +277,7 @@ func TestStepsOfTheService(t *testing.T) {
 			workloads: numbered(1, 2),
 			happens:   func(c *cluster) { c.service = build.Service("shop/web", build.Type(corev1.ServiceTypeExternalName)) }, want: gone,
 		},
-		"a Service made anew gets new slices once the old ones are empty": {
+		"a Service recreated gets new slices once the old ones are empty": {
 			workloads: numbered(1, 2), happens: func(c *cluster) { c.service = build.Service("shop/web", build.UID("new")) },
 			want: []string{
 				"1 update s1 [http:8080/TCP]",

@@ -33,7 +33,7 @@ type Config struct {
 	// Plain.
 	Profiling bool
 
-	// Plain serves metrics by HTTP to whoever reaches the address, instead of
+	// Plain serves metrics by HTTP to every client that reaches the address, instead of
 	// by HTTPS to those who may. None of the fields below is used then.
 	Plain bool
 	// CertificateFile and KeyFile are PEM files that are read again when they

@@ -20,7 +20,7 @@ func handleHealth(mux *http.ServeMux, config Config) {
 
 // healthHandler runs all checks and answers 200, or 500 when one fails. It names
 // the failing checks always and the others with ?verbose, in the form that
-// Kubernetes components have. Reasons go to the log alone: whoever reaches the
+// Kubernetes components have. Reasons go to the log alone: a client that reaches the
 // port may ask.
 func healthHandler(endpoint string, checks []Check) http.Handler {
 	failures := make([]limiter, len(checks))

@@ -16,7 +16,7 @@ const (
 
 // boundedListener closes connections beyond its bounds as soon as they are
 // accepted. It never makes a client wait for another one to leave, since
-// whoever holds connections open would then lock everybody else out.
+// a client that holds connections open would then lock everybody else out.
 type boundedListener struct {
 	net.Listener
 	max, maxPerClient int

@@ -107,7 +107,7 @@ func (t *Takeover) renew(ctx context.Context, lease *coordinationv1.Lease) time.
 }
 
 // lost is told that somebody else became the holder. We go on publishing: both
-// write the same content, and what differs is settled by whoever holds the
+// write the same content, and what differs is settled by the process that holds the
 // Lease in the end.
 func (t *Takeover) lost(ctx context.Context, holder string) time.Duration {
 	pause := min(firstRetake<<min(t.losses, 10), lastRetake)

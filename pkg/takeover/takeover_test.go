@@ -158,7 +158,7 @@ func TestALossDuringTheWaitBeginsItAnew(t *testing.T) {
 		s.hold("linkerd-1")
 		<-r.begun
 		if waited := time.Since(begin); waited < 11*time.Second+firstRetake+DefaultQuiet {
-			t.Errorf("writing began after %s, within the wait that began anew", waited)
+			t.Errorf("writing began after %s, within the wait that began again", waited)
 		}
 	})
 }

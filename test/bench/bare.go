@@ -46,7 +46,7 @@ type publisher struct {
 	homes map[string]*home // by the name of the workload
 }
 
-// A home is a slice as it stands.
+// A home is a slice as it stored.
 type home struct {
 	mu    sync.Mutex
 	slice *discoveryv1.EndpointSlice
@@ -80,10 +80,10 @@ func (p *publisher) publish(ctx context.Context, workload string, ready bool) er
 			e.Conditions.Ready, e.Conditions.Serving = &ready, &ready
 		}
 	}
-	stands, err := p.stage.core.DiscoveryV1().EndpointSlices(benchNamespace).Update(ctx, h.slice, metav1.UpdateOptions{FieldManager: controllerName})
+	stored, err := p.stage.core.DiscoveryV1().EndpointSlices(benchNamespace).Update(ctx, h.slice, metav1.UpdateOptions{FieldManager: controllerName})
 	if err != nil {
 		return fmt.Errorf("updating EndpointSlice %s: %w", h.slice.Name, err)
 	}
-	h.slice = stands
+	h.slice = stored
 	return nil
 }

@@ -1,5 +1,5 @@
 // Command bench measures how fast the controller is, beside the bare API server
-// in the same run. It is what stands behind make bench.
+// in the same run. It implements make bench.
 //
 //	go -C test run ./bench [flags]
 //

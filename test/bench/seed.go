@@ -85,12 +85,12 @@ func (s *stage) createReady(ctx context.Context, index, group int) error {
 	object := newWorkload(index, group)
 	object.Status = newStatus(true, time.Now())
 	for {
-		stands, err := client.Create(ctx, object, metav1.CreateOptions{})
+		stored, err := client.Create(ctx, object, metav1.CreateOptions{})
 		if err != nil {
 			return err
 		}
-		if len(stands.Status.Conditions) > 0 {
-			s.versions[index] = stands.ResourceVersion
+		if len(stored.Status.Conditions) > 0 {
+			s.versions[index] = stored.ResourceVersion
 			return nil
 		}
 		if err := client.Delete(ctx, object.Name, metav1.DeleteOptions{}); err != nil {

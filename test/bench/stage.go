@@ -104,11 +104,11 @@ func (s *stage) setReady(ctx context.Context, index int, ready bool, now time.Ti
 	object := newWorkload(index, 0) // of which the API server takes nothing but the status
 	object.ResourceVersion = s.versions[index]
 	object.Status = newStatus(ready, now)
-	stands, err := s.workloads.WorkloadV1beta1().ExternalWorkloads(benchNamespace).UpdateStatus(ctx, object, metav1.UpdateOptions{})
+	stored, err := s.workloads.WorkloadV1beta1().ExternalWorkloads(benchNamespace).UpdateStatus(ctx, object, metav1.UpdateOptions{})
 	if err != nil {
 		return fmt.Errorf("writing the status of ExternalWorkload %s: %w", object.Name, err)
 	}
-	s.versions[index] = stands.ResourceVersion
+	s.versions[index] = stored.ResourceVersion
 	return nil
 }
 

@@ -47,7 +47,7 @@ type flip struct {
 	published          chan struct{} // closed when seen is set
 }
 
-// newWatcher watches from now on; what stands already counts.
+// newWatcher watches from now on; what exists already counts.
 func (s *stage) newWatcher(ctx context.Context) (*watcher, error) {
 	client := s.watching.DiscoveryV1().EndpointSlices(benchNamespace)
 	list, err := client.List(ctx, metav1.ListOptions{})

@@ -1,5 +1,5 @@
 // Command e2e proves the chart in a whole cluster on one machine; it is what
-// stands behind make e2e.
+// implements make e2e.
 //
 // hack/e2e/run.sh builds the programs and starts this one in namespaces of its
 // own, where the cluster's network is this program's and the VMs are in another

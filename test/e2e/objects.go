@@ -39,7 +39,7 @@ func (c *cluster) createWorkload(ctx context.Context, w *v1beta1.ExternalWorkloa
 	return c.setReady(ctx, w.Name, v1beta1.ConditionTrue)
 }
 
-// setReady writes the Ready condition, as whoever watches the machine would.
+// setReady writes the Ready condition, as an agent that watches the machine would.
 func (c *cluster) setReady(ctx context.Context, name string, status v1beta1.ConditionStatus) error {
 	client := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
 	return until(ctx, func(ctx context.Context) error {

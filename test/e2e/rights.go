@@ -87,7 +87,7 @@ func accountCalls(ctx context.Context, core kubernetes.Interface, workloads vers
 }
 
 // userRights binds the roles that every cluster has, view and edit, to a user
-// each. The chart's roles are aggregated to them, so that whoever may see or change
+// each. The chart's roles are aggregated to them, so that a user who may see or change
 // Deployments in a namespace may do so with its workloads.
 func userRights(ctx context.Context, c *cluster) error {
 	for _, role := range []string{"view", "edit"} {

@@ -48,7 +48,7 @@ func init() {
 // runs, as an administrator or a virtual machine's host moves it: the monotonic
 // clock goes on. The kernel has only one wall clock for all processes, so the
 // program gets its own in the standard library's package time. All packages are
-// compiled anew for it, which takes minutes the first time.
+// compiled again for it, which takes minutes the first time.
 func BuildWithClock(ctx context.Context, directory string) (string, error) {
 	root, err := controlplane.RepositoryRoot()
 	if err != nil {

@@ -64,7 +64,7 @@ func shiftLease(by time.Duration) func(runtime.Object) {
 // measured that never was.
 func TestClockJumpsByAnHour(t *testing.T) {
 	if !*long {
-		t.Skip("compiles the program and its dependencies anew, with a clock that can be moved; run with -long")
+		t.Skip("compiles the program and its dependencies again, with a clock that can be moved; run with -long")
 	}
 	w := newWorld(t)
 	moved, err := faults.BuildWithClock(t.Context(), w.directory())

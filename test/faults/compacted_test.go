@@ -43,7 +43,7 @@ func TestEtcdCompacted(t *testing.T) {
 			t.Errorf("three flips in three Services are %d writes, want 3", more)
 		}
 		if lists(c) == listed {
-			t.Error("nothing was listed anew, so the watches went on")
+			t.Error("nothing was listed again, so the watches went on")
 		}
 	}
 	w.nothingNeedless(began)

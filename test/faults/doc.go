@@ -1,7 +1,7 @@
 // Package faults breaks what surrounds a controller: its connection to the API
 // server, its own process, its clock.
 //
-// A Proxy stands between one controller process and the API server. Rules make
+// A Proxy is between one controller process and the API server. Rules make
 // it delay, refuse, cut, stall, repeat or rewrite what passes; the rest passes
 // untouched. It also keeps a record of every write with what became of it, so
 // that a test can tell who wrote what and whether that was needed. A Process is

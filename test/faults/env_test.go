@@ -271,7 +271,7 @@ func (w *world) ticker(every time.Duration) <-chan time.Time {
 }
 
 // settle lets the watches live for longer than a second: one that ends earlier
-// and without an event is taken for broken by the client, which then lists anew
+// and without an event is taken for broken by the client, which then lists again
 // and waits longer each time.
 func (w *world) settle() {
 	w.Helper()

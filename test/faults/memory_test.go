@@ -13,7 +13,7 @@ import (
 // programText is what the program has in memory beside what Go's runtime limits.
 const programText = 64 << 20
 
-// Fault: everything is listed anew at once while changes go on, in a container
+// Fault: everything is listed again at once while changes go on, in a container
 // with the chart's memory limit.
 // Promise: the peak of the memory is under twice the steady one, and the kernel
 // kills nothing.

@@ -22,7 +22,7 @@ import (
 // answerTimeout is how long the list of writes waits for the API server's answers.
 const answerTimeout = 10 * time.Second
 
-// Proxy stands between one controller process and the API server. All of its
+// Proxy is between one controller process and the API server. All of its
 // methods may be called at any time, from any goroutine.
 type Proxy struct {
 	address   string

@@ -13,7 +13,7 @@ import (
 )
 
 // Fault: kill -9 between the two steps of a change.
-// Promise: the next process goes on from what stands, and does only the second.
+// Promise: the next process continues from the actual slices, and does only the second.
 func TestKilledBetweenTheTwoStepsOfAChange(t *testing.T) {
 	w := newParallelWorld(t)
 	w.seed(w.namespace, 1, 3)

@@ -29,7 +29,7 @@ func TestWatchConnectionHalfOpen(t *testing.T) {
 	w.converges(30 * time.Second)
 }
 
-// Fault: every watch opens and then stands still, while its connection lives.
+// Fault: every watch opens and then stalls, while its connection lives.
 // Promise: it catches up by itself when the API server ends the watches, after
 // 5 to 10 minutes, live and without a new list.
 func TestWatchesStalled(t *testing.T) {
@@ -124,7 +124,7 @@ func TestWatchesExpired(t *testing.T) {
 	w.eventually(30*time.Second, "the flip is published", func() bool { return w.published(w.namespace, workloadName(0, 0), ready) })
 	w.converges(30 * time.Second)
 	if writes := w.history.Len() - settled; writes != 1 {
-		t.Errorf("listing anew and one flip are %d writes, want 1", writes)
+		t.Errorf("listing again and one flip are %d writes, want 1", writes)
 	}
 	now := c.Proxy.Requests()
 	for _, resource := range []string{"services", "externalworkloads", "endpointslices"} {

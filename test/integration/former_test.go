@@ -39,7 +39,7 @@ const (
 
 // former stands for Linkerd's controller: an elector on a Lease, and a writer
 // with a queue. What changes is put into the queue only while it leads; what is
-// in the queue is written whoever leads, as it was to be when it was put there.
+// in the queue is written regardless of who leads, as it was to be when it was put there.
 type former struct {
 	site    *site
 	leading atomic.Bool
@@ -163,9 +163,9 @@ func (f *former) put(ctx context.Context, want *discoveryv1.EndpointSlice) error
 		_, err := client.Create(ctx, want, metav1.CreateOptions{FieldManager: formerManager})
 		return err
 	}
-	stands := &have.Items[0]
-	stands.Endpoints = want.Endpoints
-	_, err = client.Update(ctx, stands, metav1.UpdateOptions{FieldManager: formerManager})
+	stored := &have.Items[0]
+	stored.Endpoints = want.Endpoints
+	_, err = client.Update(ctx, stored, metav1.UpdateOptions{FieldManager: formerManager})
 	return err
 }
 

@@ -26,7 +26,7 @@ const (
 	loadWorkloads = 10000
 	loadListeners = 50
 	loadCreators  = 32
-	// loadSettle is until every workload has its first verdict and status.
+	// loadSettle is until every workload has its first result and status.
 	loadSettle  = 2 * time.Minute
 	loadMeasure = 3 * time.Minute
 )

@@ -158,7 +158,7 @@ func (s *site) testQuotaAndFamily() {
 		used := quota.Status.Used[counted]
 		return used.Value() == 1, used.String()
 	})
-	// The primary family of a Service cannot change in place, so it is made anew.
+	// The primary family of a Service cannot change in place, so it is recreated.
 	if err := s.core.CoreV1().Services(s.namespace).Delete(s.t.Context(), "web", metav1.DeleteOptions{}); err != nil {
 		s.t.Fatal(err)
 	}

@@ -133,7 +133,7 @@ var rows = []row{
 }
 
 // TestRows has the API server store what is published for each kind of
-// Service, and a controller that starts anew find nothing to do.
+// Service, and a controller that starts again find nothing to do.
 func TestRows(t *testing.T) {
 	s := newSite(t, sharedPlane(t))
 	var created []row

@@ -21,7 +21,7 @@ import (
 // pollInterval is how often Wait looks.
 const pollInterval = 100 * time.Millisecond
 
-// Cluster is an API server that the oracle reads everything from, anew each
+// Cluster is an API server that the oracle reads everything from, again each
 // time, without a cache.
 type Cluster struct {
 	kube    kubernetes.Interface

@@ -52,7 +52,7 @@ func Compare(rules Rules, want Publication, have []discoveryv1.EndpointSlice) []
 			ours[service] = append(ours[service], slice)
 		case !managed && ownerStands(want, slice):
 			differences = append(differences, Difference{Service: service, Slice: slice.Name,
-				Text: "was published by the controller, has lost its managed-by label, and still stands"})
+				Text: "was published by the controller, has lost its managed-by label, and still exists"})
 		}
 	}
 	for service, published := range want {
@@ -64,7 +64,7 @@ func Compare(rules Rules, want Publication, have []discoveryv1.EndpointSlice) []
 		}
 		for _, slice := range left {
 			differences = append(differences, Difference{Service: service, Slice: slice.Name,
-				Text: "stands though its Service is gone, has no selector or is of type ExternalName"})
+				Text: "exists although its Service is gone, has no selector or is of type ExternalName"})
 		}
 	}
 	slices.SortFunc(differences, func(a, b Difference) int { return cmp.Compare(a.String(), b.String()) })

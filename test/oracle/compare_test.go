@@ -23,7 +23,7 @@ func TestCompareFinds(t *testing.T) {
 	}{
 		{"a label that somebody adds", func(s *slice) { s.Labels["x"] = "y" }, "labels: want"},
 		{"a slice that lost its managed-by label", func(s *slice) { delete(s.Labels, discoveryv1.LabelManagedBy) }, "has lost its managed-by label"},
-		{"a slice of a Service that is gone", func(s *slice) { s.Labels[discoveryv1.LabelServiceName] = "gone" }, "stands though its Service is gone"},
+		{"a slice of a Service that is gone", func(s *slice) { s.Labels[discoveryv1.LabelServiceName] = "gone" }, "exists although its Service is gone"},
 		{"a name without the prefix", func(s *slice) { s.Name = "web-1" }, "name does not begin with"},
 		{"no owner", func(s *slice) { s.OwnerReferences = nil }, "none is its controller"},
 		{"the owner's former UID", func(s *slice) { s.OwnerReferences[0].UID = "former" }, "the Service has service-uid"},

@@ -137,7 +137,7 @@ func (c *canvas) text(x, y float64, style, content string) {
 	c.printf(`<text x="%.1f" y="%.1f" %s>%s</text>`, x, y, style, html.EscapeString(content))
 }
 
-// path writes the points as lines, which begin anew after a point that is NaN.
+// path writes the points as lines, which begin again after a point that is NaN.
 func (c *canvas) path(color string, xs, ys []float64) {
 	c.out.WriteString(`<path fill="none" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round" stroke="` + color + `" d="`)
 	command := "M"

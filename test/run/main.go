@@ -1,4 +1,4 @@
-// Command run shows the controller at work: it is what stands behind make run.
+// Command run shows the controller at work: it implements make run.
 //
 //	go -C test run ./run [flags] [-- flags of the controller]
 //

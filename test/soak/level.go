@@ -31,7 +31,7 @@ func levelOf(ctx context.Context, c *faults.Controller) (level, error) {
 	return level{goroutines: goroutines, usage: usage}, err
 }
 
-// levels compares what the instances hold with what they hold when started anew.
+// levels compares what the instances hold with what they hold when restarted.
 func (s *soak) levels(ctx context.Context) error {
 	old := map[string]level{}
 	for _, c := range s.instances {

@@ -6,7 +6,7 @@
 // namespaces fail together, it is more likely that the prober is cut off:
 // withdrawing them all would turn a broken observer into an outage.
 //
-// Whoever may write a workload can make probes fail or succeed, so no tenant
+// A user who may write a workload can make probes fail or succeed, so no tenant
 // may decide for another one:
 //
 //   - Only targets that have answered a probe of this process are evidence, and

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// secret is what machines of the network say to whoever asks.
+// secret is what machines of the network say to every client.
 const secret = "internal secret"
 
 // saying reads something, answers a text and closes.

@@ -8,7 +8,7 @@
 //
 // Namespaces share the capacity fairly. They take turns, none gets so much that
 // nothing is left for the next one, and keys whose runs take long share between
-// an eighth and half of all. A key that was set anew counts as one of these until
+// an eighth and half of all. A key that was set again counts as one of these until
 // its run has been quick: changing it gains nothing.
 //
 // The package knows nothing of probes or workloads.
@@ -25,7 +25,7 @@ import (
 )
 
 // Func is what is run for a key. ctx is cancelled when the key is removed or
-// set anew. It returns true if it took long because of what the key stands for.
+// set again. It returns true if it took long because of what the key stands for.
 type Func func(ctx context.Context, key cache.ObjectName, run Run) (slow bool)
 
 // Run describes one run.

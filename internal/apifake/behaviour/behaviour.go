@@ -144,7 +144,7 @@ func (s *server) testDelete(t *testing.T) {
 	}
 	now := metav1.Preconditions{UID: &updated.UID, ResourceVersion: &updated.ResourceVersion}
 	if err := s.slices.Delete(t.Context(), created.Name, metav1.DeleteOptions{Preconditions: &now}); err != nil {
-		t.Errorf("with what stands: %v", err)
+		t.Errorf("with the stored object: %v", err)
 	}
 }
 

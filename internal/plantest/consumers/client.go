@@ -19,7 +19,7 @@ func (c *Client) Has() map[Socket]Identity { return c.has }
 
 // publish tells the client how the entries differ from those that it was told
 // of before: first what came, then what went. The proxy knows sockets, not
-// names, so a removal takes an address away whoever else has it.
+// names, so a removal takes an address away regardless of who else has it.
 func (c *Client) publish(entries []entry) {
 	next := inZone(entries, c.zone)
 	previous := c.snapshot

@@ -14,7 +14,7 @@ const (
 
 	// DrainAnnotation, with any value but an empty one, takes the machine out
 	// of service as Kubernetes does with a Pod that is being deleted: its
-	// endpoint is not ready and is terminating, whoever says that it is ready.
+	// endpoint is not ready and is terminating, regardless of who says that it is ready.
 	DrainAnnotation = "external-workload.io/drain"
 
 	// MachineDrainPrefix begins the value of DrainAnnotation that a machine has
@@ -42,7 +42,7 @@ const (
 	// InlineReadyAnnotation holds the status of the condition Ready that the
 	// last manifest had inline. The admission policy writes it, because the API
 	// server drops status from an ordinary create or update. Other than
-	// ReadyAnnotation it yields to whoever writes the condition later.
+	// ReadyAnnotation it yields to a client that writes the condition later.
 	InlineReadyAnnotation = "external-workload.io/inline-ready"
 )
 

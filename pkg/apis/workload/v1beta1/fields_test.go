@@ -46,7 +46,7 @@ func TestLinkerdsFieldsAreInOurCRD(t *testing.T) {
 			want[i] += " required"
 		}
 	}
-	// Whoever writes an object for Linkerd's must find no field missing, of
+	// A client that writes an object for Linkerd's must find no field missing, of
 	// another type, or else newly required: so the two lists are the same.
 	if diff := cmp.Diff(want, crdFields(t, crd)); diff != "" {
 		t.Errorf("fields differ (-Linkerd's +ours):\n%s", diff)
