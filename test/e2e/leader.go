@@ -39,6 +39,14 @@ func deleteTheLeader(ctx context.Context, c *cluster) error {
 // killTheLeader ends the leading process with SIGKILL, so that nobody gives back
 // the Lease: the other Pod has to wait until it has run out.
 func killTheLeader(ctx context.Context, c *cluster) error {
+	if err := c.killLeadingProcess(ctx); err != nil {
+		return err
+	}
+	return c.updatesArrive(ctx, "killed")
+}
+
+// killLeadingProcess ends it with SIGKILL; kubelet restarts it.
+func (c *cluster) killLeadingProcess(ctx context.Context) error {
 	leader, err := c.leader(ctx)
 	if err != nil {
 		return err
@@ -52,10 +60,8 @@ func killTheLeader(ctx context.Context, c *cluster) error {
 	if len(running) != 1 {
 		return fmt.Errorf("the Pod %s has the containers %v, want one", leader, running)
 	}
-	if _, err := c.ctr(ctx, "tasks", "kill", "--signal=SIGKILL", running[0]); err != nil {
-		return err
-	}
-	return c.updatesArrive(ctx, "killed")
+	_, err = c.ctr(ctx, "tasks", "kill", "--signal=SIGKILL", running[0])
+	return err
 }
 
 // updatesArrive changes workloads of a new Service for a while, and waits until

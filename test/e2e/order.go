@@ -16,6 +16,7 @@ var stages = []stage{
 	{name: "a Service of both address families reaches VMs by each", run: bothFamilies},
 	{name: "readiness withdraws and restores under load", run: readinessMovesTraffic},
 	{name: "a probe withdraws a server that ends", run: probeWithdraws},
+	{name: "100 replacements of a machine under load lose no request", run: replacementLosesNothing},
 	{name: "probes leave no connections behind", run: probesLeaveNoSockets},
 	{name: "Pods and VMs of one Service share its requests", run: mixedService},
 	{name: "trafficDistribution keeps requests in their zone", run: zonesAreKept},
