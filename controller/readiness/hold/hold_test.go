@@ -69,6 +69,43 @@ func TestMachinesOfOneServiceThatDieAreWithdrawn(t *testing.T) {
 	}
 }
 
+// A prober that reaches one machine of a namespace reaches the others too, so that
+// no failures elsewhere keep a dead one of them ready.
+func TestMachineWhoseNeighbourAnswersIsWithdrawn(t *testing.T) {
+	w := newWorld(defaults)
+	elsewhere := w.healthyNamespaces(5)
+	shop := w.add(2, "shop")
+	w.atOnce()
+	w.pass(time.Minute)
+	died := w.now
+	kill(append(elsewhere, shop[0]))
+	w.pass(40 * time.Second)
+	needWithdrawn(t, shop[:1], died, threshold+evidenceDelay)
+}
+
+// Where most namespaces have answered since the failures began, nothing is left
+// to be asked, and a withdrawal waits for no evidence.
+func TestWithdrawalBesideQuickProbesWaitsForNothing(t *testing.T) {
+	w := newWorld(defaults)
+	for i := range 5 {
+		w.add(2, fmt.Sprintf("quick-%d", i), every(time.Second))
+	}
+	dying := w.add(1, "shop")
+	w.add(2, "slow", every(time.Hour))
+	w.atOnce()
+	w.pass(time.Minute)
+	kill(dying)
+	w.pass(40 * time.Second)
+	if m := dying[0]; m.withdrawn.IsZero() || m.withdrawn.Sub(m.thresholdAt) > tick {
+		t.Errorf("withdrawn at %v, and its threshold was reached at %v", m.withdrawn, m.thresholdAt)
+	}
+	for _, m := range w.machines {
+		if m.probesEarly > 0 {
+			t.Errorf("%s was probed early %d times", m.key, m.probesEarly)
+		}
+	}
+}
+
 func TestNamespaceThatFailsWholeIsWithdrawnHoweverLarge(t *testing.T) {
 	w := newWorld(defaults)
 	w.healthyNamespaces(3)

@@ -23,6 +23,7 @@ type machine struct {
 	failingSince, reached   time.Time
 	held                    bool
 	withdrawn               time.Time
+	thresholdAt             time.Time // when reached was last set
 	probes, probesEarly     int
 	answersAt, earlyAnswers time.Time
 }
@@ -137,7 +138,7 @@ func (w *world) end(m *machine) {
 		m.failingSince = w.now
 	}
 	if m.failures++; m.failures == m.threshold && m.withdrawn.IsZero() && !m.unproven {
-		m.reached = w.now
+		m.reached, m.thresholdAt = w.now, w.now
 	}
 }
 
