@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,6 +21,7 @@ const (
 
 // apiServer answers requests, or not.
 type apiServer struct {
+	mu     sync.Mutex
 	away   bool
 	status int
 	// streams end a watch when they are closed.
@@ -27,6 +29,8 @@ type apiServer struct {
 }
 
 func (s *apiServer) RoundTrip(request *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	switch {
 	case s.away && s.status == 0:
 		return nil, errors.New("connection refused")
@@ -42,11 +46,20 @@ func (s *apiServer) RoundTrip(request *http.Request) (*http.Response, error) {
 
 // goAway ends all watches and answers no more.
 func (s *apiServer) goAway() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.away = true
 	for _, stream := range s.streams {
 		_ = stream.CloseWithError(io.ErrUnexpectedEOF)
 	}
 	s.streams = nil
+}
+
+// comeBack answers again.
+func (s *apiServer) comeBack() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = false
 }
 
 // site is a Monitor between an informer and an API server.
@@ -108,7 +121,7 @@ func TestListIsBackWithinASecond(t *testing.T) {
 			inSite(t, func(s *site) {
 				s.server.away, s.server.status = true, status
 				back := time.Now().Add(64*time.Second + 300*time.Millisecond)
-				time.AfterFunc(time.Until(back), func() { s.server.away = false })
+				time.AfterFunc(time.Until(back), s.server.comeBack)
 				s.request(list).Body.Close()
 				if late := time.Since(back); late > time.Second {
 					t.Errorf("listed %s after the API server was back", late)
@@ -156,7 +169,7 @@ func TestRecovery(t *testing.T) {
 			time.Sleep(time.Minute)
 			s.server.goAway()
 			synctest.Wait()
-			s.server.away = false
+			s.server.comeBack()
 			go s.follow()
 			synctest.Wait()
 			time.Sleep(time.Second)
@@ -173,7 +186,7 @@ func TestRecovery(t *testing.T) {
 			s.server.goAway()
 			synctest.Wait()
 			time.Sleep(4 * time.Second)
-			s.server.away = false
+			s.server.comeBack()
 			s.request(watch).Body.Close() // an error in its body says that it is too old
 			s.request(list).Body.Close()
 			s.mustRecover(11 * time.Second)
@@ -184,7 +197,7 @@ func TestRecovery(t *testing.T) {
 			s.server.goAway()
 			synctest.Wait()
 			time.Sleep(time.Hour)
-			s.server.away = false
+			s.server.comeBack()
 			s.request(list).Body.Close()
 			s.mustRecover(63 * time.Second)
 		},
@@ -205,7 +218,7 @@ func TestRecoveryBeginsWithTheInterruption(t *testing.T) {
 		s.server.goAway()
 		synctest.Wait()
 		time.Sleep(4 * time.Second)
-		s.server.away = false
+		s.server.comeBack()
 		s.request(list).Body.Close()
 		if from, _ := s.Recovery(); !from.Equal(began) {
 			t.Errorf("from %s, want %s", from, began)
