@@ -20,6 +20,10 @@ import (
 // all of it then.
 const alteredRetry = time.Hour
 
+// withdrawalRetry is the same for a write that takes endpoints away from clients:
+// what restored them once may not do so again.
+const withdrawalRetry = 5 * time.Second
+
 // alterations are the slices of a Service that the API server stored otherwise
 // than they were sent: an older version drops fields that it does not know, and an
 // admission plugin may change any. To send the same again would change nothing.
@@ -68,7 +72,11 @@ func (a *alterations) leaveOut(next plan.Plan, found []*discoveryv1.EndpointSlic
 		if !altered || w.Operation != plan.Update || w.Slice.ResourceVersion != known.resourceVersion || alteredPart(known.sent, w.Slice) != "" {
 			return false
 		}
-		due := known.at.Add(alteredRetry).Sub(now)
+		retry := alteredRetry
+		if w.Withdraws() {
+			retry = withdrawalRetry
+		}
+		due := known.at.Add(retry).Sub(now)
 		if due > 0 && (after == 0 || due < after) {
 			after = due
 		}

@@ -11,6 +11,7 @@ package codec
 
 import (
 	"bytes"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -28,7 +29,8 @@ type serializer struct{ runtime.NegotiatedSerializer }
 
 // SupportedMediaTypes implements runtime.NegotiatedSerializer.
 func (s serializer) SupportedMediaTypes() []runtime.SerializerInfo {
-	types := s.NegotiatedSerializer.SupportedMediaTypes()
+	// A factory gives its own list, not a copy.
+	types := slices.Clone(s.NegotiatedSerializer.SupportedMediaTypes())
 	for i := range types {
 		if general := types[i].StreamSerializer; types[i].MediaType == runtime.ContentTypeJSON && general != nil {
 			stream := *general

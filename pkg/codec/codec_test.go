@@ -3,6 +3,7 @@ package codec_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/runtime/serializer/streaming"
 	"k8s.io/apimachinery/pkg/watch"
 	restwatch "k8s.io/client-go/rest/watch"
@@ -22,7 +24,8 @@ import (
 // stored is an object as the API server writes it.
 const stored = `{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkload","metadata":{"annotations":{"a":"}\"{"},"creationTimestamp":"2026-11-26T00:00:00Z","generation":3,"labels":{"app":"a"},"managedFields":[{"apiVersion":"workload.linkerd.io/v1beta1","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{".":{},"f:meshTLS":{".":{},"f:identity":{},"f:serverName":{}},"f:ports":{},"f:workloadIPs":{}}},"manager":"kubectl","operation":"Update","time":"2026-11-26T00:00:01Z"},{"apiVersion":"workload.linkerd.io/v1beta1","fieldsType":"FieldsV1","fieldsV1":{"f:status":{".":{},"f:conditions":{}}},"manager":"external-workload-controller","operation":"Update","subresource":"status","time":"2026-11-26T00:00:02Z"}],"name":"w","namespace":"n","resourceVersion":"12","uid":"b8e"},"spec":{"meshTLS":{"identity":"i","serverName":"s"},"ports":[{"name":"http","port":80,"protocol":"TCP"}],"workloadIPs":[{"ip":"192.0.2.1"}]},"status":{"conditions":[{"lastProbeTime":"2026-11-26T00:00:02Z","lastTransitionTime":"2026-11-26T00:00:02Z","message":"m","reason":"R","status":"True","type":"Ready"}]}}`
 
-var general = scheme.Codecs.WithoutConversion()
+// general is client-go's own, from a factory that nothing else uses.
+var general = serializer.NewCodecFactory(scheme.Scheme).WithoutConversion()
 
 // watched reads a stream as the client of a serializer does.
 func watched(t testing.TB, serializer runtime.NegotiatedSerializer, stream io.Reader) *restwatch.Decoder {
@@ -60,6 +63,7 @@ func TestWatchIsReadAsTheGeneralDecoderReadsIt(t *testing.T) {
 	for sentence, stream := range map[string]string{
 		"events of each type": `{"type":"ADDED","object":` + stored + "}\n" + `{"type":"MODIFIED","object":` + stored + "}\n" +
 			`{"type":"DELETED","object":` + stored + "}\n" + `{"type":"BOOKMARK","object":` + bookmark + "}\n",
+		"an object as large as they come":  `{"type":"ADDED","object":` + strings.Replace(stored, `"a":"`, `"a":"`+strings.Repeat("x", 1<<20), 1) + "}\n",
 		"an error":                         `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old","reason":"Expired","code":410}}` + "\n",
 		"an unknown type":                  `{"type":"OTHER","object":` + stored + "}\n",
 		"no type":                          `{"type":"","object":` + stored + "}\n",
@@ -79,10 +83,30 @@ func TestWatchIsReadAsTheGeneralDecoderReadsIt(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("it ended with %v, and the general one with %v; events (-general +got):\n%s", err, wantErr, diff)
 			}
-			if errors.Is(err, io.ErrUnexpectedEOF) != errors.Is(wantErr, io.ErrUnexpectedEOF) {
+			whole := strings.HasSuffix(stream, "\n") // a line that is no whole object is an error of either kind
+			if !whole && errors.Is(err, io.ErrUnexpectedEOF) != errors.Is(wantErr, io.ErrUnexpectedEOF) {
 				t.Errorf("it ended with %v, and the general one with %v", err, wantErr)
 			}
 		})
+	}
+}
+
+// The fault: each request wrapped the list of the factory itself once more.
+func TestFactoryIsLeftAlone(t *testing.T) {
+	kinds := func() (kinds []string) {
+		for _, info := range general.SupportedMediaTypes() {
+			if info.StreamSerializer != nil {
+				kinds = append(kinds, fmt.Sprintf("%T %T", info.StreamSerializer.Serializer, info.StreamSerializer.Framer))
+			}
+		}
+		return kinds
+	}
+	before := kinds()
+	for range 3 {
+		codec.New(general).SupportedMediaTypes()
+	}
+	if diff := cmp.Diff(before, kinds()); diff != "" {
+		t.Errorf("the factory's serializers (-before +after):\n%s", diff)
 	}
 }
 

@@ -35,14 +35,20 @@ type lineReader struct {
 // parts, all but the last with io.ErrShortBuffer. Empty lines are left out. A
 // stream that ends within a line gives io.ErrUnexpectedEOF.
 func (r *lineReader) Read(into []byte) (int, error) {
-	for len(r.rest) == 0 && (!r.begun || !r.complete) {
+	n := 0
+	for {
+		copied := copy(into[n:], r.rest)
+		n, r.rest = n+copied, r.rest[copied:]
+		begun := r.begun || n > 0
+		if len(r.rest) > 0 || r.complete && begun || n == len(into) {
+			break
+		}
 		if r.err != nil {
 			return 0, r.err
 		}
+		r.begun = begun
 		r.fill()
 	}
-	n := copy(into, r.rest)
-	r.rest = r.rest[n:]
 	r.begun = len(r.rest) > 0 || !r.complete
 	if r.begun {
 		return n, io.ErrShortBuffer

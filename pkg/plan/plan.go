@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,13 @@ type Write struct {
 	Reason Reason
 	// Changes are the endpoints that change.
 	Changes []Change
+}
+
+// Withdraws reports whether the write takes endpoints away from clients.
+func (w *Write) Withdraws() bool {
+	return slices.ContainsFunc(w.Changes, func(c Change) bool {
+		return c.Action == Withdraw || c.Action == Remove || c.Reason == BecameUnready
+	})
 }
 
 // Change is what becomes of an endpoint.

@@ -99,6 +99,11 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 			change: change{workloads: numbered(1, 1), happens: put(numbered(1, 1, build.NotReady())...)},
 			during: []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.1"},
 		},
+		"readiness that is lost with the address leaves the former address, so that the new one waits": {
+			change: change{workloads: numbered(1, 1), happens: put(numbered(1, 1, build.NotReady(), build.IPs("192.0.2.9"))...)},
+			during: []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.1"},
+			after:  []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.9"},
+		},
 		"readiness that comes again at the same address is followed at once": {
 			change: change{workloads: numbered(1, 1, build.NotReady()), happens: put(numbered(1, 1)...)},
 			during: []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1"},

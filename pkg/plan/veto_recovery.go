@@ -18,13 +18,24 @@ func (d *draft) vetoUnrecovered() []veto {
 		s.unrecovered = s.unrecovered || s.deletes()
 		for _, list := range [2][]endpoint{s.endpoints, s.added} {
 			for j := range list {
-				if e := &list[j]; d.relies(s, e, j) {
+				switch e := &list[j]; {
+				case d.relies(s, e, j):
 					vetoes = append(vetoes, veto{e, Keep, AwaitsRecovery})
+				case e.replacesReady():
+					// It leaves with its former address, so that the new one waits.
+					vetoes = append(vetoes, veto{e, Withdraw, BecameUnready})
 				}
 			}
 		}
 	}
 	return vetoes
+}
+
+// replacesReady reports whether a ready endpoint would become another one that is
+// not ready: with another address, or of another object.
+func (e *endpoint) replacesReady() bool {
+	return e.action == Set && e.ready && !e.target.ReadyNow() &&
+		(e.actual.Addresses[0] != e.target.Address || !sameTarget(e.actual.TargetRef, e.target.Workload))
 }
 
 // relies reports whether what was decided for the endpoint at a position of the

@@ -1,13 +1,17 @@
 package plan
 
-// Without is the plan without the writes that leaveOut names. Writes that wait
-// for one of them do not wait for it any more.
+import "slices"
+
+// Without is the plan without the writes that leaveOut names, and without those
+// that wait for one of them to withdraw endpoints. Other writes do not wait for it
+// any more.
 func (p *Plan) Without(leaveOut func(*Write) bool) Plan {
-	rest := Plan{Waiting: p.Waiting, StepsLeft: p.StepsLeft}
+	rest := Plan{Waiting: p.Waiting, StepsLeft: p.StepsLeft, Recovering: p.Recovering}
 	at := make([]int, len(p.Writes)) // where each write is in the rest, or -1
 	for i := range p.Writes {
 		at[i] = -1
-		if leaveOut(&p.Writes[i]) {
+		replaces := slices.ContainsFunc(p.Writes[i].After, func(earlier int) bool { return at[earlier] < 0 && p.Writes[earlier].Withdraws() })
+		if leaveOut(&p.Writes[i]) || replaces {
 			continue
 		}
 		at[i] = len(rest.Writes)

@@ -23,7 +23,7 @@ func TestWithoutSomeWritesTheOthersWaitForTheSameOnes(t *testing.T) {
 		"everything": {leftOut: []string{"s0", "s1", "s2"}, want: map[string][]int{}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			whole := plan.Plan{StepsLeft: 1, Writes: []plan.Write{
+			whole := plan.Plan{StepsLeft: 1, Recovering: true, Writes: []plan.Write{
 				{Slice: build.Slice("shop/s0")},
 				{Slice: build.Slice("shop/s1"), After: []int{0}},
 				{Slice: build.Slice("shop/s2"), After: []int{0, 1}},
@@ -33,12 +33,26 @@ func TestWithoutSomeWritesTheOthersWaitForTheSameOnes(t *testing.T) {
 			for _, w := range rest.Writes {
 				got[w.Slice.Name] = w.After
 			}
-			if diff := cmp.Diff(c.want, got); diff != "" || rest.StepsLeft != 1 {
+			if diff := cmp.Diff(c.want, got); diff != "" || rest.StepsLeft != 1 || !rest.Recovering {
 				t.Errorf("%d steps left, writes: -want +got\n%s", rest.StepsLeft, diff)
 			}
 			if !slices.Equal(whole.Writes[2].After, []int{0, 1}) {
 				t.Error("the plan itself was changed")
 			}
 		})
+	}
+}
+
+// What takes the place of an endpoint is not published while the write that
+// withdraws that endpoint is left out.
+func TestWithoutAWithdrawalNothingTakesItsPlace(t *testing.T) {
+	whole := plan.Plan{Writes: []plan.Write{
+		{Slice: build.Slice("shop/s0"), Changes: []plan.Change{{Workload: "a", Action: plan.Withdraw}}},
+		{Slice: build.Slice("shop/s1"), After: []int{0}},
+		{Slice: build.Slice("shop/s2")},
+	}}
+	rest := whole.Without(func(w *plan.Write) bool { return w.Slice.Name == "s0" })
+	if len(rest.Writes) != 1 || rest.Writes[0].Slice.Name != "s2" {
+		t.Errorf("the plan is\n%s", &rest)
 	}
 }
