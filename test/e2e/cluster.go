@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/kubernetes"
@@ -35,7 +36,9 @@ type cluster struct {
 	plane     *controlplane.ControlPlane
 	core      kubernetes.Interface
 	workloads versioned.Interface
-	// started are the processes beside the control plane, the oldest first.
+	// started are the processes beside the control plane, the oldest first; mu
+	// guards them.
+	mu      sync.Mutex
 	started []*process.Process
 	// discovery tells Prometheus what to scrape.
 	discovery *http.Server
@@ -93,6 +96,8 @@ func (c *cluster) start(ctx context.Context, name string, ready func(context.Con
 	if err != nil {
 		return nil, err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.started = append(c.started, started)
 	return started, nil
 }

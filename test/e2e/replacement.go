@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -17,12 +18,9 @@ import (
 )
 
 const (
-	// replacements is how many machines take the place of another.
-	replacements = 100
-	// leaving is how many drained machines may wait for their last request at a
-	// time: kube-proxy needs up to a second to follow, and the next replacement
-	// does not wait for that.
-	leaving = 8
+	// replacements is how many machines take the place of another, side by side in
+	// two lanes: kube-proxy needs up to a second to follow each change.
+	replacements, lanes = 100, 2
 	// firstReplacementPort is the port of the first machine; each has its own.
 	firstReplacementPort = 9000
 )
@@ -42,43 +40,49 @@ func replacementLosesNothing(ctx context.Context, c *cluster) error {
 	if err != nil {
 		return err
 	}
-	present, err := c.join(ctx, service, 0)
-	if err != nil {
-		return err
+	var first [lanes]machine
+	for lane := range first {
+		if first[lane], err = c.join(ctx, service, lane, 0); err != nil {
+			return err
+		}
 	}
-	if err := waitAnswer(ctx, url, present.name); err != nil {
+	if err := waitAnswer(ctx, url, first[0].name); err != nil {
 		return err
 	}
 	l := startLoad(ctx, url, clients)
-	err = c.replaceAll(ctx, service, present, l)
+	group, groupCtx := errgroup.WithContext(ctx)
+	for lane := range first {
+		group.Go(func() error { return c.replaceAll(groupCtx, service, lane, first[lane], l) })
+	}
+	err = group.Wait()
 	failed, all := l.end()
 	if err != nil {
 		return err
 	}
-	for _, f := range failed {
-		c.note("one of %d requests: %v", all, f.err)
-	}
 	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d requests failed", len(failed), all)
+		return fmt.Errorf("%d of %d requests failed, the first with: %w", len(failed), all, failed[0].err)
 	}
 	c.note("%d machines replaced, %d requests, none lost", replacements, all)
 	return nil
 }
 
-func (c *cluster) replaceAll(ctx context.Context, service string, present machine, l *load) error {
+// replaceAll replaces the machine of a lane again and again.
+func (c *cluster) replaceAll(ctx context.Context, service string, lane int, present machine, l *load) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(leaving)
-	for i := range replacements {
-		if i == replacements/2 {
+	for i := range replacements / lanes {
+		if lane == 0 && i == replacements/lanes/2 {
 			if err := c.killLeadingProcess(ctx); err != nil {
 				return errors.Join(err, group.Wait())
 			}
 		}
-		next, err := c.join(ctx, service, i+1)
-		if err != nil {
-			return errors.Join(err, group.Wait())
+		next, err := c.join(ctx, service, lane, i+1)
+		if err == nil {
+			err = l.waitReached(ctx, next.name)
 		}
-		if err := c.drain(ctx, service, present.name); err != nil {
+		if err == nil {
+			err = c.drain(ctx, service, present.name)
+		}
+		if err != nil {
 			return errors.Join(err, group.Wait())
 		}
 		drained := present
@@ -88,10 +92,20 @@ func (c *cluster) replaceAll(ctx context.Context, service string, present machin
 	return group.Wait()
 }
 
+// waitReached waits until a request has reached the peer.
+func (l *load) waitReached(ctx context.Context, name string) error {
+	return until(ctx, func(context.Context) error {
+		if l.first(name, time.Time{}).IsZero() {
+			return fmt.Errorf("no request has reached %s", name)
+		}
+		return nil
+	})
+}
+
 // join starts a server and its workload, and waits until it is published.
-func (c *cluster) join(ctx context.Context, service string, number int) (machine, error) {
-	m := machine{name: fmt.Sprintf("%s-%d", service, number)}
-	port := firstReplacementPort + number
+func (c *cluster) join(ctx context.Context, service string, lane, number int) (machine, error) {
+	m := machine{name: fmt.Sprintf("%s-%d-%d", service, lane, number)}
+	port := firstReplacementPort + 1000*lane + number
 	address := "192.168.77.14"
 	var err error
 	if m.server, err = c.startVM(ctx, vm{name: m.name, address: address, port: port}); err != nil {
