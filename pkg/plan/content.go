@@ -169,8 +169,12 @@ func endpointOf(t *desired.Endpoint) discoveryv1.Endpoint {
 			UID:       t.Workload.UID,
 		},
 	}
-	if t.Zone != "" {
-		e.Zone = &t.Zone
+	switch {
+	case t.Zone == "":
+	case t.Zone == t.Workload.Zone:
+		e.Zone = &t.Workload.Zone // it never changes, while the target's memory is used again
+	default:
+		e.Zone = new(t.Zone)
 	}
 	if t.Hostname != "" {
 		e.Hostname = &t.Workload.Name

@@ -35,7 +35,7 @@ func (d *draft) vetoUnrecovered() []veto {
 // not ready: with another address, or of another object.
 func (e *endpoint) replacesReady() bool {
 	return e.action == Set && e.ready && !e.target.ReadyNow() &&
-		(e.actual.Addresses[0] != e.target.Address || !sameTarget(e.actual.TargetRef, e.target.Workload))
+		(!sameTarget(e.actual.TargetRef, e.target.Workload) || e.actual.Addresses[0] != e.target.Address)
 }
 
 // relies reports whether what was decided for the endpoint at a position of the
