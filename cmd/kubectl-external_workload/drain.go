@@ -221,7 +221,7 @@ func (p *program) undrain(ctx context.Context, args []string) error {
 		return nil
 	}
 	if on.byMachine && !workload.DrainedByMachine() {
-		return fmt.Errorf("externalworkload/%s was drained by somebody else (%s); a machine ends only its own drain", name, workload.Annotations[v1beta1.DrainAnnotation])
+		return fmt.Errorf("externalworkload/%s was drained by somebody else (%s); a machine ends only its own drain", name, printableLine(oneLine(workload.Annotations[v1beta1.DrainAnnotation])))
 	}
 	if _, err := client.Patch(ctx, name, types.MergePatchType, drainPatch(""), on.patchOptions()); err != nil {
 		return requestFailed("patch", workloadResource, namespace, err)

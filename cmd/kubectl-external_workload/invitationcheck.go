@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -50,8 +51,11 @@ func (i *inviter) checkCredential(ctx context.Context, token string) error {
 		switch {
 		case err == nil:
 			return false, errUnlimited
-		case apierrors.IsInvalid(err):
+		case apierrors.IsInvalid(err) && strings.Contains(err.Error(), invitation.Refusal):
 			return true, nil
+		case apierrors.IsInvalid(err):
+			// Another policy may refuse the same change; it says nothing of the others.
+			return false, fmt.Errorf("%w (the change that tests this is refused for another reason: %s)", errUnlimited, oneLine(err.Error()))
 		}
 		return false, fmt.Errorf("try the new credential: %w", requestFailed("patch", workloadResource, i.namespace, err))
 	}

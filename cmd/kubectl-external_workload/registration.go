@@ -163,7 +163,7 @@ func notReadyText(w *v1beta1.ExternalWorkload) string {
 	case w.DeletionTimestamp != nil:
 		return "it is being deleted"
 	case w.Drained():
-		return fmt.Sprintf("it is drained (%s); undrain puts it back into service", w.Annotations[v1beta1.DrainAnnotation])
+		return fmt.Sprintf("it is drained (%s); undrain puts it back into service", printableLine(oneLine(w.Annotations[v1beta1.DrainAnnotation])))
 	case len(w.Spec.WorkloadIPs) == 0:
 		return "it has no address"
 	}

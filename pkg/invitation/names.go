@@ -16,6 +16,10 @@ const (
 	// policy requires it.
 	FieldManager = "external-workload-machine"
 
+	// Refusal is how the chart's admission policy begins to say that a machine may
+	// not change its labels.
+	Refusal = "a machine may not change labels"
+
 	// KindLabel is the label of a ServiceAccount, Role or RoleBinding of an
 	// invitation; its value is the kind of invitation.
 	KindLabel = "external-workload.io/invitation"

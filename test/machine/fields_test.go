@@ -192,6 +192,13 @@ func TestWhatAMachineMayChange(t *testing.T) {
 	managers := c.fields()["metadata"].(map[string]any)["managedFields"].([]any)
 	forged := maps.Clone(managers[0].(map[string]any))
 	forged["time"] = "2099-01-01T00:00:00Z"
+	withDrain := maps.Clone(managers[0].(map[string]any))
+	withDrain["fieldsV1"] = map[string]any{"f:metadata": map[string]any{"f:annotations": map[string]any{"f:external-workload.io/drain": map[string]any{}}}}
+	pinning := map[string]any{
+		"manager": invitation.FieldManager, "operation": "Apply", "apiVersion": withDrain["apiVersion"], "fieldsType": "FieldsV1",
+		"time":     withDrain["time"],
+		"fieldsV1": map[string]any{"f:metadata": map[string]any{"f:labels": map[string]any{"f:app": map[string]any{}}}},
+	}
 	for _, test := range []struct {
 		sentence, patch string
 		permitted       bool
@@ -209,6 +216,8 @@ func TestWhatAMachineMayChange(t *testing.T) {
 		{"a drain that looks like that of an administrator", `{"metadata":{"annotations":{"external-workload.io/drain":"2026-01-01T00:00:00Z"}}}`, false},
 		{"a drain with much text", `{"metadata":{"annotations":{"external-workload.io/drain":"machine ` + strings.Repeat("2", 1000) + `"}}}`, false},
 		{"no managedFields", `{"metadata":{"managedFields":[{}]}}`, false},
+		{"the entry of another manager with a field more", fmt.Sprintf(`{"metadata":{"managedFields":[%s]}}`, encode(withDrain)), false},
+		{"an entry of its own that owns a label", fmt.Sprintf(`{"metadata":{"managedFields":[%s,%s]}}`, encode(managers[0]), encode(pinning)), false},
 		{"the entry of another manager with a later time", fmt.Sprintf(`{"metadata":{"managedFields":[%s]}}`, encode(forged)), false},
 	} {
 		if err := c.patchAs(kubeconfig, test.patch); (err == nil) != test.permitted {
