@@ -106,6 +106,13 @@ func userRights(ctx context.Context, c *cluster) error {
 		if err != nil {
 			return err
 		}
+		// The API server learns of the binding by a watch of its own.
+		if err := until(ctx, func(ctx context.Context) error {
+			_, err := workloads.WorkloadV1beta1().ExternalWorkloads(namespace).List(ctx, metav1.ListOptions{})
+			return err
+		}); err != nil {
+			return fmt.Errorf("with the role %s: %w", role, err)
+		}
 		if err := expectAnswers(userCalls(ctx, workloads, role == "edit")); err != nil {
 			return fmt.Errorf("with the role %s %w", role, err)
 		}
