@@ -225,6 +225,13 @@ func (w *world) changedWorkload(workload *v1beta1.ExternalWorkload, o Operation)
 		changed.Spec.Ports = pick(workloadPorts, o.B)
 	case SetIdentity:
 		changed.Spec.MeshTLS = pick(identities, o.B)
+		if !w.now.IsZero() {
+			// An identity that changes and changes back while a slice is on its way to
+			// a consumer that is behind could be announced in between, and no
+			// controller would know: docs/linkerd.md names this window. Where time
+			// passes, no identity comes back.
+			changed.Spec.MeshTLS.Identity = fmt.Sprintf("spiffe://root/%d", w.clock)
+		}
 	case SetReady:
 		changed.Status.Conditions = pick(readiness, o.B)
 	case SetZone:
