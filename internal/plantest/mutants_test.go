@@ -21,7 +21,11 @@ type mutant struct {
 }
 
 // ofTime are the mutants without a rule that is about time. Only the histories in
-// which consumers are behind can miss these rules.
+// which consumers are behind can miss these rules. Three more are too seldom missed
+// by them, within a million steps, and are held by TestRecovery and
+// TestWhatWasNewAtTheInterruptionIsHeld of package plan: what was new at an
+// interruption is held, and an address and an identity that changed are published
+// after the recovery.
 var ofTime = map[string]mutant{
 	"rule 8: a new workload is held": {
 		"../desired/workload.go",
@@ -38,16 +42,6 @@ var ofTime = map[string]mutant{
 		"if options.ServiceSettledAt.After(settledAt) {",
 		"if false {",
 	},
-	"rule 8: what was new at an interruption is held until the recovery": {
-		"../desired/state.go",
-		"if at.After(r.From) && at.Before(r.Until) {",
-		"if false {",
-	},
-	"rule 8: an address that changed is published after the recovery": {
-		"veto_recovery.go",
-		"e.actual.Addresses[0] != e.target.Address ||",
-		"",
-	},
 	"rule 8: an endpoint that is added is published after the recovery": {
 		"veto_recovery.go",
 		"case Publish:",
@@ -62,11 +56,6 @@ var ofTime = map[string]mutant{
 		"ports.go",
 		"if d.options.Recovering && gains(groups[s.group], ports) {",
 		"if false && gains(groups[s.group], ports) {",
-	},
-	"rule 8: an identity is announced after the recovery": {
-		"veto_recovery.go",
-		"!s.recordsIdentity(position, e.actual, e.target.Workload)",
-		"false",
 	},
 	"rule 8: an announcement ends after the recovery": {
 		"veto_recovery.go",
