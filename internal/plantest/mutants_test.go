@@ -21,11 +21,11 @@ type mutant struct {
 }
 
 // ofTime are the mutants without a rule that is about time. Only the histories in
-// which consumers are behind can miss these rules. Three more are too seldom missed
-// by them, within a million steps, and are held by TestRecovery and
-// TestWhatWasNewAtTheInterruptionIsHeld of package plan: what was new at an
-// interruption is held, and an address and an identity that changed are published
-// after the recovery.
+// which consumers are behind can miss these rules. They do not miss three others
+// within a million steps: that what was new at an interruption is held, which
+// TestWhatWasNewAtTheInterruptionIsHeld of package plan proves, and that a changed
+// address and a changed identity are published after the recovery, which the hold of
+// unsettled workloads covers too.
 var ofTime = map[string]mutant{
 	"rule 8: a new workload is held": {
 		"../desired/workload.go",

@@ -169,9 +169,9 @@ func endpointOf(t *desired.Endpoint) discoveryv1.Endpoint {
 			UID:       t.Workload.UID,
 		},
 	}
-	switch {
-	case t.Zone == "":
-	case t.Zone == t.Workload.Zone:
+	switch t.Zone {
+	case "":
+	case t.Workload.Zone:
 		e.Zone = &t.Workload.Zone // it never changes, while the target's memory is used again
 	default:
 		e.Zone = new(t.Zone)
