@@ -1,6 +1,7 @@
 package endpointslice
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,18 +115,18 @@ func TestForeignWritesAreRepairedWhereTheServerDropsFields(t *testing.T) {
 // The fault: a webhook that once stored a machine as ready again, which had been
 // sent as not ready, kept it ready for an hour.
 func TestWithdrawalThatWasAlteredIsSentAgainSoon(t *testing.T) {
-	restoring := true
+	var repaired atomic.Bool
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		w.api.Admit(onSlices(func(slice *discoveryv1.EndpointSlice) {
 			for i := range slice.Endpoints {
-				if restoring {
+				if !repaired.Load() {
 					slice.Endpoints[i].Conditions.Ready = new(true)
 				}
 			}
 		}))
 		w.put(build.Workload("shop/a", build.NotReady()))
 		w.pass(time.Second)
-		restoring = false
+		repaired.Store(true)
 		w.pass(2 * withdrawalRetry)
 		if ready := w.slice().Endpoints[0].Conditions.Ready; *ready {
 			t.Error("the machine that is not ready is ready in the slice")
