@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/klog/v2"
 
+	"github.com/external-workload/controller/pkg/desired"
 	"github.com/external-workload/controller/pkg/plan"
 )
 
@@ -59,15 +60,15 @@ func (a *alterations) wrote(sent, stored *discoveryv1.EndpointSlice, now time.Ti
 }
 
 // leaveOut leaves the writes out of a plan that would send again what the API
-// server altered, and tells when they are due again; after no time if none are.
-func (a *alterations) leaveOut(next plan.Plan, found []*discoveryv1.EndpointSlice, now time.Time) (rest plan.Plan, after time.Duration) {
+// server altered, and tells when the first of them is due again; the zero time if none is.
+func (a *alterations) leaveOut(next plan.Plan, found []*discoveryv1.EndpointSlice, now time.Time) (rest plan.Plan, again time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.byUID) == 0 {
-		return next, 0
+		return next, time.Time{}
 	}
 	a.forget(found)
-	return next.Without(func(w *plan.Write) bool {
+	rest = next.Without(func(w *plan.Write) bool {
 		known, altered := a.byUID[w.Slice.UID]
 		if !altered || w.Operation != plan.Update || w.Slice.ResourceVersion != known.resourceVersion || alteredPart(known.sent, w.Slice) != "" {
 			return false
@@ -76,12 +77,14 @@ func (a *alterations) leaveOut(next plan.Plan, found []*discoveryv1.EndpointSlic
 		if w.Withdraws() {
 			retry = withdrawalRetry
 		}
-		due := known.at.Add(retry).Sub(now)
-		if due > 0 && (after == 0 || due < after) {
-			after = due
+		due := known.at.Add(retry)
+		if !now.Before(due) {
+			return false
 		}
-		return due > 0
-	}), after
+		again = desired.Earlier(again, due)
+		return true
+	})
+	return rest, again
 }
 
 // forget drops the slices that are gone.

@@ -1,7 +1,6 @@
 package endpointslice
 
 import (
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,7 +79,7 @@ func TestWhatTheServerAltersIsNotSentAgainAndAgain(t *testing.T) {
 	}
 }
 
-// The next attempt comes by itself once a server that was upgraded may store all.
+// The controller tries again: a server that was upgraded meanwhile stores all.
 func TestWhatAServerDroppedIsPublishedAfterItsUpgrade(t *testing.T) {
 	inWorld(t, given(build.Workload("shop/a")), func(w *world) {
 		w.api.Admit(onSlices(dropNodeHints))
@@ -115,18 +114,15 @@ func TestForeignWritesAreRepairedWhereTheServerDropsFields(t *testing.T) {
 // The fault: a webhook that once stored a machine as ready again, which had been
 // sent as not ready, kept it ready for an hour.
 func TestWithdrawalThatWasAlteredIsSentAgainSoon(t *testing.T) {
-	var repaired atomic.Bool
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		w.api.Admit(onSlices(func(slice *discoveryv1.EndpointSlice) {
 			for i := range slice.Endpoints {
-				if !repaired.Load() {
-					slice.Endpoints[i].Conditions.Ready = new(true)
-				}
+				slice.Endpoints[i].Conditions.Ready = new(true)
 			}
 		}))
 		w.put(build.Workload("shop/a", build.NotReady()))
 		w.pass(time.Second)
-		repaired.Store(true)
+		w.api.Admit(nil)
 		w.pass(2 * withdrawalRetry)
 		if ready := w.slice().Endpoints[0].Conditions.Ready; *ready {
 			t.Error("the machine that is not ready is ready in the slice")

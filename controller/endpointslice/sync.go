@@ -75,7 +75,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	}
 	retryAt := m.desired.RetryAt
 	if next.Recovering {
-		retryAt = earlier(retryAt, recovery.Until)
+		retryAt = desired.Earlier(retryAt, recovery.Until)
 	}
 	if !next.More() && retryAt.IsZero() {
 		state.settle(begin)
@@ -83,7 +83,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	if in.gone() {
 		c.states.forget(key)
 	}
-	return outcomeOf(next, earlier(retryAt, again).Sub(begin)), nil
+	return outcomeOf(next, desired.Earlier(retryAt, again).Sub(begin)), nil
 }
 
 // plan computes the next step, without the writes that the API server would
@@ -102,11 +102,7 @@ func (c *Controller) plan(state *serviceState, in input, m *scratch, recovery de
 		Recovery:             recovery,
 	})
 	next = m.planner.Compute(&m.desired, in.slices, c.optionsOf(state, in.slices, recovery.Ongoing(now)))
-	next, after := state.altered.leaveOut(next, in.slices, now)
-	if after > 0 {
-		again = now.Add(after)
-	}
-	return next, again
+	return state.altered.leaveOut(next, in.slices, now)
 }
 
 // yield counts a foreign write, if the plan would repair one, and gives the time
@@ -123,14 +119,6 @@ func (c *Controller) yield(ctx context.Context, key cache.ObjectName, state *ser
 	}
 	state.beginRepair()
 	return 0
-}
-
-// earlier is the earlier of two times; the zero time stands for none.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // gather reads a Service's part of the world: caches, nothing of which may be

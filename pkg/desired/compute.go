@@ -122,9 +122,7 @@ func (s *State) hold(e *Endpoint, options Options) {
 		return
 	}
 	e.Held = true
-	if s.RetryAt.IsZero() || settledAt.Before(s.RetryAt) {
-		s.RetryAt = settledAt
-	}
+	s.RetryAt = Earlier(s.RetryAt, settledAt)
 }
 
 // nextFamily appends a family, using the memory of an earlier one.

@@ -174,3 +174,12 @@ type scratch struct {
 	byAddress map[string]int32
 	contested []int32
 }
+
+// Earlier is the earlier of two times at which something is due. The zero time
+// means never.
+func Earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

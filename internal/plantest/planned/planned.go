@@ -70,8 +70,8 @@ func (c *controller) Step(view plantest.View) plantest.Step {
 	})
 	next := c.planner.Compute(&c.state, view.Slices, plan.Options{MaxEndpoints: MaxEndpoints, Recovering: recovery.Ongoing(view.Now)})
 	step := plantest.Step{Writes: make([]plantest.Write, 0, len(next.Writes)), More: next.More(), RetryAt: c.state.RetryAt}
-	if next.Recovering && (step.RetryAt.IsZero() || recovery.Until.Before(step.RetryAt)) {
-		step.RetryAt = recovery.Until
+	if next.Recovering {
+		step.RetryAt = desired.Earlier(step.RetryAt, recovery.Until)
 	}
 	for _, write := range next.Writes {
 		step.Writes = append(step.Writes, plantest.Write{Verb: sliceapi.Verb(write.Operation), Slice: write.Slice, After: write.After})
