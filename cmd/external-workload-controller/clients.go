@@ -33,7 +33,7 @@ type clients struct {
 	core      kubernetes.Interface
 	workloads versioned.Interface
 	// watchedCore and watchedWorkloads are for informers: their requests go on
-	// while the API server is away, and interruption is told when it is.
+	// while the API server is away, and interruption is notified of that.
 	watchedCore      kubernetes.Interface
 	watchedWorkloads versioned.Interface
 	interruption     *interruption.Monitor

@@ -228,8 +228,8 @@ func TestDeletionsThatBelongToOursAreNotForeign(t *testing.T) {
 	}
 }
 
-// A refresh marks the slice so that an endpoint is announced again. That is
-// asked for, and no dispute about the slice.
+// A refresh marks the slice so that an endpoint is announced again. That is a
+// request, and no foreign write.
 func TestRequestedRefreshIsNotForeign(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		for range 3 * eventThreshold {

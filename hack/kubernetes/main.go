@@ -16,7 +16,7 @@
 // nothing is built and that folder is printed.
 //
 // The program must not start what it builds, and it names no version: those files
-// are the only places where one stands.
+// are the only places that name one.
 package main
 
 import (

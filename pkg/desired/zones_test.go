@@ -52,8 +52,8 @@ func TestZonesThatAreRefused(t *testing.T) {
 	}
 }
 
-// A zone by address stands in for the label, per address family, and never
-// against it.
+// A zone by address replaces a missing label, per address family, and never
+// overrides one.
 func TestZoneByAddress(t *testing.T) {
 	service := build.Service("shop/web", build.Traffic("PreferSameZone"), build.Families(corev1.IPv4Protocol, corev1.IPv6Protocol))
 	options := desired.Options{ManagedBy: build.ManagedBy, Now: longAfter}

@@ -26,7 +26,7 @@ const (
 )
 
 // selfSigned makes certificates for this host that nobody vouches for: they
-// encrypt, and clients have to be told not to verify them. They are recreated
+// encrypt, and clients have to be configured not to verify them. They are recreated
 // before they expire, and never leave memory.
 type selfSigned struct {
 	mu      sync.Mutex

@@ -73,20 +73,33 @@ func (c *cluster) createService(ctx context.Context, name string, change func(*c
 	return "http://" + stored.Spec.ClusterIP, nil
 }
 
-// published gives the addresses of the Service that may get traffic, sorted.
-func (c *cluster) published(ctx context.Context, service string) ([]string, error) {
+// readyEndpoints gives the endpoints of the Service that may get traffic.
+func (c *cluster) readyEndpoints(ctx context.Context, service string) ([]discoveryv1.Endpoint, error) {
 	list, err := c.core.DiscoveryV1().EndpointSlices(namespace).List(ctx,
 		metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service})
 	if err != nil {
 		return nil, err
 	}
-	var addresses []string
+	var ready []discoveryv1.Endpoint
 	for _, slice := range list.Items {
 		for _, endpoint := range slice.Endpoints {
 			if endpoint.Conditions.Ready != nil && *endpoint.Conditions.Ready {
-				addresses = append(addresses, endpoint.Addresses...)
+				ready = append(ready, endpoint)
 			}
 		}
+	}
+	return ready, nil
+}
+
+// published gives the addresses of the Service that may get traffic, sorted.
+func (c *cluster) published(ctx context.Context, service string) ([]string, error) {
+	ready, err := c.readyEndpoints(ctx, service)
+	if err != nil {
+		return nil, err
+	}
+	var addresses []string
+	for _, endpoint := range ready {
+		addresses = append(addresses, endpoint.Addresses...)
 	}
 	slices.Sort(addresses)
 	return slices.Compact(addresses), nil

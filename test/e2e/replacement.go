@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -144,17 +145,11 @@ func (c *cluster) leave(ctx context.Context, m machine, l *load) error {
 // waitReady waits until a workload has a ready endpoint of the Service, or none.
 func (c *cluster) waitReady(ctx context.Context, service, name string, want bool) error {
 	return until(ctx, func(ctx context.Context) error {
-		list, err := c.core.DiscoveryV1().EndpointSlices(namespace).List(ctx,
-			metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service})
+		endpoints, err := c.readyEndpoints(ctx, service)
 		if err != nil {
 			return err
 		}
-		ready := false
-		for _, slice := range list.Items {
-			for _, e := range slice.Endpoints {
-				ready = ready || e.TargetRef != nil && e.TargetRef.Name == name && *e.Conditions.Ready
-			}
-		}
+		ready := slices.ContainsFunc(endpoints, func(e discoveryv1.Endpoint) bool { return e.TargetRef != nil && e.TargetRef.Name == name })
 		if ready != want {
 			return fmt.Errorf("the endpoint of %s is ready: %t, want %t", name, ready, want)
 		}
