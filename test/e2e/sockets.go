@@ -36,11 +36,13 @@ func probesLeaveNoSockets(ctx context.Context, c *cluster) error {
 	if _, err := c.startVM(ctx, probed); err != nil {
 		return err
 	}
-	// This program's own request to the server waits too.
-	_, ownRequests, err := c.remembered(ctx, connectionTracking, probed.address)
+	// Nothing is probed yet, so these are this program's own requests to the
+	// server. They wait too, at the end that closes first: here or in the VM.
+	before, _, err := c.remembered(ctx, connectionTracking, probed.address)
 	if err != nil {
 		return err
 	}
+	ownRequests := total(before)
 	defer c.removeProbed(context.WithoutCancel(ctx))
 	for i := range probedWorkloads {
 		w := workload(fmt.Sprintf("sockets-%d", i), probed.address, nil)
@@ -61,10 +63,7 @@ func probesLeaveNoSockets(ctx context.Context, c *cluster) error {
 	if err != nil {
 		return err
 	}
-	all := 0
-	for _, count := range states {
-		all += count
-	}
+	all := total(states)
 	c.note("%d probes a second: connection tracking holds %d connections (%v), the VM %d in TIME_WAIT", probedWorkloads, all, states, waiting)
 	if all == 0 {
 		return errors.New("connection tracking holds no connection of a probe, so nothing was measured")
@@ -88,6 +87,14 @@ func (c *cluster) remembered(ctx context.Context, connectionTracking, address st
 	}
 	sockets, err := c.command(ctx, "nsenter", "--net="+c.vmNamespace, "ss", "--tcp", "--numeric", "--no-header", "state", "time-wait", "src", address)
 	return states, strings.Count(sockets, "\n"), err
+}
+
+func total(states map[string]int) int {
+	all := 0
+	for _, count := range states {
+		all += count
+	}
+	return all
 }
 
 // removeProbed deletes the workloads, so that later stages measure only their own.
