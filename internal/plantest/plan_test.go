@@ -37,6 +37,7 @@ func setups(controller start) map[string]*plantest.Setup {
 		"two families, the second withheld": setup(true, true, false),
 		"two families, both published":      setup(true, false, false),
 		"consumers that are behind":         setup(true, true, true),
+		"behind, and one family":            setup(false, false, true),
 	}
 }
 

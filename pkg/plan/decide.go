@@ -38,6 +38,8 @@ func decide(s *slice, e *endpoint, position int) (Action, Reason) {
 		return Withdraw, BecameUnready
 	case s.ports.pending():
 		return Keep, AwaitsPorts
+	case s.outdated && !e.ready && t.servesNow():
+		return Keep, AwaitsRecovery
 	case s.ports == portsStay && same(e.actual, t.Endpoint):
 		return Keep, AsDesired
 	case !e.ready && t.Held:

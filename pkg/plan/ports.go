@@ -50,6 +50,7 @@ func (d *draft) chooseGroup(s *slice) {
 		if d.options.Recovering && gains(groups[s.group], ports) {
 			// Consumers may not have seen that a port of the name went.
 			s.ports, s.unrecovered = portsStay, true
+			s.outdated = gains(ports, groups[s.group])
 		}
 	case !slices.ContainsFunc(s.endpoints, func(e endpoint) bool { return e.ready }):
 		s.ports = portsSwitch
@@ -63,7 +64,7 @@ func (d *draft) chooseGroup(s *slice) {
 	}
 }
 
-// gains reports whether a port is desired whose name there is not yet.
+// gains reports whether there is a name of a port in wanted that actual lacks.
 func gains(wanted, actual desired.Ports) bool {
 	return slices.ContainsFunc(wanted, func(p discoveryv1.EndpointPort) bool {
 		return !slices.ContainsFunc(actual, func(a discoveryv1.EndpointPort) bool { return portName(&a) == portName(&p) })

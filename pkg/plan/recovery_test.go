@@ -15,6 +15,11 @@ import (
 // named is a Service whose target port has a name, and port gives a workload that port.
 var named = build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToName("http"))))
 
+// renamed is the plain Service, whose port has got another name.
+var renamed = build.Service("shop/web", build.Ports(build.Port("web", 80, build.ToNumber(8080))))
+
+var twoPorts = build.WorkloadPorts(build.WorkloadPort("http", 8080, corev1.ProtocolTCP), build.WorkloadPort("admin", 9090, corev1.ProtocolTCP))
+
 func port(number int32) build.WorkloadOption {
 	return build.WorkloadPorts(build.WorkloadPort("http", number, corev1.ProtocolTCP))
 }
@@ -132,6 +137,36 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 				"2 update s1 [http:8080/TCP] -w01@192.0.2.1",
 				"3 update s1 [http:9090/TCP] w01@192.0.2.1",
 			},
+		},
+		"readiness that comes with a port's new name waits for it, as the old one is not the Service's any more": {
+			change: change{workloads: numbered(1, 1, build.NotReady()), happens: func(c *cluster) {
+				c.service = renamed
+				c.put(numbered(1, 1)...)
+			}},
+			after: []string{"1 update s1 [web:8080/TCP] w01@192.0.2.1"},
+		},
+		"readiness that comes with one more port does not wait for that port": {
+			change: change{workloads: numbered(1, 1, build.NotReady(), twoPorts), happens: func(c *cluster) {
+				c.service = build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToNumber(8080)), build.Port("admin", 81, build.ToNumber(9090))))
+				c.put(numbered(1, 1, twoPorts)...)
+			}},
+			during: []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1"},
+			after:  []string{"1 update s1 [http:8080/TCP,admin:9090/TCP] w01@192.0.2.1"},
+		},
+		"a machine that begins to drain waits for a port's new name": {
+			change: change{workloads: numbered(1, 1, build.NotReady()), happens: func(c *cluster) {
+				c.service = renamed
+				c.put(numbered(1, 1, build.Deleting())...)
+			}},
+			after: []string{"1 update s1 [web:8080/TCP] -w01@192.0.2.1{serving=true,terminating=true}"},
+		},
+		"readiness that is lost with a port's name is followed at once": {
+			change: change{workloads: numbered(1, 1), happens: func(c *cluster) {
+				c.service = renamed
+				c.put(numbered(1, 1, build.NotReady())...)
+			}},
+			during: []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.1"},
+			after:  []string{"1 update s1 [web:8080/TCP] -w01@192.0.2.1"},
 		},
 		"a slice is emptied, and deleted later": {
 			change: change{workloads: numbered(1, 1), happens: func(c *cluster) { c.remove("w01") }},

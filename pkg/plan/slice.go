@@ -45,6 +45,9 @@ type slice struct {
 	// unrecovered tells that the slice is deleted, or gets further ports, once
 	// consumers have recovered.
 	unrecovered bool
+	// outdated tells that until then it has a port that is not desired any more,
+	// so that nothing may begin to be served on its ports.
+	outdated bool
 	// kept is the number of actual endpoints that stay.
 	kept int
 	// waitsFor are the slices whose writes come before this one's.
@@ -72,6 +75,10 @@ type target struct {
 	// copies is the number of places of its family where it is ready.
 	copies int32
 }
+
+// servesNow reports whether a client may send traffic to the endpoint as it is
+// desired: one that is ready, or that drains where no other is ready.
+func (t *target) servesNow() bool { return t.ReadyNow() || t.ServingNow() && t.Terminating }
 
 // isReady reads the condition as clients do: an absent one is true.
 func isReady(e *discoveryv1.Endpoint) bool { return e.Conditions.Ready == nil || *e.Conditions.Ready }
