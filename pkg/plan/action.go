@@ -56,6 +56,7 @@ const (
 	AwaitsOwnWrite
 	AwaitsCopy
 	AwaitsPorts
+	AwaitsRoom
 )
 
 var reasonTexts = [...]string{
@@ -81,6 +82,7 @@ var reasonTexts = [...]string{
 	AwaitsOwnWrite:    "waits for the other changes of its slice",
 	AwaitsCopy:        "waits for the withdrawal of its other copy",
 	AwaitsPorts:       "waits for the ports of its slice",
+	AwaitsRoom:        "does not fit into its slice, which holds more than the API server accepts",
 }
 
 func (r Reason) String() string { return reasonTexts[r] }

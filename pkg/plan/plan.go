@@ -171,6 +171,7 @@ func (p *Planner) Compute(state *desired.State, actual []*discoveryv1.EndpointSl
 	d.decide()
 	d.place()
 
+	apply(d.vetoTooMany())
 	apply(d.vetoUnrecovered())
 	vetoes, waiting := d.vetoPublications()
 	apply(vetoes)

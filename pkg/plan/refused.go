@@ -16,6 +16,7 @@ import (
 
 // The bounds that the API server sets.
 const (
+	maxSliceEndpoints  = 1000
 	maxHints           = 8
 	maxTopology        = 16
 	maxPort            = 65535

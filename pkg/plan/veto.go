@@ -22,6 +22,28 @@ func apply(vetoes []veto) {
 	}
 }
 
+// vetoTooMany removes what the API server would refuse to have written again
+// because a slice holds too much: first what waits to be removed as a copy, then
+// the last endpoints, which find a place in another slice in the next step.
+func (d *draft) vetoTooMany() []veto {
+	var vetoes []veto
+	for i := range d.slices {
+		s := &d.slices[i]
+		surplus := s.kept - maxSliceEndpoints
+		for _, copies := range [2]bool{true, false} {
+			for j := len(s.endpoints) - 1; j >= 0 && surplus > 0; j-- {
+				e := &s.endpoints[j]
+				if e.action == Remove || (e.reason == AwaitsCopy) != copies {
+					continue
+				}
+				vetoes = append(vetoes, veto{e, Remove, AwaitsRoom})
+				surplus--
+			}
+		}
+	}
+	return vetoes
+}
+
 // vetoPortChanges lets one slice at a time begin to change its ports, and none
 // while another is in the middle of it, so that a Service with several slices
 // never loses all endpoints. A slice whose last write failed does not count as in
