@@ -78,8 +78,7 @@ func (c *Controller) deleteService(gone coreinformers.DeletedService) {
 
 // sighting is of an object that is seen now.
 func (c *Controller) sighting(initial bool) desired.Sighting {
-	now := c.config.Clock.Now()
-	return desired.Sighting{At: now, Initial: initial, Recovering: c.config.Recovery().Ongoing(now)}
+	return desired.Sighting{At: c.config.Clock.Now(), Initial: initial, Recovery: c.config.Recovery()}
 }
 
 func (c *Controller) setWorkload(workload *v1beta1.ExternalWorkload, initial bool) {

@@ -73,16 +73,19 @@ type Sighting struct {
 	// Initial is true for objects that were there when watching began. When
 	// they last changed is then known from the object only.
 	Initial bool
-	// Recovering is true while consumers may not have listed again after an
-	// interruption of watches. What is seen first then may be new to them,
-	// whatever its age.
-	Recovering bool
+	// Recovery is the last interruption of watches. What was created since it
+	// began may be new to consumers until it is over, whatever its age.
+	Recovery Recovery
 }
 
 // settledAt is when a new object that was created at a time has settled; zero
 // if it is not new.
 func (s Sighting) settledAt(created time.Time) time.Time {
-	if s.Recovering || s.At.Sub(created) < newAge {
+	known := s.At
+	if s.Recovery.Ongoing(s.At) && s.Recovery.From.Before(known) {
+		known = s.Recovery.From
+	}
+	if known.Sub(created) < newAge {
 		return s.At.Add(settleTime)
 	}
 	return time.Time{}

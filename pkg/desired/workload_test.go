@@ -154,6 +154,32 @@ func TestHeldUntilSettled(t *testing.T) {
 	}
 }
 
+// TestRestartDuringAnInterruptionHoldsWhatIsNewOnly: every machine that became
+// ready was held for up to a minute, known to consumers or not.
+func TestRestartDuringAnInterruptionHoldsWhatIsNewOnly(t *testing.T) {
+	interrupted := longAfter
+	recovery := desired.Recovery{From: interrupted, Until: interrupted.Add(time.Minute)}
+	seen := desired.Sighting{At: interrupted.Add(10 * time.Second), Initial: true, Recovery: recovery}
+	for sentence, row := range map[string]struct {
+		created time.Time
+		held    bool
+	}{
+		"made long before":      {interrupted.Add(-time.Hour), false},
+		"made just before":      {interrupted.Add(-time.Second), true},
+		"made since it began":   {interrupted.Add(time.Second), true},
+		"made when it was seen": {seen.At, true},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := desired.NewWorkload(build.Workload("shop/a", build.Created(row.created)), nil, seen)
+			var state desired.State
+			state.Compute(build.Service("shop/web"), []*desired.Workload{w}, desired.Options{Now: recovery.Until.Add(-time.Second), Recovery: recovery})
+			if held := state.Families[0].Endpoints[0].Held; held != row.held {
+				t.Errorf("held: %t, want %t", held, row.held)
+			}
+		})
+	}
+}
+
 func TestHeldWorkloadStaysHeldThroughChanges(t *testing.T) {
 	first := desired.NewWorkload(build.Workload("shop/a"), nil, desired.Sighting{At: build.Epoch})
 	later := desired.NewWorkload(build.Workload("shop/a", build.IPs("192.0.2.2")), first, desired.Sighting{At: build.Epoch.Add(50 * time.Millisecond)})

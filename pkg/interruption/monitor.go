@@ -14,16 +14,22 @@ const (
 	// resumedFor is how long after a watch went on it may still end because the
 	// API server has forgotten its resourceVersion, so that a list follows.
 	resumedFor = 2 * time.Second
-	// brokenFor is how long a list or watch that fails counts as interrupted while
-	// it has not been listed again. If it fails alone, nothing has to wait for it.
+	// unseen is how long the API server may have been away before this process
+	// started: a container that fails again and again starts every five minutes.
+	unseen = 10 * time.Minute
+	// brokenFor is how long a list or watch that fails alone counts as interrupted
+	// while it has not been listed again. If it fails for longer, nothing has to
+	// wait for it.
 	brokenFor = time.Minute
 )
 
 // Monitor is notified of the requests of informers. It is safe for concurrent use.
 type Monitor struct {
 	mu sync.Mutex
-	// broken are the lists and watches that were interrupted.
-	broken map[string]breakage
+	// answered are the lists and watches that the API server ever answered, and
+	// broken those that are interrupted.
+	answered map[string]struct{}
+	broken   map[string]breakage
 	// from and until are the last interruption after which anything was listed again.
 	from, until time.Time
 }
@@ -41,7 +47,9 @@ func (b breakage) over(now time.Time) bool {
 }
 
 // New makes a Monitor.
-func New() *Monitor { return &Monitor{broken: map[string]breakage{}} }
+func New() *Monitor {
+	return &Monitor{answered: map[string]struct{}{}, broken: map[string]breakage{}}
+}
 
 // Recovery tells from when watches were interrupted and until when consumers may
 // lack what was written since shortly before. The latter is in the past if they
@@ -62,7 +70,7 @@ func (m *Monitor) Recovery() (from, until time.Time) {
 			continue
 		case !b.resumed.IsZero():
 			end = b.resumed.Add(resumedFor)
-		case now.Sub(b.since) > brokenFor:
+		case now.Sub(b.since) > brokenFor && !m.away():
 			continue
 		}
 		if from.IsZero() || b.since.Before(from) {
@@ -75,11 +83,27 @@ func (m *Monitor) Recovery() (from, until time.Time) {
 	return from, until
 }
 
-// Interrupted tells that the API server was away for a time that ends now.
+// away reports whether no list or watch is answered, so that the API server
+// itself is away.
+func (m *Monitor) away() bool {
+	for key := range m.answered {
+		if b, broken := m.broken[key]; !broken || !b.resumed.IsZero() {
+			return false
+		}
+	}
+	return true
+}
+
+// Interrupted records that this process has waited for the API server for a time
+// that ends now. When it went away is unknown.
 func (m *Monitor) Interrupted(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.listed(time.Now().Add(-d))
+	since := time.Now().Add(-d)
+	m.listed(since)
+	if before := since.Add(-unseen); before.Before(m.from) {
+		m.from = before
+	}
 }
 
 // failed takes note that a list or watch failed, or ended too early. It tells
@@ -103,6 +127,7 @@ func (m *Monitor) failed(key string) bool {
 func (m *Monitor) succeeded(key string, lists bool) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.answered[key] = struct{}{}
 	b, known := m.broken[key]
 	switch {
 	case !known || b.over(time.Now()):

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	list  = "https://api/apis/workload.linkerd.io/v1beta1/externalworkloads?resourceVersion=0"
-	watch = "https://api/apis/workload.linkerd.io/v1beta1/externalworkloads?watch=true&timeoutSeconds=300&resourceVersion=7"
+	list      = "https://api/apis/workload.linkerd.io/v1beta1/externalworkloads?resourceVersion=0"
+	otherList = "https://api/api/v1/services?resourceVersion=0"
+	watch     = "https://api/apis/workload.linkerd.io/v1beta1/externalworkloads?watch=true&timeoutSeconds=300&resourceVersion=7"
 )
 
 // apiServer answers requests, or not.
@@ -153,15 +154,24 @@ func TestRecovery(t *testing.T) {
 			synctest.Wait()
 			s.mustRecover(0)
 		},
-		"a watch is interrupted: as long as it is": func(s *site) {
+		"the API server is away: as long as it is": func(s *site) {
 			go s.follow()
 			time.Sleep(time.Minute)
 			s.server.goAway()
 			synctest.Wait()
 			s.mustRecover(2 * time.Second)
+			time.Sleep(time.Hour)
+			s.mustRecover(2 * time.Second)
+		},
+		"one watch fails alone: for a minute": func(s *site) {
+			s.request(otherList).Body.Close()
+			go s.follow()
+			time.Sleep(time.Minute)
+			s.server.goAway()
+			synctest.Wait()
 			time.Sleep(time.Minute)
 			s.mustRecover(2 * time.Second)
-			time.Sleep(time.Second) // and longer it may be one that fails alone
+			time.Sleep(time.Second)
 			s.mustRecover(0)
 		},
 		"it goes on where it ended: until it is sure that nothing is listed": func(s *site) {
@@ -222,6 +232,16 @@ func TestRecoveryBeginsWithTheInterruption(t *testing.T) {
 		s.request(list).Body.Close()
 		if from, _ := s.Recovery(); !from.Equal(began) {
 			t.Errorf("from %s, want %s", from, began)
+		}
+	})
+}
+
+func TestProcessThatStartedDuringAnInterruptionMissedItsBeginning(t *testing.T) {
+	inSite(t, func(s *site) {
+		s.Interrupted(4 * time.Second)
+		from, _ := s.Recovery()
+		if ago := time.Since(from); ago != 10*time.Minute+4*time.Second {
+			t.Errorf("consumers may lack what was written up to %s ago", ago)
 		}
 	})
 }

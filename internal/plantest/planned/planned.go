@@ -37,7 +37,7 @@ func New(withhold bool) plantest.Controller {
 
 // See keeps what counts of the objects, as the informers' handlers do.
 func (c *controller) See(view plantest.View) {
-	service, seen := view.Service, desired.Sighting{At: view.Now, Recovering: recoveryOf(view).Ongoing(view.Now)}
+	service, seen := view.Service, desired.Sighting{At: view.Now, Recovery: recoveryOf(view)}
 	switch {
 	case service == nil:
 		c.settledAt = time.Time{}
