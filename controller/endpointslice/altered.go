@@ -25,6 +25,14 @@ const alteredRetry = time.Hour
 // what restored them once may not do so again.
 const withdrawalRetry = 5 * time.Second
 
+// retryAfter is how long a write is not repeated.
+func retryAfter(w *plan.Write) time.Duration {
+	if w.Withdraws() {
+		return withdrawalRetry
+	}
+	return alteredRetry
+}
+
 // alterations are the slices of a Service that the API server stored otherwise
 // than they were sent: an older version drops fields that it does not know, and an
 // admission plugin may change any. To send the same again would change nothing.
@@ -73,11 +81,7 @@ func (a *alterations) leaveOut(next plan.Plan, found []*discoveryv1.EndpointSlic
 		if !altered || w.Operation != plan.Update || w.Slice.ResourceVersion != known.resourceVersion || alteredPart(known.sent, w.Slice) != "" {
 			return false
 		}
-		retry := alteredRetry
-		if w.Withdraws() {
-			retry = withdrawalRetry
-		}
-		due := known.at.Add(retry)
+		due := known.at.Add(retryAfter(w))
 		if !now.Before(due) {
 			return false
 		}
@@ -137,9 +141,9 @@ func lastingAnnotations(slice *discoveryv1.EndpointSlice) map[string]string {
 
 // logAltered says the first time in a process, for all Services, that the API
 // server stored something else than was sent.
-func (c *Controller) logAltered(ctx context.Context, slice *discoveryv1.EndpointSlice, differs string) {
+func (c *Controller) logAltered(ctx context.Context, w *plan.Write, differs string) {
 	log := klog.FromContext(ctx).V(2)
 	c.alteredLogged.Do(func() { log = klog.FromContext(ctx) })
 	log.Info("The API server stored an EndpointSlice with other content than the request had: it does not know a field, or an admission plugin changed it. The controller will retry later",
-		"slice", klog.KObj(slice), "differs", differs, "retryAfter", alteredRetry)
+		"slice", klog.KObj(w.Slice), "differs", differs, "retryAfter", retryAfter(w))
 }

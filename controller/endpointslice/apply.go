@@ -76,7 +76,7 @@ func (c *Controller) request(ctx context.Context, state *serviceState, w plan.Wr
 	}
 	state.cache.wrote(stored, c.config.ManagedBy)
 	if differs := state.altered.wrote(&sent, stored, c.config.Clock.Now()); differs != "" {
-		c.logAltered(ctx, stored, differs)
+		c.logAltered(ctx, &w, differs)
 	}
 	return nil
 }
