@@ -3,7 +3,6 @@ package readiness
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"time"
 
@@ -21,7 +20,7 @@ import (
 // Name is the controller's name in metrics and log lines.
 const Name = "readiness"
 
-// Defaults and bounds of the Config.
+// Defaults of the Config, and the bounds that a caller has to keep.
 const (
 	// DefaultProbeMemory suffices for 10,000 workloads of one namespace, probed by
 	// TCP every 10 s with a timeout of 1 s, none of which answers: a quarter of it
@@ -141,22 +140,11 @@ func (c *Config) complete() {
 	}
 }
 
-// validate checks a complete Config.
+// validate checks that nothing is missing. Values are checked where users give
+// them, which is where an error can name the flag.
 func (c *Config) validate() error {
 	if c.Client == nil || c.Workloads == nil || c.Events == nil || c.Observer == nil {
 		return errors.New("client, workloads, events and observer are all needed")
-	}
-	if c.ProbeMemory < MinProbeMemory || c.ProbeMemory > MaxProbeMemory {
-		return fmt.Errorf("probe memory is %d; it must be %d to %d", c.ProbeMemory, MinProbeMemory, MaxProbeMemory)
-	}
-	if c.HoldMinimum < 1 {
-		return fmt.Errorf("hold minimum is %d; it must be at least 1", c.HoldMinimum)
-	}
-	if c.HoldMaximum != HoldNever && c.HoldMaximum < MinHoldMaximum {
-		return fmt.Errorf("hold maximum is %s; it must be %s or more", c.HoldMaximum, MinHoldMaximum)
-	}
-	if c.ProbeTimeRefresh < MinProbeTimeRefresh || c.ProbeTimeRefresh > MaxProbeTimeRefresh {
-		return fmt.Errorf("probe time refresh is %s; it must be %s to %s", c.ProbeTimeRefresh, MinProbeTimeRefresh, MaxProbeTimeRefresh)
 	}
 	return nil
 }
