@@ -122,6 +122,15 @@ func (m *Monitor) failed(key string) bool {
 	return true
 }
 
+// resumes reports whether a list or watch is interrupted, so that its next watch
+// goes on where the last one ended.
+func (m *Monitor) resumes(key string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, broken := m.broken[key]
+	return broken
+}
+
 // succeeded takes note that the API server answered a request of a list or watch.
 // It tells for how long that was interrupted, or zero.
 func (m *Monitor) succeeded(key string, lists bool) time.Duration {

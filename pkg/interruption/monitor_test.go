@@ -25,6 +25,8 @@ type apiServer struct {
 	mu     sync.Mutex
 	away   bool
 	status int
+	// revision is that of the storage.
+	revision string
 	// streams end a watch when they are closed.
 	streams []*io.PipeWriter
 }
@@ -38,7 +40,7 @@ func (s *apiServer) RoundTrip(request *http.Request) (*http.Response, error) {
 	case s.away:
 		return &http.Response{StatusCode: s.status, Body: io.NopCloser(strings.NewReader(""))}, nil
 	case request.URL.Query().Get("watch") == "":
-		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(`{"metadata":{"resourceVersion":"` + s.revision + `"}}`))}, nil
 	}
 	body, stream := io.Pipe()
 	s.streams = append(s.streams, stream)
@@ -244,6 +246,44 @@ func TestProcessThatStartedDuringAnInterruptionMissedItsBeginning(t *testing.T) 
 			t.Errorf("consumers may lack what was written up to %s ago", ago)
 		}
 	})
+}
+
+// TestWatchOfTheFutureIsAnsweredAsGone: after etcd had been restored from a backup,
+// the API server took watches up again and sent nothing, so that nothing that
+// changed was published.
+func TestWatchOfTheFutureIsAnsweredAsGone(t *testing.T) {
+	for sentence, row := range map[string]struct {
+		interrupted bool
+		revision    string
+		want        int
+	}{
+		"the storage is older than the watch":     {true, "6", http.StatusGone},
+		"it is as old":                            {true, "7", http.StatusOK},
+		"it is newer":                             {true, "12", http.StatusOK},
+		"it does not say":                         {true, "", http.StatusOK},
+		"nothing was interrupted, so nobody asks": {false, "6", http.StatusOK},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			inSite(t, func(s *site) {
+				s.server.revision = row.revision
+				if row.interrupted {
+					go s.follow()
+					time.Sleep(time.Minute)
+					s.server.goAway()
+					synctest.Wait()
+					s.server.comeBack()
+				}
+				response := s.request(watch)
+				defer response.Body.Close()
+				if response.StatusCode != row.want {
+					t.Errorf("the watch is answered with %d, want %d", response.StatusCode, row.want)
+				}
+				if row.want == http.StatusGone {
+					s.mustRecover(2 * time.Second) // the watch is not resumed before the list
+				}
+			})
+		})
+	}
 }
 
 func TestCancelledRequestEnds(t *testing.T) {

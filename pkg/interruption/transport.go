@@ -39,6 +39,11 @@ func (m *Monitor) Keep(next http.RoundTripper) http.RoundTripper {
 			return response, nil
 		}
 		lists := !watches || query.Get("sendInitialEvents") == "true"
+		if !lists && m.resumes(key) && wentBack(next, request, query) {
+			_ = response.Body.Close()
+			klog.Background().Info("The API server's storage went back to an earlier state, as after a restore from a backup; listing again", "request", request.URL.Path)
+			return gone(request), nil
+		}
 		if away := m.succeeded(key, lists); away > 0 {
 			klog.Background().Info("The API server answers again", "request", request.URL.Path, "away", away.Round(time.Millisecond), "listed", lists)
 		}
