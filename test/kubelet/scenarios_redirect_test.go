@@ -95,7 +95,7 @@ func requestScenarios() map[string]scenario {
 		"an Expect":                       {web(nil), get("/", field("Expect", "100-continue"))},
 		"an Accept-Encoding":              {web(nil), get("/", field("Accept-Encoding", "gzip"))},
 		"a value with a line break":       {web(nil), get("/", field("X-A", "1\r\nX-B: 2"))},
-		"a name that is none":             {web(nil), get("/", field("X A", "1"))},
+		"an invalid name":                 {web(nil), get("/", field("X A", "1"))},
 		"a host as an address":            {web(nil), get("/", host(ip))},
 		"a host as a name":                {web(nil), get("/", host("localhost"))},
 		"a host in upper case":            {web(nil), get("/", host("LocalHost"))},
