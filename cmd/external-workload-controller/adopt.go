@@ -75,7 +75,7 @@ func adoptCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	return preview(ctx, &o, clients, stdout)
 }
 
-// count is how many of the flags are set.
+// count returns how many of the flags are set.
 func count(flags ...bool) (n int) {
 	for _, set := range flags {
 		if set {

@@ -116,7 +116,7 @@ func newClients(o *options, gate *leadership.WriteGate) (*clients, error) {
 	return c, nil
 }
 
-// hostOf is the host of the API server's URL, or empty where that is none; the
+// hostOf returns the host of the API server's URL, or empty where that is none; the
 // clients say then what is wrong with it.
 func hostOf(config *rest.Config) string {
 	base, _, err := rest.DefaultServerUrlFor(config)

@@ -118,7 +118,7 @@ func (c *controllers) run(ctx context.Context) error {
 	return err
 }
 
-// ready are the checks behind /readyz.
+// ready returns the checks behind /readyz.
 func (c *controllers) ready() []server.Check {
 	return []server.Check{
 		{Name: "api-server", Check: func(context.Context) error { return c.preflight.Problem() }},
@@ -126,7 +126,7 @@ func (c *controllers) ready() []server.Check {
 	}
 }
 
-// live are the checks behind /livez: each fails only if a restart would help.
+// live returns the checks behind /livez: each fails only if a restart would help.
 func (c *controllers) live() []server.Check {
 	checks := []server.Check{{Name: endpointslice.Name, Check: func(context.Context) error { return c.publisher.Stuck() }}}
 	if c.readiness != nil {

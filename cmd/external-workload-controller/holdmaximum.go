@@ -39,7 +39,7 @@ func (h *holdMaximum) String() string {
 // Type is for package pflag.
 func (h *holdMaximum) Type() string { return "duration" }
 
-// config is the value for the readiness controller, where zero is the default.
+// config returns the value for the readiness controller, where zero is the default.
 func (h *holdMaximum) config() time.Duration {
 	if *h == 0 {
 		return readiness.HoldNever

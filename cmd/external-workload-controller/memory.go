@@ -49,7 +49,7 @@ func limitMemory(logger logr.Logger) {
 	}
 }
 
-// memoryLimit is the runtime's part of a limit as a cgroup file shows it.
+// memoryLimit returns the runtime's part of a limit as a cgroup file shows it.
 func memoryLimit(content string) (int64, bool) {
 	limit, err := strconv.ParseInt(strings.TrimSpace(content), 10, 64)
 	if err != nil || limit <= 0 || limit >= unlimited {

@@ -96,7 +96,7 @@ func (p *preflight) check(ctx context.Context) error {
 	return nil
 }
 
-// explain says what to do about a failing read.
+// explain returns an error that says what to do about a failing read.
 func explain(err error, group, resource, namespace string) error {
 	where := "in all namespaces"
 	if namespace != metav1.NamespaceAll {

@@ -27,12 +27,12 @@ func (q *byteQuantity) Set(text string) error {
 // Type is for package pflag.
 func (q *byteQuantity) Type() string { return "quantity" }
 
-// within is whether the value is from low to high.
+// within reports whether the value is from low to high.
 func (q *byteQuantity) within(low, high int64) bool {
 	return q.CmpInt64(low) >= 0 && q.CmpInt64(high) <= 0
 }
 
-// quantityBounds is the text of bounds of a quantity.
+// quantityBounds returns the text of bounds of a quantity.
 func quantityBounds(low, high int64) string {
 	lowest, highest := bytesOf(low), bytesOf(high)
 	return bounds(lowest.String(), highest.String())

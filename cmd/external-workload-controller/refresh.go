@@ -76,7 +76,7 @@ func refreshAll(ctx context.Context, o *options, clients *clients, perSecond flo
 	return nil
 }
 
-// readyWorkloads are the workloads that a slice has ready endpoints of.
+// readyWorkloads returns the workloads that a slice has ready endpoints of.
 func readyWorkloads(slice *discoveryv1.EndpointSlice) []string {
 	var names []string
 	for i := range slice.Endpoints {

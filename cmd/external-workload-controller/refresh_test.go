@@ -86,7 +86,7 @@ func (s *refreshSite) run() (stop func()) {
 	}
 }
 
-// slice is the Service's slice.
+// slice returns the Service's slice.
 func (s *refreshSite) slice() *discoveryv1.EndpointSlice {
 	s.t.Helper()
 	list, err := s.core.DiscoveryV1().EndpointSlices("shop").List(s.t.Context(), metav1.ListOptions{})

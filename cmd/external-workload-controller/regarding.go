@@ -35,7 +35,7 @@ func holdRegarding(o *options, clients *clients) func(context.Context) runtime.O
 	}
 }
 
-// thisPod is the Pod that this process runs in; nil if nothing tells.
+// thisPod returns the Pod that this process runs in; nil if nothing tells.
 func thisPod() runtime.Object {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Name:      os.Getenv(podNameVariable),
@@ -48,7 +48,7 @@ func thisPod() runtime.Object {
 	return pod
 }
 
-// leaseNamespace is the namespace of this program's Lease.
+// leaseNamespace returns the namespace of this program's Lease.
 func leaseNamespace(o *options, clients *clients) string {
 	if o.election.namespace != "" {
 		return o.election.namespace

@@ -32,7 +32,7 @@ const (
 // cluster instead of running the controller; helm test uses it.
 const selfTest = "selftest"
 
-// run is the program: it returns its exit code when ctx is cancelled and
+// run returns the program: it returns its exit code when ctx is cancelled and
 // everything that it started has ended, or when it cannot go on.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == selfTest {
@@ -170,7 +170,7 @@ func identityOf(o *options) (string, error) {
 	return host + "_" + podPart() + string(uuid.NewUUID()), nil
 }
 
-// podPart is the part of an identity that names the Pod; empty outside of one.
+// podPart returns the part of an identity that names the Pod; empty outside of one.
 func podPart() string {
 	if uid := os.Getenv(podUIDVariable); uid != "" {
 		return uid + "_"

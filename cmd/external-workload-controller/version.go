@@ -12,7 +12,7 @@ var (
 	commit  = ""
 )
 
-// buildVersion is the version and the commit of the binary, as far as known.
+// buildVersion returns the version and the commit of the binary, as far as known.
 func buildVersion() (string, string) {
 	v, c := version, commit
 	if info, ok := debug.ReadBuildInfo(); ok {

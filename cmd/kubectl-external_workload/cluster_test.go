@@ -16,7 +16,7 @@ import (
 	"github.com/external-workload/controller/pkg/explain"
 )
 
-// liveCluster is an API server with Services, machines and namespaces.
+// liveCluster returns an API server with Services, machines and namespaces.
 func liveCluster(t *testing.T, manifests ...string) string {
 	t.Helper()
 	items := map[string][]json.RawMessage{

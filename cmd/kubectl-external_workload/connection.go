@@ -42,7 +42,7 @@ func (c *connection) loader() clientcmd.ClientConfig {
 	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &c.overrides)
 }
 
-// namespace is the namespace that is asked about.
+// namespace returns the namespace that is asked about.
 func (c *connection) namespace() (string, error) {
 	if given := c.overrides.Context.Namespace; given != "" {
 		return given, nil
@@ -54,7 +54,7 @@ func (c *connection) namespace() (string, error) {
 	return namespace, nil
 }
 
-// manifestNamespace is the namespace of manifests that name none, where no
+// manifestNamespace returns the namespace of manifests that name none, where no
 // cluster is needed.
 func (c *connection) manifestNamespace() string {
 	if namespace, err := c.namespace(); err == nil {

@@ -50,7 +50,7 @@ func (c *connection) credential() (credential, error) {
 	return credential{Token: token, file: user.LocationOfOrigin, user: inUse.AuthInfo}, nil
 }
 
-// machineToken is the token with which the clients authenticate, if it is that of
+// machineToken returns the token with which the clients authenticate, if it is that of
 // an invited machine.
 func (c *clients) machineToken() (invitation.Token, bool) {
 	token, err := invitation.ParseToken(c.config.BearerToken)

@@ -108,7 +108,7 @@ func (p *program) drain(ctx context.Context, flags drainFlags, args []string) er
 	return nil
 }
 
-// place is where a verb that writes works.
+// place returns where a verb that writes works.
 func (p *program) place() (*clients, string, error) {
 	namespace, err := p.namespace()
 	if err != nil {
@@ -188,7 +188,7 @@ func sliceSource(c *clients, namespace string) source[discoveryv1.EndpointSlice]
 	}
 }
 
-// waitGrace gives open connections time to end.
+// waitGrace waits, so that open connections can end.
 func (p *program) waitGrace(ctx context.Context, name string, grace time.Duration) error {
 	if grace == 0 {
 		return nil

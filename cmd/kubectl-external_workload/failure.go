@@ -21,7 +21,7 @@ func requestFailed(verb, resource, namespace string, err error) error {
 	case errors.Is(err, context.Canceled):
 		return errors.New("interrupted")
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("no right to %s %s%s; ask for a Role that allows it (%w)", verb, resource, where, err)
+		return fmt.Errorf("no permission to %s %s%s; ask for a Role that allows it (%w)", verb, resource, where, err)
 	case apierrors.IsUnauthorized(err):
 		return fmt.Errorf("the API server does not accept the credentials of the kubeconfig; they may have expired: %w", err)
 	case apierrors.IsNotFound(err) && verb == "list":

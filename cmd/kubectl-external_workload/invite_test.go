@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// machineToken is a token of a machine, without a signature.
+// machineToken returns a token of a machine, without a signature.
 func machineToken(workload string, issued, expires time.Time) string {
 	claims := fmt.Sprintf(`{"sub":"system:serviceaccount:shop:external-workload-machine-%s","iat":%d,"exp":%d}`, workload, issued.Unix(), expires.Unix())
 	return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"

@@ -90,7 +90,7 @@ func (p *program) printList(listed []*explain.Workload, seen *cluster, allNamesp
 	return w.Flush()
 }
 
-// listRow is the line of one workload.
+// listRow returns the line of one workload.
 func listRow(one *explain.Workload, seen *cluster) string {
 	served, since := 0, ""
 	for i := range one.Answers {

@@ -10,7 +10,7 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// findAddresses gives the addresses that the route to the API server has on this
+// findAddresses returns the addresses that the route to the API server has on this
 // machine, and those of all interfaces. It sends nothing but a DNS query, where
 // the API server has a name.
 func findAddresses(ctx context.Context, host string) (route, interfaces []netip.Addr, err error) {
@@ -31,7 +31,7 @@ func findAddresses(ctx context.Context, host string) (route, interfaces []netip.
 	return route, interfaces, err
 }
 
-// localAddress is the address from which the kernel would send to a remote one.
+// localAddress returns the address from which the kernel would send to a remote one.
 // Connecting a UDP socket sends nothing.
 func localAddress(ctx context.Context, network, remote string) (netip.Addr, error) {
 	var dialer net.Dialer

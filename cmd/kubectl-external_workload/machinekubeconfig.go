@@ -40,7 +40,7 @@ func (p *program) clusterForMachine(config *rest.Config, server string) (machine
 	return machineCluster{&clientcmdapi.Cluster{Server: server, CertificateAuthorityData: loaded.CAData, TLSServerName: loaded.ServerName}}, nil
 }
 
-// kubeconfig is the file for the machine.
+// kubeconfig returns the file for the machine.
 func (c machineCluster) kubeconfig(namespace, workload, token string) ([]byte, error) {
 	const cluster = "cluster"
 	account := invitation.Account(workload)

@@ -49,7 +49,7 @@ func run(ctx context.Context, name string, args []string, io streams) int {
 	}
 }
 
-// nameOf is the name of the program in its help: that of the plugin, or that
+// nameOf returns the name of the program in its help: that of the plugin, or that
 // under which it is installed on a machine.
 func nameOf(path string) string {
 	name := strings.TrimSuffix(filepath.Base(path), ".exe")

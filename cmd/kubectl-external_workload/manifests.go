@@ -118,7 +118,7 @@ func (m *manifestObjects) addFile(file string, text []byte, namespace string) er
 // yamlLine is where an error of the YAML parser names a line of the document.
 var yamlLine = regexp.MustCompile(`(?:error converting YAML to JSON: )?yaml: line (\d+): `)
 
-// lineOf is the line of a document that an error is about, from 0: that which
+// lineOf returns the line of a document that an error is about, from 0: that which
 // the parser names, or the first with text.
 func lineOf(err error, document []byte) int {
 	if found := yamlLine.FindStringSubmatch(err.Error()); found != nil {
@@ -129,7 +129,7 @@ func lineOf(err error, document []byte) int {
 	return bytes.Count(document[:len(document)-len(text)], []byte("\n"))
 }
 
-// withoutLine is the text of an error without the line within the document.
+// withoutLine returns the text of an error without the line within the document.
 func withoutLine(err error) string { return oneLine(yamlLine.ReplaceAllString(err.Error(), "")) }
 
 // addDocument adds one object or list.
@@ -205,7 +205,7 @@ func declare(w *v1beta1.ExternalWorkload) {
 	w.Status.Conditions = append(w.Status.Conditions, v1beta1.WorkloadCondition{Type: v1beta1.WorkloadReady, Status: v1beta1.ConditionStatus(value), Reason: "Declared"})
 }
 
-// objects are the manifests alone.
+// objects returns the manifests alone.
 func (m *manifestObjects) objects() explain.Objects {
 	return explain.Objects{Services: m.services, Workloads: m.workloads}
 }

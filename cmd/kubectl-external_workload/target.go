@@ -21,7 +21,7 @@ type target struct {
 	byMachine bool
 }
 
-// target is the workload that is named, or that of the machine whose credential
+// target returns the workload that is named, or that of the machine whose credential
 // is used.
 func (p *program) target(args []string) (target, error) {
 	c, namespace, err := p.place()
@@ -40,7 +40,7 @@ func (p *program) target(args []string) (target, error) {
 	return target{clients: c, namespace: token.Namespace, name: token.Workload, byMachine: true}, nil
 }
 
-// drainValue is the value of the drain annotation. That of a machine tells who
+// drainValue returns the value of the drain annotation. That of a machine tells who
 // may end the drain.
 func (t *target) drainValue(now time.Time) string {
 	value := now.UTC().Format(time.RFC3339)

@@ -191,7 +191,7 @@ func endpointText(slice *discoveryv1.EndpointSlice, workload string) string {
 	return ""
 }
 
-// latency is how long ago the change was that the slice's last write publishes.
+// latency returns how long ago the change was that the slice's last write publishes.
 func latency(slice *discoveryv1.EndpointSlice, changed bool) string {
 	trigger, err := time.Parse(time.RFC3339Nano, slice.Annotations[corev1.EndpointsLastChangeTriggerTime])
 	if err != nil || !changed {
@@ -200,7 +200,7 @@ func latency(slice *discoveryv1.EndpointSlice, changed bool) string {
 	return fmt.Sprintf(", %s after the change", time.Since(trigger).Round(time.Millisecond))
 }
 
-// sortedKeys are the keys of both maps.
+// sortedKeys returns the keys of both maps.
 func sortedKeys(a, b map[v1beta1.WorkloadConditionType]string) []v1beta1.WorkloadConditionType {
 	keys := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
 	slices.Sort(keys)

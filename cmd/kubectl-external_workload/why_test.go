@@ -80,7 +80,7 @@ func TestWhyOfManifests(t *testing.T) {
 	}
 }
 
-// asJSON is the JSON form of a manifest.
+// asJSON returns the JSON form of a manifest.
 func asJSON(t *testing.T, manifest string) string {
 	t.Helper()
 	var m manifestObjects
@@ -147,7 +147,7 @@ func TestWhatTheServerRefuses(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"no rights":             {status(403, "Forbidden", "not you"), "no right to list "},
+		"no permission":         {status(403, "Forbidden", "not you"), "no permission to list "},
 		"expired credentials":   {status(401, "Unauthorized", "Unauthorized"), "they may have expired"},
 		"no definition":         {status(404, "NotFound", "the server could not find the requested resource"), "install the chart or the CustomResourceDefinition"},
 		"one that never speaks": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "cannot reach the API server"},

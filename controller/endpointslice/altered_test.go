@@ -12,7 +12,7 @@ import (
 	"github.com/external-workload/controller/internal/build"
 )
 
-// onSlices is an admission plugin that changes EndpointSlices only.
+// onSlices returns an admission plugin that changes EndpointSlices only.
 func onSlices(change func(*discoveryv1.EndpointSlice)) func(runtime.Object) {
 	return func(object runtime.Object) {
 		if slice, ok := object.(*discoveryv1.EndpointSlice); ok {

@@ -169,7 +169,7 @@ func (s *serviceState) logBackoff(ctx context.Context, wait time.Duration) {
 // unknownWriter is the name of a writer that is not known. A deletion leaves none.
 const unknownWriter = "unknown"
 
-// foreignManager is a field manager, if possible not our own, that wrote one of
+// foreignManager returns a field manager, if possible not our own, that wrote one of
 // the slices that a plan repairs, and reports whether it makes one again that was
 // deleted.
 func foreignManager(next *plan.Plan, own string) (manager string, deleted bool) {
@@ -187,7 +187,7 @@ func foreignManager(next *plan.Plan, own string) (manager string, deleted bool) 
 	return manager, deleted
 }
 
-// lastManager is a field manager, if possible not our own, of a slice's last write.
+// lastManager returns a field manager, if possible not our own, of a slice's last write.
 func lastManager(slice *discoveryv1.EndpointSlice, own string) string {
 	if len(slice.ManagedFields) == 0 {
 		return unknownWriter

@@ -177,7 +177,7 @@ func (c *Controller) Synced() error {
 // Stuck is an error when restarting would help: keys wait and none is finished.
 func (c *Controller) Stuck() error { return c.loop.Stuck() }
 
-// informersFor are those that watch a namespace.
+// informersFor returns those that watch a namespace.
 func (c *Controller) informersFor(namespace string) *Informers {
 	for _, informers := range c.config.Informers {
 		if informers.namespace == namespace || informers.namespace == corev1.NamespaceAll {

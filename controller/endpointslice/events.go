@@ -37,10 +37,10 @@ var (
 	}()
 )
 
-// EventKinds are all kinds of Events that this package records.
+// EventKinds returns all kinds of Events that this package records.
 func EventKinds() []events.Kind { return kinds.All() }
 
-// skippedKind is the kind of Event for a reason to leave a workload out.
+// skippedKind returns the kind of Event for a reason to leave a workload out.
 func skippedKind(reason desired.Reason) events.Kind {
 	kind, declared := eventsSkipped[reason]
 	if !declared {
@@ -49,7 +49,7 @@ func skippedKind(reason desired.Reason) events.Kind {
 	return kind
 }
 
-// reference is what an Event on a workload points to.
+// reference returns what an Event on a workload points to.
 func reference(w *desired.Workload) *corev1.ObjectReference {
 	return &corev1.ObjectReference{
 		APIVersion: v1beta1.GroupVersion.String(), Kind: "ExternalWorkload",
@@ -57,7 +57,7 @@ func reference(w *desired.Workload) *corev1.ObjectReference {
 	}
 }
 
-// serviceReference is what an Event on or about a Service points to.
+// serviceReference returns what an Event on or about a Service points to.
 func serviceReference(service *corev1.Service) *corev1.ObjectReference {
 	return &corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: service.Namespace, Name: service.Name, UID: service.UID}
 }

@@ -97,7 +97,7 @@ func denied(err error) bool {
 // outcomeRefused is the outcome of a write that the API server refused for what it is.
 const outcomeRefused = "refused"
 
-// writeOutcome is a write's label in the metric of writes.
+// writeOutcome returns a write's label in the metric of writes.
 func writeOutcome(err error) string {
 	if err == nil {
 		return "success"

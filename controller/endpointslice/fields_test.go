@@ -91,7 +91,7 @@ func mapLeaves(path string, v reflect.Value) []leaf {
 	return leaves
 }
 
-// published is what the core would write for a Service and one workload.
+// published returns what the core would write for a Service and one workload.
 func published(t *testing.T, service *corev1.Service, object *v1beta1.ExternalWorkload) plan.Plan {
 	t.Helper()
 	var state desired.State

@@ -15,7 +15,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// heartbeat is a condition Ready that was looked at just now.
+// heartbeat returns a condition Ready that was looked at just now.
 func heartbeat(at time.Time) v1beta1.WorkloadCondition {
 	ready := build.Condition(v1beta1.WorkloadReady, v1beta1.ConditionTrue)
 	ready.LastProbeTime = metav1.NewTime(at)

@@ -199,7 +199,7 @@ func (w *world) remove(names ...string) {
 	synctest.Wait()
 }
 
-// slices are all slices of the namespace shop, by name.
+// slices returns all slices of the namespace shop, by name.
 func (w *world) slices() []discoveryv1.EndpointSlice {
 	w.t.Helper()
 	list, err := w.core.DiscoveryV1().EndpointSlices("shop").List(w.t.Context(), metav1.ListOptions{})
@@ -210,7 +210,7 @@ func (w *world) slices() []discoveryv1.EndpointSlice {
 	return list.Items
 }
 
-// slice is the only slice of the namespace shop.
+// slice returns the only slice of the namespace shop.
 func (w *world) slice() *discoveryv1.EndpointSlice {
 	w.t.Helper()
 	all := w.slices()

@@ -43,7 +43,7 @@ const (
 	informersOfSlices
 )
 
-// informerOf is the index of the informer that watches a slice of ours.
+// informerOf returns the index of the informer that watches a slice of ours.
 func informerOf(slice *discoveryv1.EndpointSlice, managedBy string) int {
 	manager, labelled := slice.Labels[discoveryv1.LabelManagedBy]
 	switch {
@@ -99,7 +99,7 @@ func (i *Informers) Wait() {
 	}
 }
 
-// indexByService gives the key of the Service that a slice belongs to.
+// indexByService returns the key of the Service that a slice belongs to.
 func indexByService(slice *discoveryv1.EndpointSlice) ([]string, error) {
 	if key, ours := plan.ServiceOf(slice); ours {
 		return []string{key.String()}, nil

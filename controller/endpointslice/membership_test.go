@@ -17,7 +17,7 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// members are the names of the workloads that a Service selects.
+// members returns the names of the workloads that a Service selects.
 func (m *membership) members(key string) []string {
 	namespace, name, err := cache.SplitMetaNamespaceKey(key)
 	if err != nil {
@@ -147,7 +147,7 @@ func (s *simple) members(service string) []string {
 	return names
 }
 
-// servicesOf are those that select a workload, which may be nil.
+// servicesOf returns those that select a workload, which may be nil.
 func (s *simple) servicesOf(w *v1beta1.ExternalWorkload) map[string]bool {
 	found := map[string]bool{}
 	for name, service := range s.services {

@@ -68,13 +68,13 @@ func (n *notes) Record(kind events.Kind, regarding, _ runtime.Object, note strin
 	})
 }
 
-// takeEvents are the Events since the last call.
+// takeEvents returns the Events since the last call.
 func (n *notes) takeEvents() (events []string) {
 	n.do(func() { events, n.events = n.events, nil })
 	return events
 }
 
-// writes are the writes since the last call, such as "update"; one that failed
+// writes returns the writes since the last call, such as "update"; one that failed
 // says so, as "update conflict".
 func (n *notes) writes() (writes []string) {
 	n.do(func() { writes, n.written = n.written, nil })

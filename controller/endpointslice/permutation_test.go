@@ -52,7 +52,7 @@ func TestIndependentEventsInAnyOrder(t *testing.T) {
 	}
 }
 
-// permutations are all orders of the numbers below n.
+// permutations returns all orders of the numbers below n.
 func permutations(n int) [][]int {
 	if n == 0 {
 		return [][]int{nil}

@@ -34,7 +34,7 @@ func (r *refusals) wrote(uid types.UID, err error, now time.Time) {
 	}
 }
 
-// of gives those among the slices that there are, and forgets the others.
+// of returns those among the slices that there are, and forgets the others.
 func (r *refusals) of(found []*discoveryv1.EndpointSlice) map[types.UID]time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -38,7 +38,7 @@ type workloadEvent struct {
 	note string
 }
 
-// skipped gives the Events that are due: one on each workload that is newly left
+// skipped returns the Events that are due: one on each workload that is newly left
 // out, and one on each that is published after it had been left out.
 func (r *reported) skipped(wanted *desired.State) []workloadEvent {
 	if len(r.skips) == 0 && len(wanted.Skipped) == 0 {

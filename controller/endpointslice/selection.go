@@ -137,7 +137,7 @@ func sortedLabels(selector map[string]string) []label {
 	return labels
 }
 
-// selectorText is the same for equal selectors only.
+// selectorText returns the same for equal selectors only.
 func selectorText(selector map[string]string) string {
 	var b strings.Builder
 	for _, l := range sortedLabels(selector) {

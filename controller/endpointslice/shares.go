@@ -34,7 +34,7 @@ func newShares() *shares {
 	}
 }
 
-// shared gives the value that is known by the key if it equals this one, else
+// shared returns the value that is known by the key if it equals this one, else
 // this one, which is known from now on.
 func shared[K comparable, V any](s *shares, known map[K]V, key K, value V, equal func(a, b V) bool) V {
 	s.mu.Lock()
@@ -49,7 +49,7 @@ func shared[K comparable, V any](s *shares, known map[K]V, key K, value V, equal
 	return value
 }
 
-// text gives a text that equal ones share. It is for texts that recur.
+// text returns a text that equal ones share. It is for texts that recur.
 func (s *shares) text(text string) string {
 	if text == "" {
 		return ""
@@ -64,7 +64,7 @@ func (s *shares) text(text string) string {
 	return *s.pointer(&recurring)
 }
 
-// pointer gives a pointer that those to equal texts share. Nobody may change
+// pointer returns a pointer that those to equal texts share. Nobody may change
 // what it points to.
 func (s *shares) pointer(text *string) *string {
 	if text == nil {
@@ -75,7 +75,7 @@ func (s *shares) pointer(text *string) *string {
 
 func equalTexts(a, b *string) bool { return *a == *b }
 
-// labelsOf gives labels that equal ones share. Nobody may change them.
+// labelsOf returns labels that equal ones share. Nobody may change them.
 func (s *shares) labelsOf(labels map[string]string) map[string]string {
 	if len(labels) == 0 {
 		return nil
@@ -88,7 +88,7 @@ func (s *shares) labelsOf(labels map[string]string) map[string]string {
 	return shared(s, s.labels, sum, labels, maps.Equal)
 }
 
-// addressesOf gives addresses that equal ones share: a machine is in a slice of
+// addressesOf returns addresses that equal ones share: a machine is in a slice of
 // every Service that selects it. Nobody may change them.
 func (s *shares) addressesOf(addresses []string) []string {
 	if len(addresses) == 0 {
@@ -97,7 +97,7 @@ func (s *shares) addressesOf(addresses []string) []string {
 	return shared(s, s.addresses, addresses[0], addresses, slices.Equal)
 }
 
-// targetOf gives a reference that equal ones share. Nobody may change it.
+// targetOf returns a reference that equal ones share. Nobody may change it.
 func (s *shares) targetOf(target *corev1.ObjectReference) *corev1.ObjectReference {
 	return shared(s, s.targets, target.UID, target, equalTargets)
 }

@@ -41,7 +41,7 @@ type serviceState struct {
 // use it at once.
 type serviceStates struct{ byKey sync.Map }
 
-// of gives the state of a Service, which is new if nothing is remembered. Of a
+// of returns the state of a Service, which is new if nothing is remembered. Of a
 // Service that is new, changes of endpoints from before do not count: its own
 // change, or the beginning of the lead, is the oldest.
 func (s *serviceStates) of(key cache.ObjectName, now time.Time) *serviceState {

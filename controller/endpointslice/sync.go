@@ -150,7 +150,7 @@ func (c *Controller) gather(ctx context.Context, key cache.ObjectName, state *se
 	return in, 0, err
 }
 
-// slicesOf are the slices of a Service that informers hold, each once. One whose
+// slicesOf returns the slices of a Service that informers hold, each once. One whose
 // label is just being changed may be in two of them; the first counts.
 func slicesOf(informers *Informers, key cache.ObjectName) []*discoveryv1.EndpointSlice {
 	var all []*discoveryv1.EndpointSlice
@@ -199,7 +199,7 @@ func (c *Controller) look(ctx context.Context, key cache.ObjectName, cached []*d
 	return found, nil
 }
 
-// optionsOf are what a plan has to know of the past.
+// optionsOf returns what a plan has to know of the past.
 func (c *Controller) optionsOf(s *serviceState, found []*discoveryv1.EndpointSlice, recovering bool) plan.Options {
 	return plan.Options{
 		MaxEndpoints: c.config.MaxEndpoints, Trigger: s.trigger, Since: s.since,

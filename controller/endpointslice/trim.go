@@ -45,7 +45,7 @@ func (s *shares) trimSlice(object any) (any, error) {
 	return slice, nil
 }
 
-// exactly gives endpoints without the room that a decoder leaves behind them,
+// exactly returns endpoints without the room that a decoder leaves behind them,
 // where it is more than an eighth.
 func exactly(endpoints []discoveryv1.Endpoint) []discoveryv1.Endpoint {
 	if cap(endpoints)-len(endpoints) <= len(endpoints)/8 {
@@ -58,7 +58,7 @@ func exactly(endpoints []discoveryv1.Endpoint) []discoveryv1.Endpoint {
 
 var knownTrue, knownFalse = true, false
 
-// known gives a truth value that equal ones share. Nobody may change it.
+// known returns a truth value that equal ones share. Nobody may change it.
 func known(value *bool) *bool {
 	switch {
 	case value == nil:

@@ -17,7 +17,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// decoded is a workload of which every text and map is its own, as a decoder
+// decoded returns a workload of which every text and map is its own, as a decoder
 // makes it.
 func decoded(name string, options ...build.WorkloadOption) *v1beta1.ExternalWorkload {
 	w := build.Workload("shop/"+name, options...).DeepCopy()
@@ -56,7 +56,7 @@ func TestEqualPartsOfWorkloadsAreShared(t *testing.T) {
 	}
 }
 
-// trimmedSlice is a slice whose parts were all its own before.
+// trimmedSlice returns a slice whose parts were all its own before.
 func trimmedSlice(t *testing.T, s *shares, slice *discoveryv1.EndpointSlice) *discoveryv1.EndpointSlice {
 	t.Helper()
 	object, err := s.trimSlice(slice.DeepCopy())

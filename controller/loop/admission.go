@@ -31,10 +31,10 @@ func admits(all, mine, places, reserve int) bool {
 	return all < places-reserve || mine == 0 && all < places
 }
 
-// hangingPlaces is how many keys that hang may be worked on at once.
+// hangingPlaces returns how many keys that hang may be worked on at once.
 func (q *namespaceQueue) hangingPlaces() int { return max(q.workers/4, 1) }
 
-// reserve is how many places are for namespaces that have none.
+// reserve returns how many places are for namespaces that have none.
 func (q *namespaceQueue) reserve() int { return max(q.workers/16, 1) }
 
 // hasNeighbour reports whether a key of another namespace, which is not busy, was

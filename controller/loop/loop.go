@@ -126,7 +126,7 @@ func newQueue(config Config, order workqueue.Queue[cache.ObjectName]) workqueue.
 // and one that is being synced is synced once more afterwards.
 func (l *Loop) Add(key cache.ObjectName) { l.queue.Add(key) }
 
-// Len is the number of keys that wait.
+// Len returns the number of keys that wait.
 func (l *Loop) Len() int { return l.order.size() }
 
 // Run syncs keys with so many workers until ctx is cancelled, and returns when

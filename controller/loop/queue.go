@@ -149,7 +149,7 @@ func (q *namespaceQueue) Pop() cache.ObjectName {
 	return key
 }
 
-// size is the number of keys that wait.
+// size returns the number of keys that wait.
 func (q *namespaceQueue) size() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -53,7 +53,7 @@ func is(kind v1beta1.WorkloadConditionType, status v1beta1.ConditionStatus, reas
 	return v1beta1.WorkloadCondition{Type: kind, Status: status, Reason: reason, Message: message}
 }
 
-// proven is the condition that records a passed probe of a workload's address.
+// proven returns the condition that records a passed probe of a workload's address.
 func proven(workload, address string) v1beta1.WorkloadCondition {
 	target := netip.MustParseAddrPort(address)
 	kind := v1beta1.WorkloadReadyIPv4
@@ -72,13 +72,13 @@ func at(addresses ...string) func(*v1beta1.ExternalWorkload) {
 	}
 }
 
-// since gives a condition its last transition.
+// since sets the last transition of a condition.
 func since(condition v1beta1.WorkloadCondition, when time.Time) v1beta1.WorkloadCondition {
 	condition.LastTransitionTime = metav1.NewTime(when)
 	return condition
 }
 
-// probedAt gives a condition its last probe.
+// probedAt sets the last probe of a condition.
 func probedAt(condition v1beta1.WorkloadCondition, when time.Time) v1beta1.WorkloadCondition {
 	condition.LastProbeTime = metav1.NewTime(when)
 	return condition

@@ -49,7 +49,7 @@ func (c *contention) wrote(workload *v1beta1.ExternalWorkload, status v1beta1.Co
 	c.written, c.over = status, workload.ResourceVersion
 }
 
-// overwritten is whether another writer has changed what we wrote last and still
+// overwritten reports whether another writer has changed what we wrote last and still
 // want. A cache that has not seen our write says nothing.
 func (c *contention) overwritten(workload *v1beta1.ExternalWorkload, desired, actual v1beta1.ConditionStatus) bool {
 	return c.uid == workload.UID && c.written == desired && actual != desired && c.over != workload.ResourceVersion
@@ -126,7 +126,7 @@ func (c *Controller) reportContention(ctx context.Context, workload *v1beta1.Ext
 	klog.FromContext(ctx).Error(nil, "Another writer overwrites the condition Ready; backing off", "fieldManager", manager, "workload", klog.KObj(workload))
 }
 
-// readyManager is the field manager that wrote Ready last. The cache does not
+// readyManager returns the field manager that wrote Ready last. The cache does not
 // hold managedFields, so the API server is asked.
 func (c *Controller) readyManager(ctx context.Context, workload *v1beta1.ExternalWorkload) string {
 	const unknown = "unknown"

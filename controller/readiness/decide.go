@@ -59,7 +59,7 @@ const (
 	SourceOther    Source = "other"
 )
 
-// sourceOf tells where the readiness of a workload comes from.
+// sourceOf describes where the readiness of a workload comes from.
 func sourceOf(workload *v1beta1.ExternalWorkload) Source {
 	if _, is := workload.Annotations[v1beta1.ProbeAnnotation]; is {
 		return SourceProbe
@@ -70,7 +70,7 @@ func sourceOf(workload *v1beta1.ExternalWorkload) Source {
 	return SourceOther
 }
 
-// declaredReady is what a workload declares, and where. The annotation for it
+// declaredReady returns what a workload declares, and where. The annotation for it
 // takes precedence over a condition that the manifest has inline.
 func declaredReady(workload *v1beta1.ExternalWorkload) (status, origin string, declared bool) {
 	if status, declared = workload.Annotations[v1beta1.ReadyAnnotation]; declared {
@@ -144,7 +144,7 @@ func decide(workload *v1beta1.ExternalWorkload, observed *record) decision {
 	return decided
 }
 
-// addressProblems are what keeps addresses of a workload from being published.
+// addressProblems returns what keeps addresses of a workload from being published.
 func addressProblems(workload *v1beta1.ExternalWorkload) []Problem {
 	var problems []Problem
 	for _, problem := range desired.AddressProblems(workload.Spec.WorkloadIPs) {
@@ -188,7 +188,7 @@ func notAccepted(problems []Problem) *condition {
 	}
 }
 
-// repaired is whether it is known that what a reason stands for is gone. After
+// repaired reports whether it is known that what a reason stands for is gone. After
 // a restart it is not known of a refused address before it is probed again.
 func repaired(workload *v1beta1.ExternalWorkload, reason string, observed *record) bool {
 	switch reason {

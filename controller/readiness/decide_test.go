@@ -149,7 +149,7 @@ func withConditions(before *v1beta1.ExternalWorkload, conditions []v1beta1.Workl
 	return after
 }
 
-// observed is what is known of a workload's probe whose targets all have this health.
+// observed returns what is known of a workload's probe whose targets all have this health.
 func observed(t *testing.T, workload *v1beta1.ExternalWorkload, healths ...health) *record {
 	t.Helper()
 	made := newRecord(workload, workload.Annotations[v1beta1.ProbeAnnotation], probe.Options{})

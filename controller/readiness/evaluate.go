@@ -26,7 +26,7 @@ const (
 // family, or the hosts that probes name. A workload has at most one target in each.
 var holdFamilies = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol, ""}
 
-// nameOf is a family as people call it.
+// nameOf returns a family as people call it.
 func nameOf(family corev1.IPFamily) string {
 	if family == "" {
 		return "Host"
@@ -54,7 +54,7 @@ func (c *Controller) forgetEvidence(key cache.ObjectName, forgotten target) {
 	c.holds[forgotten.Family].Forget(key)
 }
 
-// healthIn is what is known of a workload's target in a family; nil if it has none.
+// healthIn returns what is known of a workload's target in a family; nil if it has none.
 func (c *Controller) healthIn(key cache.ObjectName, family corev1.IPFamily) *health {
 	current := c.records[key]
 	if current == nil {
@@ -165,7 +165,7 @@ func (c *Controller) evaluateHold(family corev1.IPFamily) holdDecision {
 	return decision
 }
 
-// candidates are the workloads whose failures in a family have reached their
+// candidates returns the workloads whose failures in a family have reached their
 // threshold, in order. Only what is proven becomes a candidate.
 func (c *Controller) candidates(family corev1.IPFamily) []hold.Candidate {
 	state := c.holds[family]

@@ -54,7 +54,7 @@ var (
 	eventHoldExpired = kinds.Warning("ReadinessHoldEnded", actionHold)
 )
 
-// EventKinds are all kinds of Events that this package records.
+// EventKinds returns all kinds of Events that this package records.
 func EventKinds() []events.Kind { return kinds.All() }
 
 // reportChanges records what went wrong with a workload, once it is written.
@@ -130,7 +130,7 @@ func (c *Controller) reportHoldEnded(ctx context.Context, decision holdDecision)
 	}
 }
 
-// holdRegarding is the object that Events about a hold regard; nil for none.
+// holdRegarding returns the object that Events about a hold regard; nil for none.
 func (c *Controller) holdRegarding(ctx context.Context) runtime.Object {
 	if c.config.HoldRegarding == nil {
 		return nil

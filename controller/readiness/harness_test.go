@@ -149,7 +149,7 @@ func inNamespaces(t *testing.T, namespaces []string, workloads []*v1beta1.Extern
 	})
 }
 
-// answer is what a machine says; probe.Spec.Service is its name.
+// answer returns what a machine says; probe.Spec.Service is its name.
 func (w *world) answer(ctx context.Context, spec *probe.Spec, target probe.Target) probe.Result {
 	w.answers.Lock()
 	w.asked[spec.Service]++
@@ -199,7 +199,7 @@ func (w *world) timesAsked(name string) int {
 	return w.asked[name]
 }
 
-// longestPause is the longest time from one probe of a machine to the next.
+// longestPause returns the longest time from one probe of a machine to the next.
 func (w *world) longestPause(name string) time.Duration {
 	w.answers.Lock()
 	defer w.answers.Unlock()
@@ -212,7 +212,7 @@ func (w *world) pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// notReady are the names of all workloads that are not ready, in order.
+// notReady returns the names of all workloads that are not ready, in order.
 func (w *world) notReady() []string {
 	w.t.Helper()
 	return w.notReadyIn("shop")
@@ -264,7 +264,7 @@ func (w *world) updateIn(namespace, name string, changes ...func(*v1beta1.Extern
 	}
 }
 
-// asking is a gRPC probe whose service is the workload's name.
+// asking returns a gRPC probe whose service is the workload's name.
 func asking(name, numbers string) func(*v1beta1.ExternalWorkload) {
 	return probed(fmt.Sprintf(`{"grpc":{"port":80,"service":%q}%s}`, name, numbers))
 }
@@ -274,7 +274,7 @@ func fleet(n int, numbers string) (workloads []*v1beta1.ExternalWorkload, names 
 	return fleetIn("shop", "vm", n, numbers)
 }
 
-// fleetIn is a fleet in a namespace. Names are unique in the whole world.
+// fleetIn returns a fleet in a namespace. Names are unique in the whole world.
 func fleetIn(namespace, prefix string, n int, numbers string) (workloads []*v1beta1.ExternalWorkload, names []string) {
 	for i := range n {
 		name := fmt.Sprintf("%s-%05d", prefix, i)

@@ -33,7 +33,7 @@ type health struct {
 	refused string
 }
 
-// after is the health once a probe has ended with a result.
+// after returns the health once a probe has ended with a result.
 func (h health) after(result probe.Result, spec *probe.Spec, now time.Time) health {
 	switch result.Outcome {
 	case probe.Refused:
@@ -77,7 +77,7 @@ func (h health) afterFailure(message string, spec *probe.Spec, now time.Time) he
 	return h
 }
 
-// candidate is whether the failures have reached the threshold, so that the
+// candidate reports whether the failures have reached the threshold, so that the
 // target is withdrawn unless its readiness is held.
 func (h health) candidate() bool { return !h.reached.IsZero() }
 
@@ -96,7 +96,7 @@ func (h health) resetCounters() health {
 	return h
 }
 
-// resetForNewProbe is the health of a target that is asked in another way from
+// resetForNewProbe returns the health of a target that is asked in another way from
 // now on. The state is kept until that has decided something.
 func (h health) resetForNewProbe() health {
 	h = h.resetCounters()

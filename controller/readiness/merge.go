@@ -66,7 +66,7 @@ func set(conditions []v1beta1.WorkloadCondition, desired *condition, now time.Ti
 	return conditions, true
 }
 
-// differs is whether the condition is worth a write.
+// differs reports whether the condition is worth a write.
 func (desired *condition) differs(actual *v1beta1.WorkloadCondition, due func(time.Time) bool) bool {
 	if actual.Status != desired.status || actual.Reason != desired.reason {
 		return true
@@ -85,7 +85,7 @@ func (desired *condition) into(actual *v1beta1.WorkloadCondition) {
 	}
 }
 
-// refreshDue is whether a lastProbeTime is to be written again: after once to
+// refreshDue reports whether a lastProbeTime is to be written again: after once to
 // twice the refresh time, which of it follows from seed. So the writes of many
 // workloads that were probed for the first time together spread.
 func refreshDue(lastProbe, now time.Time, refresh time.Duration, seed uint64) bool {

@@ -171,7 +171,7 @@ func decideOpen(workload *v1beta1.ExternalWorkload, observed *record, open []tar
 	return &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: reason, message: clip(strings.Join(messages, "; "))}
 }
 
-// anyTrue is whether a family is True once the changes are made.
+// anyTrue reports whether a family is True once the changes are made.
 func anyTrue(conditions []v1beta1.WorkloadCondition, changes []*condition) bool {
 	for _, kind := range familyConditions {
 		at := slices.IndexFunc(changes, func(c *condition) bool { return c.kind == kind })
@@ -185,7 +185,7 @@ func anyTrue(conditions []v1beta1.WorkloadCondition, changes []*condition) bool 
 	return false
 }
 
-// failureMessage is the common message of failed targets, or that of each.
+// failureMessage returns the common message of failed targets, or that of each.
 func failureMessage(failed []target) string {
 	same := !slices.ContainsFunc(failed, func(t target) bool { return t.health.message != failed[0].health.message })
 	if same {
@@ -202,7 +202,7 @@ func notYetPassed(t target) string {
 	return fmt.Sprintf("the probe has not passed yet at %s", t)
 }
 
-// lastProbed is when the last probe of any target ended.
+// lastProbed returns when the last probe of any target ended.
 func lastProbed(observed *record) (last time.Time) {
 	for _, t := range observed.targets {
 		if t.health.probed.After(last) {

@@ -38,7 +38,7 @@ func newRecord(workload *v1beta1.ExternalWorkload, annotation string, options pr
 	return made
 }
 
-// sameProbe is whether both ask the same targets in the same way.
+// sameProbe reports whether both ask the same targets in the same way.
 func (r *record) sameProbe(other *record) bool {
 	return r.uid == other.uid && reflect.DeepEqual(r.spec, other.spec) && reflect.DeepEqual(r.problem, other.problem) &&
 		slices.EqualFunc(r.targets, other.targets, target.same)
@@ -66,7 +66,7 @@ func (r *record) adoptConditions(workload *v1beta1.ExternalWorkload) {
 	}
 }
 
-// probed is whether any target has answered or failed since the probe was set.
+// probed reports whether any target has answered or failed since the probe was set.
 func (r *record) probed() bool {
 	return slices.ContainsFunc(r.targets, func(t target) bool { return !t.health.probed.IsZero() })
 }
@@ -130,7 +130,7 @@ func (c *Controller) forget(key cache.ObjectName) {
 	}
 }
 
-// observations gives all that is known of a workload beside the object.
+// observations returns all that is known of a workload beside the object.
 func (c *Controller) observations(workload *v1beta1.ExternalWorkload) *record {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -148,7 +148,7 @@ func isReady(workload *v1beta1.ExternalWorkload) bool {
 	return ready != nil && ready.Status == v1beta1.ConditionTrue
 }
 
-// seedOf is a number that differs from workload to workload and stays.
+// seedOf returns a number that differs from workload to workload and stays.
 func seedOf(workload *v1beta1.ExternalWorkload) uint64 {
 	hash := fnv.New64a()
 	// Writing to a hash never fails.

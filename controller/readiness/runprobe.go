@@ -103,7 +103,7 @@ func (c *Controller) syncIfNeeded(key cache.ObjectName) {
 	}
 }
 
-// desired is what the workload's conditions should be, and whether they differ.
+// desired returns what the workload's conditions should be, and whether they differ.
 func (c *Controller) desired(workload *v1beta1.ExternalWorkload) (decided decision, conditions []v1beta1.WorkloadCondition, differs bool) {
 	decided = decide(workload, c.observations(workload))
 	conditions, differs = c.merge(workload, decided)
@@ -118,7 +118,7 @@ func (c *Controller) merge(workload *v1beta1.ExternalWorkload, decided decision)
 	})
 }
 
-// problemOf is the problem of an annotation that does not decode.
+// problemOf returns the problem of an annotation that does not decode.
 func problemOf(err error) *Problem {
 	problem := &Problem{Reason: ReasonInvalidProbe, Message: clip(strings.ReplaceAll(err.Error(), "\n", "; "))}
 	if _, refused := errors.AsType[*probe.RefusedError](err); refused {

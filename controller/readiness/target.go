@@ -34,17 +34,17 @@ type refusal struct {
 	message   string
 }
 
-// same is whether both ask the same instance of a workload at the same place.
+// same reports whether both ask the same instance of a workload at the same place.
 func (t target) same(other target) bool {
 	return t.Target == other.Target && slices.Equal(t.proofs, other.proofs)
 }
 
-// provenBy is whether the conditions say that the target has passed.
+// provenBy reports whether the conditions say that the target has passed.
 func (t target) provenBy(conditions []v1beta1.WorkloadCondition) bool {
 	return len(t.proofs) > 0 && !slices.ContainsFunc(t.proofs, func(p proof) bool { return !p.isIn(conditions) })
 }
 
-// isIn is whether the conditions hold the proof.
+// isIn reports whether the conditions hold the proof.
 func (p proof) isIn(conditions []v1beta1.WorkloadCondition) bool {
 	found := find(conditions, p.condition)
 	return found != nil && found.Status == v1beta1.ConditionTrue && found.Message == p.message
@@ -52,7 +52,7 @@ func (p proof) isIn(conditions []v1beta1.WorkloadCondition) bool {
 
 var families = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
 
-// targetsOf are the targets of a probe, of which nothing is known yet.
+// targetsOf returns the targets of a probe, of which nothing is known yet.
 func targetsOf(workload *v1beta1.ExternalWorkload, spec *probe.Spec) []target {
 	targets := make([]target, 0, len(spec.Targets))
 	for _, given := range spec.Targets {

@@ -25,7 +25,7 @@ var components = []component{
 	{name: "kube-proxy", pkg: "k8s.io/kubernetes/cmd/kube-proxy"},
 }
 
-// choose gives the components that are always built and those that are asked for.
+// choose returns the components that are always built and those that are asked for.
 func choose(asked []string) ([]component, error) {
 	var chosen []component
 	for _, candidate := range components {

@@ -138,7 +138,7 @@ func (m module) build(ctx context.Context, wanted []component, cache string, sho
 	return folder, build.all(ctx, wanted)
 }
 
-// cacheFolder is where the folders of binaries are kept.
+// cacheFolder returns where the folders of binaries are kept.
 func cacheFolder(chosen string) (string, error) {
 	if chosen != "" {
 		return filepath.Abs(chosen)

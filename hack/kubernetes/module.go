@@ -73,7 +73,7 @@ func readModule(path string) (module, error) {
 	return m, nil
 }
 
-// find gives the module of a version such as 1.33, v1.33 or 1.33.13; the first,
+// find returns the module of a version such as 1.33, v1.33 or 1.33.13; the first,
 // which is the pinned one, where none is asked for.
 func find(modules []module, version string) (module, error) {
 	asked := strings.TrimPrefix(version, "v")
@@ -85,7 +85,7 @@ func find(modules []module, version string) (module, error) {
 	return module{}, fmt.Errorf("there is no module for Kubernetes %s: choose from %s", version, strings.Join(newestFirst(modules), ", "))
 }
 
-// newestFirst are the versions of modules, such as 1.36.
+// newestFirst returns the versions of modules, such as 1.36.
 func newestFirst(modules []module) []string {
 	var versions []string
 	for _, m := range modules {
@@ -107,13 +107,13 @@ func newModule(goMod, goSum []byte) (module, error) {
 	return module{goMod: goMod, goSum: goSum, version: version}, nil
 }
 
-// minor is the version without its patch, such as 1.36.
+// minor returns the version without its patch, such as 1.36.
 func (m module) minor() string {
 	parts := majorAndMinor.FindStringSubmatch(m.version)
 	return parts[1] + "." + parts[2]
 }
 
-// has says whether the component is a tool of the module. Some versions lack
+// has reports whether the component is a tool of the module. Some versions lack
 // some, because modules that they need were not published.
 func (m module) has(c component) bool {
 	return regexp.MustCompile(`(?m)^\s*(?:tool\s+)?` + regexp.QuoteMeta(c.pkg) + `$`).Match(m.goMod)
@@ -135,7 +135,7 @@ func (m module) buildFlags() []string {
 	return []string{"-trimpath", "-ldflags", strings.Join(linker, " ")}
 }
 
-// folder is where the binaries of exactly this module belong.
+// folder returns where the binaries of exactly this module belong.
 func (m module) folder(cache string) (string, error) {
 	parent, err := cacheFolder(cache)
 	if err != nil {

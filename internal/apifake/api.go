@@ -88,7 +88,7 @@ func (a *API) Admit(change func(runtime.Object)) {
 	a.admit = change
 }
 
-// Writes are all writing requests since the last call, failed ones included.
+// Writes returns all writing requests since the last call, failed ones included.
 func (a *API) Writes() []Write {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -123,7 +123,7 @@ func (a *API) answer(action testing.Action, react testing.ReactionFunc) (bool, r
 	return true, object, err
 }
 
-// admitted is the action with what is stored in place of what was sent.
+// admitted returns the action with what is stored in place of what was sent.
 func (a *API) admitted(action testing.Action) testing.Action {
 	if a.admit == nil {
 		return action

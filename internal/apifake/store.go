@@ -162,7 +162,7 @@ func (s *store) List(resource schema.GroupVersionResource, kind schema.GroupVers
 	return list, nil
 }
 
-// next is the version of the change that is being made. Versions begin at 2:
+// next returns the version of the change that is being made. Versions begin at 2:
 // an empty server lists with version 1.
 func (s *store) next() string {
 	s.version++
@@ -181,7 +181,7 @@ func conflict(resource schema.GroupVersionResource, name, why string) error {
 	return apierrors.NewConflict(resource.GroupResource(), name, errors.New(why))
 }
 
-// substance is an object without metadata and status.
+// substance returns an object without metadata and status.
 func substance(object metav1.Object) map[string]any {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
 	if err != nil {

@@ -107,7 +107,7 @@ func (s *store) feed(w *watcher) {
 	}
 }
 
-// eventOf is what a change means to a watcher, if it sees it.
+// eventOf returns what a change means to a watcher, if it sees it.
 func (w *watcher) eventOf(c *change) (watch.Event, bool) {
 	if c.resource != w.resource || w.namespace != "" && c.namespace != w.namespace {
 		return watch.Event{}, false

@@ -53,7 +53,7 @@ func Deleting() ObjectOption {
 	return func(m *metav1.ObjectMeta) { m.DeletionTimestamp = new(metav1.NewTime(Epoch.Add(time.Minute))) }
 }
 
-// metadata is that of an object with a key like "namespace/name".
+// metadata returns that of an object with a key like "namespace/name".
 func metadata(key string) metav1.ObjectMeta {
 	namespace, name, found := strings.Cut(key, "/")
 	if !found {

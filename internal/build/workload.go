@@ -54,7 +54,7 @@ func WorkloadPort(name string, number int32, protocol corev1.Protocol) v1beta1.P
 	return v1beta1.PortSpec{Name: name, Port: number, Protocol: protocol}
 }
 
-// NotReady gives the workload's condition Ready the status False.
+// NotReady sets the workload's condition Ready to False.
 func NotReady() WorkloadOption {
 	return Conditions(Condition(v1beta1.WorkloadReady, v1beta1.ConditionFalse))
 }
@@ -72,7 +72,7 @@ func Condition(t v1beta1.WorkloadConditionType, status v1beta1.ConditionStatus) 
 // Drained drains the workload by its annotation.
 func Drained() WorkloadOption { return Annotation(v1beta1.DrainAnnotation, "true") }
 
-// Probed gives the workload a probe of its port 8080.
+// Probed adds a probe of port 8080 to the workload.
 func Probed() WorkloadOption {
 	return Annotation(v1beta1.ProbeAnnotation, `{"tcpSocket":{"port":8080}}`)
 }

@@ -209,7 +209,7 @@ func (p *player) checkNotAllLost() {
 	}
 }
 
-// proxied are the sockets that kube-proxy is sure to serve.
+// proxied returns the sockets that kube-proxy is sure to serve.
 func (p *player) proxied(family discoveryv1.AddressType, port string) []consumers.Socket {
 	proxy := p.proxies[0]
 	if family == discoveryv1.AddressTypeIPv6 {

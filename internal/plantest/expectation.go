@@ -150,7 +150,7 @@ func identityOf(workload *v1beta1.ExternalWorkload) consumers.Identity {
 	return consumers.Identity{Name: workload.Spec.MeshTLS.Identity, ServerName: workload.Spec.MeshTLS.ServerName}
 }
 
-// addressIn is the workload's first good address of the family, or empty.
+// addressIn returns the workload's first good address of the family, or empty.
 func addressIn(workload *v1beta1.ExternalWorkload, family discoveryv1.AddressType) string {
 	for _, given := range workload.Spec.WorkloadIPs {
 		ip, err := netip.ParseAddr(given.IP)
@@ -164,7 +164,7 @@ func addressIn(workload *v1beta1.ExternalWorkload, family discoveryv1.AddressTyp
 	return ""
 }
 
-// portsOf are the Service's ports that the workload has, in the Service's order.
+// portsOf returns the Service's ports that the workload has, in the Service's order.
 func portsOf(service *corev1.Service, workload *v1beta1.ExternalWorkload) []expectedPort {
 	ports := make([]expectedPort, 0, len(service.Spec.Ports))
 	for i := range service.Spec.Ports {

@@ -73,7 +73,7 @@ func (l *laggard) start(p *player) {
 	l.player, l.seen, l.known = p, map[string]*discoveryv1.EndpointSlice{}, map[string]consumers.Identity{}
 }
 
-// listedAfter is how long after an interruption each watch lists again.
+// listedAfter returns how long after an interruption each watch lists again.
 func (o Operation) listedAfter() [watches]time.Duration {
 	part := func(choice int) time.Duration { return recoveryTime * time.Duration(choice%256) / 257 }
 	return [watches]time.Duration{part(o.A), part(o.B), part(int(o.Order))}
@@ -89,7 +89,7 @@ func (p *player) interrupt(o Operation) {
 	}
 }
 
-// view is what the controller reads now. Where nothing lags, all has settled.
+// view returns what the controller reads now. Where nothing lags, all has settled.
 func (p *player) view(service *corev1.Service, workloads []*v1beta1.ExternalWorkload, stored []*discoveryv1.EndpointSlice) View {
 	v := View{Now: p.clock.now, Service: service, Workloads: workloads, Slices: stored}
 	if !p.setup.Lagging {
@@ -164,7 +164,7 @@ func (l *laggard) deliver(watch int) {
 // none is no watch.
 const none = -1
 
-// nextEvent is the watch on which something happens first, and when.
+// nextEvent returns the watch on which something happens first, and when.
 func (l *laggard) nextEvent() (watch int, at time.Time) {
 	watch = none
 	for w := range watches {

@@ -79,7 +79,7 @@ type Operation struct {
 	Lags  [watches]uint8
 }
 
-// String is the operation as it stands in a printed history.
+// String returns the operation as it stands in a printed history.
 func (o Operation) String() string {
 	name := kindNames[o.Kind]
 	if o.Delay > 0 || o.Lags != [watches]uint8{} {
@@ -99,7 +99,7 @@ func (o Operation) String() string {
 	}
 }
 
-// troubles are what happens in the middle of a sync.
+// troubles returns what happens in the middle of a sync.
 func (o Operation) troubles() string {
 	text := ""
 	if o.Order != 0 {
@@ -114,7 +114,7 @@ func (o Operation) troubles() string {
 	return text
 }
 
-// workloadChoice is what the workload becomes.
+// workloadChoice returns what the workload becomes.
 func (o Operation) workloadChoice() string {
 	switch o.Kind {
 	case CreateWorkload:
@@ -142,7 +142,7 @@ func (o Operation) workloadChoice() string {
 	return ""
 }
 
-// serviceChoice is what the Service becomes.
+// serviceChoice returns what the Service becomes.
 func (o Operation) serviceChoice() string {
 	ports := func() string {
 		text := ""

@@ -23,7 +23,7 @@ const historyLength = 30
 // start starts a controller.
 type start func(withhold bool) plantest.Controller
 
-// setups are the installations whose histories are played.
+// setups returns the installations whose histories are played.
 func setups(controller start) map[string]*plantest.Setup {
 	setup := func(dualStack, withhold, lagging bool) *plantest.Setup {
 		return &plantest.Setup{

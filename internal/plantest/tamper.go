@@ -72,7 +72,7 @@ func toFirst(change func(*discoveryv1.Endpoint)) tampering {
 	}}
 }
 
-// byOlder is a change that only an older API server accepts.
+// byOlder returns a change that only an older API server accepts.
 func byOlder(t tampering) tampering {
 	t.older = true
 	return t

@@ -24,7 +24,7 @@ type world struct {
 	now time.Time
 }
 
-// created is the time of what is created now. Where no time passes, each
+// created returns the time of what is created now. Where no time passes, each
 // operation is a second.
 func (w *world) created() metav1.Time {
 	if w.now.IsZero() {
@@ -107,7 +107,7 @@ func (w *world) createService(ports, headless int) {
 	w.changeService(Operation{Kind: SetServicePorts, A: ports})
 }
 
-// families are those of a choice that a cluster with one stack has.
+// families returns those of a choice that a cluster with one stack has.
 func (w *world) families(choice int) []corev1.IPFamily {
 	if !w.dualStack {
 		return pick(familyLists[:2], choice)

@@ -9,8 +9,8 @@ type embedding struct {
 	bytes  [4]int
 	// inverted is true if the bits are stored inverted.
 	inverted bool
-	// uncommon is true for a layout that is used less than another of the same
-	// range, whose addresses then show something arbitrary in its place.
+	// uncommon is true for a layout that is used less often than another layout of the
+	// same range. Addresses of the other layout have arbitrary bits in this place.
 	uncommon bool
 }
 
@@ -32,14 +32,14 @@ var embeddings = []embedding{
 	{prefix: netip.MustParsePrefix("2001::/32"), bytes: [4]int{12, 13, 14, 15}, inverted: true},
 }
 
-// ownNetwork is the range that stands for the sender's own network.
+// ownNetwork is the range that means "this network" (RFC 1122).
 var ownNetwork = netip.MustParsePrefix("0.0.0.0/8")
 
-// unlikely are ranges in which no machine is: an uncommon layout that gives
-// such an address is not the layout of the address.
+// unlikely are ranges in which no machine is: if an uncommon layout yields such an
+// address, the address does not use that layout.
 var unlikely = []netip.Prefix{ownNetwork, netip.MustParsePrefix("224.0.0.0/3")}
 
-// Embedded gives the IPv4 addresses that are part of an IPv6 address and that a
+// Embedded returns the IPv4 addresses that are part of an IPv6 address and that a
 // gateway or a tunnel may send its packets to. An IPv4-mapped address is not
 // among them; it is an IPv4 address in another notation.
 func Embedded(a netip.Addr) []netip.Addr {

@@ -16,7 +16,7 @@ const (
 	Families = iota
 )
 
-// String gives the family's name in the Kubernetes API, where both the
+// String returns the family's name in the Kubernetes API, where both the
 // ipFamilies of a Service and the addressType of an EndpointSlice have it.
 func (f Family) String() string {
 	if f == IPv6 {
@@ -25,7 +25,7 @@ func (f Family) String() string {
 	return "IPv4"
 }
 
-// FamilyOf gives the family of an address. An IPv4-mapped IPv6 address is IPv6.
+// FamilyOf returns the family of an address. An IPv4-mapped IPv6 address is IPv6.
 func FamilyOf(a netip.Addr) Family {
 	if a.Is6() {
 		return IPv6
@@ -33,8 +33,8 @@ func FamilyOf(a netip.Addr) Family {
 	return IPv4
 }
 
-// FamilyOfText gives the family of a text that need not be an address: a text
-// with a colon is meant as IPv6.
+// FamilyOfText returns the family of a text that may not be a valid address: a text
+// with a colon counts as IPv6.
 func FamilyOfText(text string) Family {
 	if strings.Contains(text, ":") {
 		return IPv6

@@ -6,8 +6,8 @@ import "net/netip"
 type kind struct {
 	// is completes the sentence "the address is ...".
 	is string
-	// publishable is true if the addresses may be published although they must
-	// not be probed. The rest is refused for both.
+	// publishable is true if the addresses may be published although they must not be
+	// probed. All others are refused for both.
 	publishable bool
 	prefixes    []netip.Prefix
 }

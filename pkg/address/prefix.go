@@ -26,7 +26,7 @@ func ParsePrefix(text string) (netip.Prefix, error) {
 	return prefix.Masked(), nil
 }
 
-// Contains says whether one of the ranges contains the address.
+// Contains reports whether one of the ranges contains the address.
 func Contains(ranges []netip.Prefix, a netip.Addr) bool {
 	for _, prefix := range ranges {
 		if prefix.Contains(a) {

@@ -26,7 +26,7 @@ func (r *row) matches(family Family, bytes []byte) bool {
 	return true
 }
 
-// rowOf is the row of a prefix.
+// rowOf returns the row of a prefix.
 func rowOf(prefix netip.Prefix) row {
 	made := row{family: FamilyOf(prefix.Addr())}
 	copy(made.value[:], prefix.Addr().AsSlice())
@@ -36,7 +36,7 @@ func rowOf(prefix netip.Prefix) row {
 	return made
 }
 
-// embed is the row of an IPv4 prefix at four bytes of an IPv6 prefix.
+// embed returns the row of an IPv4 prefix at four bytes of an IPv6 prefix.
 func embed(ipv4, ipv6 netip.Prefix, at [4]int, invert byte) row {
 	made, inner := rowOf(ipv6), rowOf(ipv4)
 	for from, to := range at {

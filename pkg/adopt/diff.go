@@ -14,11 +14,11 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// empty stands for a slice that does not exist.
+// empty represents a slice that does not exist.
 var empty = &discoveryv1.EndpointSlice{}
 
-// diff tells, a line for each, what a write changes: labels, owner, ports, and
-// then endpoints by the names of their workloads, with the reason.
+// diff describes what a write changes, in one line each: labels, owner, ports, and then
+// endpoints by the names of their workloads, with the reason.
 func diff(change Change) []string {
 	before, after := change.Before, change.After
 	if before == nil {
@@ -37,8 +37,8 @@ func diff(change Change) []string {
 	return append(lines, diffEndpoints(before.Endpoints, after.Endpoints, change.reasons)...)
 }
 
-// diffLabels tells what changes of labels. Those of a slice that is created or
-// deleted follow from its Service and are not told.
+// diffLabels describes how the labels change. It omits those of a slice that is created
+// or deleted, because they follow from its Service.
 func diffLabels(before, after map[string]string) []string {
 	if before == nil || after == nil {
 		return nil
@@ -91,7 +91,7 @@ func portsOf(slice *discoveryv1.EndpointSlice) string {
 	return strings.Join(ports, ", ")
 }
 
-// diffEndpoints tells which endpoints come, go and change, and why.
+// diffEndpoints describes which endpoints are added, removed and changed, and why.
 func diffEndpoints(before, after []discoveryv1.Endpoint, reasons map[string]plan.Reason) []string {
 	was, is := byWorkload(before), byWorkload(after)
 	both := maps.Clone(was)
@@ -121,8 +121,9 @@ func diffEndpoints(before, after []discoveryv1.Endpoint, reasons map[string]plan
 	return lines
 }
 
-// byWorkload lists endpoints under the name of their workload, or of whatever
-// else they point to. Slices that others wrote may have several of one name.
+// byWorkload groups endpoints by the name of their workload, or of the other object
+// that they refer to. In a slice that another program wrote, several may have the same
+// name.
 func byWorkload(endpoints []discoveryv1.Endpoint) map[string][]*discoveryv1.Endpoint {
 	all := make(map[string][]*discoveryv1.Endpoint, len(endpoints))
 	for i := range endpoints {
@@ -135,7 +136,7 @@ func byWorkload(endpoints []discoveryv1.Endpoint) map[string][]*discoveryv1.Endp
 	return all
 }
 
-// unchanged counts the endpoints that are alike in both slices.
+// unchanged counts the endpoints that are equal in both slices.
 func unchanged(before, after *discoveryv1.EndpointSlice) (count int) {
 	is := byWorkload(after.Endpoints)
 	for name, old := range byWorkload(before.Endpoints) {

@@ -1,6 +1,5 @@
-// Package adopt shows, before anything is installed, what the controller would
-// write in a cluster: for each Service the steps from the EndpointSlices that
-// stand to those that are desired, endpoint by endpoint. It plays the planner's
-// own plans on copies in memory. It talks to nobody: objects come in, text goes
-// out.
+// Package adopt previews what the controller would write in a cluster, before it is
+// installed: for each Service, the steps from the actual EndpointSlices to the desired
+// ones, endpoint by endpoint. It applies the plans of package plan to copies in memory.
+// It has no client: objects come in, text goes out.
 package adopt

@@ -37,7 +37,7 @@ func fieldsOf(e *discoveryv1.Endpoint) fields {
 	return all
 }
 
-// String lists what an endpoint has and what reads on its own.
+// String lists the properties of an endpoint, without the references to its workload.
 func (f fields) String() string {
 	var parts []string
 	for _, property := range f {
@@ -50,7 +50,7 @@ func (f fields) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// diffFields tells which properties change, or nothing.
+// diffFields describes which properties change, or nothing.
 func diffFields(before, after fields) string {
 	var parts []string
 	for i := range before {

@@ -10,11 +10,11 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// maxSteps bounds the steps that are shown of one Service. No change takes
-// nearly so many: a Service whose ports change takes two for each slice.
+// maxSteps limits the steps that are shown for one Service. No change takes nearly as
+// many: a change of a Service's ports takes two for each slice.
 const maxSteps = 1000
 
-// Options are the choices of an installation.
+// Options are the settings of an installation.
 type Options struct {
 	desired.Options
 	// MaxEndpoints is the maximum number of endpoints that a slice is filled with.
@@ -24,7 +24,8 @@ type Options struct {
 // Preview is what would be written for one Service.
 type Preview struct {
 	Service types.NamespacedName
-	// Steps follow each other as soon as the API server has taken the last.
+	// Steps are made one after the other, each once the API server has accepted the one
+	// before.
 	Steps []Step
 	// Skipped are the workloads that would be left out, and why.
 	Skipped []Skipped
@@ -50,7 +51,7 @@ type Change struct {
 // Skipped is a workload that would be left out.
 type Skipped struct{ Workload, Message string }
 
-// Compute works out what would be written for a Service. The subject is not changed.
+// Compute returns what would be written for a Service. The subject is not changed.
 func Compute(subject *Subject, options Options) Preview {
 	var state desired.State
 	state.Compute(subject.Service, subject.Workloads, options.Options)
@@ -66,15 +67,15 @@ func Compute(subject *Subject, options Options) Preview {
 			break
 		}
 		var step Step
-		actual, step = play(next, actual)
+		actual, step = apply(next, actual)
 		preview.Steps = append(preview.Steps, step)
 	}
 	preview.count(subject.Slices, actual)
 	return preview
 }
 
-// play carries out a plan on a list of slices.
-func play(next plan.Plan, actual []*discoveryv1.EndpointSlice) ([]*discoveryv1.EndpointSlice, Step) {
+// apply applies a plan to a list of slices in memory, and returns the new list.
+func apply(next plan.Plan, actual []*discoveryv1.EndpointSlice) ([]*discoveryv1.EndpointSlice, Step) {
 	var step Step
 	for _, write := range next.Writes {
 		change := Change{Operation: write.Operation, After: write.Slice, reasons: reasonsOf(&write)}
@@ -98,7 +99,7 @@ func play(next plan.Plan, actual []*discoveryv1.EndpointSlice) ([]*discoveryv1.E
 	return actual, step
 }
 
-// reasonsOf gives the reasons of a write's changes by workload.
+// reasonsOf returns the reasons of a write's changes by workload.
 func reasonsOf(write *plan.Write) map[string]plan.Reason {
 	reasons := make(map[string]plan.Reason, len(write.Changes))
 	for _, change := range write.Changes {

@@ -8,8 +8,8 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// Print writes what would be done for each Service, and a summary. Of Services
-// for which nothing would be written only the workloads that are left out are told.
+// Print writes what would be done for each Service, and a summary. For a Service
+// without writes it lists only the skipped workloads.
 func Print(out io.Writer, previews []Preview) error {
 	w := bufio.NewWriter(out)
 	for i := range previews {

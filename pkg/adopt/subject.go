@@ -16,10 +16,10 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// Subject is a Service with all that bears on its slices.
+// Subject is a Service with all objects that affect its slices.
 type Subject struct {
 	Name types.NamespacedName
-	// Service is nil if only slices are left of it.
+	// Service is nil if it does not exist any more and only slices are left.
 	Service *corev1.Service
 	// Workloads are those that the Service selects, sorted by name.
 	Workloads []*desired.Workload
@@ -27,9 +27,9 @@ type Subject struct {
 	Slices []*discoveryv1.EndpointSlice
 }
 
-// Group puts together what belongs to each Service, sorted by namespace and
-// name. Services that select no workload and have no slices are left out. All
-// slices must be ours; each is given under the Service that it belongs to.
+// Group returns a Subject for each Service, sorted by namespace and name. It omits
+// Services that select no workload and have no slices. All given slices must be managed
+// by this controller; each is part of the Subject of the Service that it belongs to.
 func Group(services []corev1.Service, workloads []v1beta1.ExternalWorkload, owned map[types.NamespacedName][]*discoveryv1.EndpointSlice, now time.Time) []Subject {
 	byName := map[types.NamespacedName]*Subject{}
 	for name, found := range owned {
@@ -65,7 +65,7 @@ type labelled struct {
 	labels labels.Set
 }
 
-// digests works out what counts of each workload, by namespace and sorted by name.
+// digests computes the Workloads by namespace, sorted by name.
 func digests(workloads []v1beta1.ExternalWorkload, now time.Time) map[string][]labelled {
 	all := map[string][]labelled{}
 	for i := range workloads {

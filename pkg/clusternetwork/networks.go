@@ -1,7 +1,7 @@
-// Package clusternetwork knows the address ranges that belong to the cluster
-// itself: those of its Services and of its API servers, as far as the API
-// server tells them, and those that the operator gives, such as the Pod
-// network. It decides nothing; the address policy of probes uses it.
+// Package clusternetwork finds the address ranges of the cluster itself: those of its
+// Services and API servers, as far as the API server publishes them, and those that the
+// operator configures, such as the Pod network. The address policy of probes refuses
+// these ranges.
 package clusternetwork
 
 import (
@@ -23,19 +23,19 @@ import (
 )
 
 const (
-	// refreshInterval is the time from one refresh to the next. Service networks
-	// and API servers are added seldom.
+	// refreshInterval is the time between two refreshes. Service networks and API
+	// servers change rarely.
 	refreshInterval = 5 * time.Minute
-	// refreshTimeout bounds all requests of one refresh.
+	// refreshTimeout is the timeout for all requests of one refresh.
 	refreshTimeout = 10 * time.Second
 )
 
-// Config is all that Networks depend on.
+// Config has the dependencies and settings of Networks.
 type Config struct {
 	// Client lists ServiceCIDRs and the EndpointSlices of the Service
 	// default/kubernetes.
 	Client kubernetes.Interface
-	// Given are ranges that the operator names.
+	// Given are ranges that the operator configures.
 	Given []netip.Prefix
 	// Hosts are the hosts under which this process reaches the API server: IP
 	// addresses or DNS names. Empty ones are ignored.
@@ -51,13 +51,13 @@ type Networks struct {
 	ranges  atomic.Pointer[[]netip.Prefix]
 }
 
-// source finds out some of the ranges. What it found last stays valid while it fails.
+// source finds some of the ranges. While it fails, its last result stays valid.
 type source struct {
 	find  func(context.Context) ([]netip.Prefix, error)
 	found []netip.Prefix
 }
 
-// New makes Networks that have the given ranges only, until they are refreshed.
+// New returns Networks that have only the given ranges until they are refreshed.
 func New(config Config) *Networks {
 	if config.Lookup == nil {
 		config.Lookup = func(ctx context.Context, name string) ([]netip.Addr, error) {
@@ -70,12 +70,12 @@ func New(config Config) *Networks {
 	return n
 }
 
-// Ranges gives the ranges. It is cheap and safe for concurrent use; the result
+// Ranges returns the ranges. It is cheap and safe for concurrent use; the result
 // must not be changed.
 func (n *Networks) Ranges() []netip.Prefix { return *n.ranges.Load() }
 
-// Refresh finds the ranges out again. The error says what is not known; the
-// ranges are then those that are. It must not be called concurrently.
+// Refresh updates the ranges. If some cannot be found, it returns an error that names
+// them; the ranges are then those that are known. It must not be called concurrently.
 func (n *Networks) Refresh(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
@@ -96,8 +96,8 @@ func (n *Networks) Refresh(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Start refreshes once, and then again and again until ctx ends. It returns
-// when the first refresh is over; wait returns when the last one is.
+// Start refreshes once, then periodically until ctx is cancelled. It returns after the
+// first refresh; wait returns after the last.
 func (n *Networks) Start(ctx context.Context) (wait func()) {
 	logged := n.refreshAndLog(ctx, "")
 	var running sync.WaitGroup
@@ -116,8 +116,8 @@ func (n *Networks) Start(ctx context.Context) (wait func()) {
 	return running.Wait
 }
 
-// refreshAndLog logs the ranges and what is not known of them, if that is not
-// what was logged last, and returns what was logged.
+// refreshAndLog refreshes, logs the ranges and the error if they differ from logged,
+// and returns what was logged.
 func (n *Networks) refreshAndLog(ctx context.Context, logged string) string {
 	problem := n.Refresh(ctx)
 	state := fmt.Sprint(n.Ranges(), problem)
@@ -132,7 +132,7 @@ func (n *Networks) refreshAndLog(ctx context.Context, logged string) string {
 	return state
 }
 
-// hosts are the addresses under which this process reaches the API server.
+// hosts returns the addresses under which this process reaches the API server.
 func (n *Networks) hosts(ctx context.Context) ([]netip.Prefix, error) {
 	var found []netip.Prefix
 	for _, host := range n.config.Hosts {
@@ -154,7 +154,7 @@ func (n *Networks) hosts(ctx context.Context) ([]netip.Prefix, error) {
 	return found, nil
 }
 
-// serviceNetworks are the ranges of ClusterIPs.
+// serviceNetworks returns the ranges of ClusterIPs.
 func (n *Networks) serviceNetworks(ctx context.Context) ([]netip.Prefix, error) {
 	list, err := n.config.Client.NetworkingV1().ServiceCIDRs().List(ctx, metav1.ListOptions{})
 	switch {
@@ -176,7 +176,7 @@ func (n *Networks) serviceNetworks(ctx context.Context) ([]netip.Prefix, error) 
 	return found, nil
 }
 
-// apiServers are the addresses behind the Service default/kubernetes.
+// apiServers returns the addresses behind the Service default/kubernetes.
 func (n *Networks) apiServers(ctx context.Context) ([]netip.Prefix, error) {
 	list, err := n.config.Client.DiscoveryV1().EndpointSlices(metav1.NamespaceDefault).List(ctx, metav1.ListOptions{
 		LabelSelector: discoveryv1.LabelServiceName + "=kubernetes",
@@ -197,7 +197,7 @@ func (n *Networks) apiServers(ctx context.Context) ([]netip.Prefix, error) {
 	return found, nil
 }
 
-// single is the range of one address.
+// single returns the range of one address.
 func single(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	return netip.PrefixFrom(a, a.BitLen())

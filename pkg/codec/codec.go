@@ -1,12 +1,11 @@
-// Package codec reads ExternalWorkloads from the API server's JSON with as few
-// passes over each object as there can be.
+// Package codec decodes ExternalWorkloads from the API server's JSON with as few passes
+// as possible.
 //
-// client-go's JSON decoder goes over every object of a watch about nine times:
-// to find the end of its frame, to check and read the frame, to find its kind,
-// to check the object and to read it. Here the frame ends with its line, as the API
-// server writes it, and an object in the API server's plain form is read by
-// v1beta1.ExternalWorkload.UnmarshalJSON, which goes over it once. Whatever has
-// another form is left to client-go's decoder.
+// client-go's JSON decoder passes over every object of a watch about nine times: to
+// find the end of its frame, to check and read the frame, to find its kind, and to
+// check and read the object. This package takes each line as a frame, as the API server
+// writes it. v1beta1.ExternalWorkload.UnmarshalJSON reads an object in the API server's
+// plain form in one pass. Everything in another form is left to client-go's decoder.
 package codec
 
 import (
@@ -19,8 +18,8 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// New extends a serializer, which reads all other objects and forms. The result
-// is safe for concurrent use if the given one is.
+// New wraps a serializer, which reads all other types and forms. The result is safe for
+// concurrent use if the given serializer is.
 func New(general runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
 	return serializer{general}
 }
@@ -29,7 +28,7 @@ type serializer struct{ runtime.NegotiatedSerializer }
 
 // SupportedMediaTypes implements runtime.NegotiatedSerializer.
 func (s serializer) SupportedMediaTypes() []runtime.SerializerInfo {
-	// A factory gives its own list, not a copy.
+	// A factory returns its own list, not a copy.
 	types := slices.Clone(s.NegotiatedSerializer.SupportedMediaTypes())
 	for i := range types {
 		if general := types[i].StreamSerializer; types[i].MediaType == runtime.ContentTypeJSON && general != nil {
@@ -47,18 +46,18 @@ func (s serializer) DecoderToVersion(decoder runtime.Decoder, version runtime.Gr
 	return objectDecoder{s.NegotiatedSerializer.DecoderToVersion(decoder, version)}
 }
 
-// kind is what an objectDecoder reads itself.
+// kind is the type that an objectDecoder reads itself.
 var kind = schema.GroupVersion(v1beta1.GroupVersion).WithKind("ExternalWorkload")
 
-// plainStart is how the API server begins an ExternalWorkload: it sorts the
-// fields of custom resources.
+// plainStart is the beginning of an ExternalWorkload from the API server, which sorts
+// the fields of custom resources.
 var plainStart = []byte(`{"apiVersion":"` + kind.GroupVersion().String() + `","kind":"` + kind.Kind + `",`)
 
 // objectDecoder reads single ExternalWorkloads.
 type objectDecoder struct{ general runtime.Decoder }
 
-// Decode implements runtime.Decoder. As client-go's decoders of typed clients
-// do, it leaves the kind out of the object.
+// Decode implements runtime.Decoder. Like client-go's decoders of typed clients, it
+// leaves the kind of the object empty.
 func (d objectDecoder) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
 	if !bytes.HasPrefix(data, plainStart) {
 		return d.general.Decode(data, defaults, into)

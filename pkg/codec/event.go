@@ -34,8 +34,8 @@ var (
 	objectStart = []byte(`","object":`)
 )
 
-// cutEvent takes an event in the API server's form apart. It checks no more of
-// the object than where it ends; the reader of the object checks the rest.
+// cutEvent splits an event in the API server's form. Of the object it only finds the
+// end; the object's decoder validates it.
 func cutEvent(data []byte) (kind string, object []byte, ok bool) {
 	rest, ok := bytes.CutPrefix(bytes.TrimSpace(data), typeStart)
 	if !ok {
@@ -52,7 +52,7 @@ func cutEvent(data []byte) (kind string, object []byte, ok bool) {
 	return string(name), rest[:end], true
 }
 
-// objectEnd is the length of the JSON object at the beginning of the data, or
+// objectEnd returns the length of the JSON object at the beginning of the data, or
 // negative if there is none.
 func objectEnd(data []byte) int {
 	if len(data) == 0 || data[0] != '{' {

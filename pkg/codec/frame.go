@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// lineFramer takes each line of a stream for a frame. The API server ends every
-// event of a watch with the end of its line, and JSON has none within.
+// lineFramer returns each line of a stream as a frame. The API server ends every event
+// of a watch with a newline, and compact JSON contains none.
 type lineFramer struct{ runtime.Framer }
 
 // NewFrameReader implements runtime.Framer.
@@ -22,18 +22,18 @@ func (lineFramer) NewFrameReader(r io.ReadCloser) io.ReadCloser {
 type lineReader struct {
 	io.Closer
 	buffered *bufio.Reader
-	// rest is what was read of the current line and not given away yet.
+	// rest is the part of the current line that was read and not returned yet.
 	rest []byte
-	// complete is whether the current line ends with rest, and begun whether a
-	// part of it was given away.
+	// complete is true if the current line ends with rest; begun is true if a part of
+	// it was returned already.
 	complete, begun bool
-	// err is why nothing follows.
+	// err is the error that ends the stream.
 	err error
 }
 
-// Read gives the next line without its end. A line that does not fit is given in
-// parts, all but the last with io.ErrShortBuffer. Empty lines are left out. A
-// stream that ends within a line gives io.ErrUnexpectedEOF.
+// Read returns the next line without its newline. A line that does not fit is returned
+// in parts, all but the last with io.ErrShortBuffer. Empty lines are skipped. A stream
+// that ends within a line returns io.ErrUnexpectedEOF.
 func (r *lineReader) Read(into []byte) (int, error) {
 	n := 0
 	for {

@@ -10,23 +10,23 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// families is the number of address families; ipv4 and ipv6 index arrays that
-// hold one value for each.
+// families is the number of address families; ipv4 and ipv6 index arrays with one value
+// for each.
 const (
 	ipv4     = int(address.IPv4)
 	ipv6     = int(address.IPv6)
 	families = address.Families
 )
 
-// familyAddress is what a workload gives for one address family.
+// familyAddress is a workload's address of one family.
 type familyAddress struct {
-	// text is the canonical form of the first good address, or empty.
+	// text is the canonical form of the first valid address, or empty.
 	text string
-	// problem says, if there is no good address, what is wrong with the first bad one.
+	// problem describes the first invalid address if there is no valid one.
 	problem string
 }
 
-// addressesOf takes the first good address of each family.
+// addressesOf returns the first valid address of each family.
 func addressesOf(ips []v1beta1.WorkloadIP) [families]familyAddress {
 	var addresses [families]familyAddress
 	for _, given := range ips {
@@ -43,8 +43,8 @@ func addressesOf(ips []v1beta1.WorkloadIP) [families]familyAddress {
 	return addresses
 }
 
-// parseAddress gives the canonical form of an address, or what keeps it from
-// being published.
+// parseAddress returns the canonical form of an address, or the reason why it cannot be
+// published.
 func parseAddress(given string) (text string, family int, problem string) {
 	parsed, err := netip.ParseAddr(given)
 	if err != nil {
@@ -61,7 +61,7 @@ func parseAddress(given string) (text string, family int, problem string) {
 	return canonical, family, ""
 }
 
-// indexOf is the array index of an address type.
+// indexOf returns the array index of an address type.
 func indexOf(t discoveryv1.AddressType) int {
 	if t == discoveryv1.AddressTypeIPv6 {
 		return ipv6

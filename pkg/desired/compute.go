@@ -12,10 +12,10 @@ import (
 // not be read.
 const noPorts = -1
 
-// Compute fills s with what has to be published for a Service, using the
-// memory of s again. The service is nil if there is none; workloads are those
-// that its selector matches, sorted by name. Neither is changed or kept beyond
-// the life of s, which must not be used by two goroutines at a time.
+// Compute fills s with the desired state of a Service, and reuses the memory of s. The
+// service is nil if it does not exist; workloads are those that its selector matches,
+// sorted by name. Neither is changed, but s keeps references to both. s must not be
+// used concurrently.
 func (s *State) Compute(service *corev1.Service, workloads []*Workload, options Options) {
 	s.reset()
 	if !publishes(service) {
@@ -49,7 +49,7 @@ func publishes(service *corev1.Service) bool {
 	return service != nil && service.Spec.Type != corev1.ServiceTypeExternalName && len(service.Spec.Selector) > 0
 }
 
-// familiesOf gives the Service's address families; both if it names none.
+// familiesOf returns the Service's address families; both if it names none.
 func familiesOf(service *corev1.Service) []corev1.IPFamily {
 	if len(service.Spec.IPFamilies) > 0 {
 		return service.Spec.IPFamilies
@@ -57,14 +57,14 @@ func familiesOf(service *corev1.Service) []corev1.IPFamily {
 	return []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
 }
 
-// headless reports whether the Service has no address of its own, so that DNS
-// answers with the endpoints themselves.
+// headless reports whether the Service has no ClusterIP, so that DNS answers with the
+// endpoints.
 func headless(service *corev1.Service) bool {
 	return service.Spec.ClusterIP == corev1.ClusterIPNone
 }
 
-// resolvePorts gives each workload the index of its published ports in
-// scratch.groups.
+// resolvePorts sets, in scratch.groups, the index of the published ports of each
+// workload.
 func (s *State) resolvePorts(service *corev1.Service, workloads []*Workload) {
 	c := &s.scratch
 	c.resolver.reset(service)
@@ -110,8 +110,8 @@ func (s *State) addFamily(family corev1.IPFamily, workloads []*Workload, options
 	s.dropDuplicates(f)
 }
 
-// hold holds an endpoint of which consumers may not know all that they look up:
-// the workload, its identity or the Service.
+// hold holds an endpoint if consumers may not have everything that they look up: the
+// workload, its identity or the Service.
 func (s *State) hold(e *Endpoint, options Options) {
 	settledAt := e.Workload.SettledAt
 	if options.ServiceSettledAt.After(settledAt) {
@@ -139,7 +139,7 @@ func (s *State) nextFamily(addressType discoveryv1.AddressType) *Family {
 
 func otherFamily(index int) int { return families - 1 - index }
 
-// skipRest tells about the workloads that came up in no family.
+// skipRest reports the workloads that have no endpoint in any family.
 func (s *State) skipRest(workloads []*Workload) {
 	for i, w := range workloads {
 		switch {

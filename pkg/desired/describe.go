@@ -7,20 +7,20 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// AddressIn is the address under which the workload is published in a family,
+// AddressIn returns the address under which the workload is published in a family,
 // or empty.
 func (w *Workload) AddressIn(family discoveryv1.AddressType) string {
 	return w.addresses[indexOf(family)].text
 }
 
-// ReadyIn reports whether a Service that publishes the family is to send traffic to
+// ReadyIn reports whether a Service that publishes the family should send traffic to
 // the workload.
 func (w *Workload) ReadyIn(family discoveryv1.AddressType) bool {
 	return w.AddressIn(family) != "" && !w.Terminating && w.readyIn(indexOf(family), Options{})
 }
 
-// AddressProblemIn says why the workload has no address in a family although it
-// gives one, or is empty.
+// AddressProblemIn returns the reason why the workload has no valid address of a family
+// although it has an invalid one, or an empty text.
 func (w *Workload) AddressProblemIn(family discoveryv1.AddressType) string {
 	if w.AddressIn(family) != "" {
 		return ""
@@ -28,7 +28,7 @@ func (w *Workload) AddressProblemIn(family discoveryv1.AddressType) string {
 	return w.addresses[indexOf(family)].problem
 }
 
-// TargetPort finds the workload's port that a Service's port stands for.
+// TargetPort returns the workload's port that a Service port refers to.
 func TargetPort(port *corev1.ServicePort, workload []v1beta1.PortSpec) (number int32, found bool) {
 	return targetOf(port, corev1.Protocol(protocolOf(string(port.Protocol))), portsOf(workload))
 }

@@ -1,13 +1,11 @@
-// Package desired computes, from a Service and the workloads that it selects,
-// which endpoints have to be published, and which workloads are left out and
-// why. It is pure: it takes values and gives values, in a deterministic order,
-// and knows no client, clock, logger or metric. It never changes its inputs,
-// which may be objects of a shared cache.
+// Package desired computes the desired endpoints of a Service from the Service and the
+// workloads that it selects, and lists the skipped workloads with the reasons. It is
+// pure and deterministic: no client, clock, logger or metric. It never changes its
+// inputs, which may be objects of a shared cache.
 //
-// A Workload is what counts of an ExternalWorkload, worked out once when the
-// object changes. Compute then puts a State together from many of them without
-// parsing or allocating anything for each.
+// A Workload has the properties of an ExternalWorkload that affect publishing. It is
+// computed once when the object changes; Compute then combines many Workloads into a
+// State without parsing or allocating anything for each.
 //
-// How endpoints are spread over EndpointSlices, and in which steps they get
-// there, is the subject of package plan.
+// Package plan distributes the endpoints over EndpointSlices and orders the writes.
 package desired

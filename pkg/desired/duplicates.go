@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// dropDuplicates leaves, of endpoints that stand for the same address and
-// port, only the first by rank, and skips the others. The usual case, in which
-// every address is there once, costs one pass and no memory of its own.
+// dropDuplicates keeps only the first by rank of endpoints with the same address and
+// port, and skips the others. Without duplicates, the usual case, it costs one pass and
+// no memory.
 func (s *State) dropDuplicates(f *Family) {
 	contested := s.contestedEndpoints(f)
 	if len(contested) == 0 {
@@ -48,8 +48,8 @@ func (f *Family) sameListener(i, j int32) bool {
 	return a.Address == b.Address && f.Groups[a.Group].Overlaps(f.Groups[b.Group])
 }
 
-// compareRank orders endpoints of one address: ready and not being deleted
-// before others, then the oldest, then by name.
+// compareRank orders endpoints of one address: first those that are ready and not
+// terminating, then by age, oldest first, then by name.
 func compareRank(a, b *Endpoint) int {
 	return cmp.Or(
 		strings.Compare(a.Address, b.Address),
@@ -66,7 +66,7 @@ func rank(e *Endpoint) int {
 	return 1
 }
 
-// contestedEndpoints gives the indexes of all endpoints whose address another
+// contestedEndpoints returns the indexes of all endpoints whose address another
 // endpoint has too.
 func (s *State) contestedEndpoints(f *Family) []int32 {
 	c := &s.scratch
@@ -83,8 +83,8 @@ func (s *State) contestedEndpoints(f *Family) []int32 {
 	return slices.Compact(c.contested)
 }
 
-// emptied gives an empty map for a number of entries: the given one, unless it
-// held many more, since emptying a map takes as long as it once was large.
+// emptied returns an empty map with room for n entries. It reuses the given map, unless
+// that held many more: clearing a map takes time in proportion to its largest size.
 func emptied[K comparable, V any](m map[K]V, count int) map[K]V {
 	if m == nil || len(m) > 64+4*count {
 		return map[K]V{}

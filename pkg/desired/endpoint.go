@@ -8,18 +8,18 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// NoNode is the node that endpoints of a PreferSameNode Service are hinted for.
-// A machine outside of the cluster is on no node, but one ready endpoint without
-// node hint makes kube-proxy ignore the node hints of the Service's Pods too. The
-// top-level domain invalid is reserved (RFC 2606), so no node can have this name.
+// NoNode is the node in the hints of endpoints in a PreferSameNode Service. A machine
+// outside the cluster is on no node, but kube-proxy ignores the node hints of the
+// Service's Pods too if one ready endpoint has none. The top-level domain invalid is
+// reserved (RFC 2606), so no node can have this name.
 const NoNode = "external-workload.invalid"
 
-// rules are the properties of a Service that bear on every endpoint.
+// rules are the properties of a Service that affect all endpoints.
 type rules struct {
 	headless, publishNotReady bool
-	// zoneHints and nodeHints tell which hints its trafficDistribution needs. One
-	// ready endpoint without a hint makes consumers ignore that kind of hints for
-	// the whole Service, its Pods included.
+	// zoneHints and nodeHints say which hints its trafficDistribution requires. If one
+	// ready endpoint has no hint of a kind, consumers ignore that kind of hints for the
+	// whole Service, including its Pods.
 	zoneHints, nodeHints bool
 	zones                Zones
 }
@@ -54,7 +54,7 @@ func (r rules) endpoint(w *Workload, address string, ready bool, group int32) En
 		e.Zone = r.zones.Of(address)
 	}
 	if r.zoneHints && e.Ready {
-		// The zone of a machine may be unknown; it gets no zone hint then.
+		// A machine without a known zone gets no zone hint.
 		e.ZoneHint = e.Zone
 	}
 	if r.nodeHints && e.Ready {
@@ -66,8 +66,8 @@ func (r rules) endpoint(w *Workload, address string, ready bool, group int32) En
 	return e
 }
 
-// sliceLabels are the Service's labels, except for the three that have a
-// meaning of their own on a slice and are set here.
+// sliceLabels returns the Service's labels, except for the three that are reserved on
+// slices and set here.
 func sliceLabels(service *corev1.Service, managedBy string) map[string]string {
 	labels := make(map[string]string, len(service.Labels)+3)
 	maps.Copy(labels, service.Labels)

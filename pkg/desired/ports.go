@@ -14,7 +14,7 @@ import (
 // maxPort is the largest port number.
 const maxPort = 65535
 
-// portsOf copies a workload's ports, each protocol in its one spelling.
+// portsOf copies a workload's ports with normalized protocols.
 func portsOf(given []v1beta1.PortSpec) []v1beta1.PortSpec {
 	ports := slices.Clone(given)
 	for i := range ports {
@@ -23,7 +23,7 @@ func portsOf(given []v1beta1.PortSpec) []v1beta1.PortSpec {
 	return ports
 }
 
-// protocolOf gives a protocol's one spelling: upper case, TCP if not given.
+// protocolOf normalizes a protocol: upper case, TCP if empty.
 func protocolOf(given string) string {
 	if given == "" {
 		return string(corev1.ProtocolTCP)
@@ -31,9 +31,9 @@ func protocolOf(given string) string {
 	return strings.ToUpper(given)
 }
 
-// resolve gives the ports under which a workload with these ports is published
-// for a Service: those of the Service's ports that the workload has, in the
-// Service's order, each with the workload's number.
+// resolve returns the ports with which a workload is published for a Service: those of
+// the Service's ports that the workload has, in the Service's order, each with the
+// workload's number.
 func resolve(service []corev1.ServicePort, workload []v1beta1.PortSpec) []discoveryv1.EndpointPort {
 	resolved := []discoveryv1.EndpointPort{}
 	for i := range service {
@@ -53,10 +53,9 @@ func resolve(service []corev1.ServicePort, workload []v1beta1.PortSpec) []discov
 	return resolved
 }
 
-// targetOf finds the workload's port that a Service's port stands for: the one
-// that targetPort names, or that has targetPort's number, with the protocol of
-// the Service's port. Without targetPort it is the Service port's own number,
-// as the API server's default has it.
+// targetOf returns the workload's port that a Service port refers to: the one with the
+// name or number in targetPort, and with the same protocol. Without targetPort, the
+// number is the Service port's own, as the API server defaults it.
 func targetOf(port *corev1.ServicePort, protocol corev1.Protocol, workload []v1beta1.PortSpec) (int32, bool) {
 	number := port.TargetPort.IntVal
 	byName := port.TargetPort.Type == intstr.String
@@ -78,9 +77,9 @@ func targetOf(port *corev1.ServicePort, protocol corev1.Protocol, workload []v1b
 // Ports is the list of ports that a group of endpoints is published with.
 type Ports []discoveryv1.EndpointPort
 
-// Equal reports whether both publish the same ports, in whatever order. An
-// absent name or number is not the same as an empty or zero one: the API
-// server stores both, and a client crashes on one of them.
+// Equal reports whether both lists have the same ports, in any order. An absent name or
+// number differs from an empty or zero one: the API server stores both, and Linkerd's
+// destination service crashes on one of them.
 func (p Ports) Equal(other Ports) bool {
 	if len(p) != len(other) {
 		return false
@@ -93,11 +92,11 @@ func (p Ports) Equal(other Ports) bool {
 	return true
 }
 
-// Extends reports whether replacing the other list by this one moves no existing
-// endpoint: every name that both have stands for the same number and protocol
-// in both, and names do not go and come at once with other numbers. The latter
-// is a port that was renamed and renumbered, and a client that learns of the new
-// name late would keep the old number.
+// Extends reports whether replacing the other list by this one changes no existing
+// port: every name in both lists has the same number and protocol, and the change does
+// not remove one name and add another with a different number. The latter is a port
+// that was renamed and renumbered: a client that learns the new name late would keep
+// the old number.
 func (p Ports) Extends(other Ports) bool {
 	for _, list := range []Ports{p, other} {
 		if slices.ContainsFunc(list, func(port discoveryv1.EndpointPort) bool { return !complete(&port) }) {
@@ -113,7 +112,7 @@ func (p Ports) Extends(other Ports) bool {
 	return len(come) == 0 || len(gone) == 0 || len(come) == len(gone) && len(come.newTargets(gone)) == 0
 }
 
-// named is the port of that name, or nil.
+// named returns the port of that name, or nil.
 func (p Ports) named(name string) *discoveryv1.EndpointPort {
 	for i := range p {
 		if *p[i].Name == name {
@@ -123,12 +122,12 @@ func (p Ports) named(name string) *discoveryv1.EndpointPort {
 	return nil
 }
 
-// without are the ports whose names the other list does not have.
+// without returns the ports whose names the other list does not have.
 func (p Ports) without(other Ports) Ports {
 	return slices.DeleteFunc(slices.Clone(p), func(port discoveryv1.EndpointPort) bool { return other.named(*port.Name) != nil })
 }
 
-// newTargets are the ports whose number and protocol the other list does not have.
+// newTargets returns the ports whose number and protocol the other list does not have.
 func (p Ports) newTargets(other Ports) Ports {
 	return slices.DeleteFunc(slices.Clone(p), func(port discoveryv1.EndpointPort) bool {
 		return slices.ContainsFunc(other, func(o discoveryv1.EndpointPort) bool { return sameTarget(&port, &o) })
@@ -140,8 +139,8 @@ func sameTarget(a, b *discoveryv1.EndpointPort) bool {
 	return *a.Port == *b.Port && *a.Protocol == *b.Protocol
 }
 
-// Overlaps reports whether two endpoints with the same address and these ports
-// stand for the same listener of a machine.
+// Overlaps reports whether two endpoints with the same address and these ports reach
+// the same listener of a machine.
 func (p Ports) Overlaps(other Ports) bool {
 	if len(p) == 0 && len(other) == 0 {
 		return true
@@ -161,7 +160,7 @@ func (p Ports) equalInOrder(other Ports) bool {
 	return slices.EqualFunc(p, other, func(a, b discoveryv1.EndpointPort) bool { return equalPort(&a, &b) })
 }
 
-// sorted is a copy in a fixed order.
+// sorted returns a copy in a deterministic order.
 func (p Ports) sorted() Ports {
 	sorted := slices.Clone(p)
 	slices.SortStableFunc(sorted, func(a, b discoveryv1.EndpointPort) int {
@@ -170,7 +169,7 @@ func (p Ports) sorted() Ports {
 	return sorted
 }
 
-// text identifies the list, whatever its order.
+// text returns the same text for lists with the same ports, in any order.
 func (p Ports) text() string {
 	var b strings.Builder
 	for _, port := range p.sorted() {

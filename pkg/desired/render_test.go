@@ -31,14 +31,14 @@ func known(objects []*v1beta1.ExternalWorkload, at time.Time) []*desired.Workloa
 	return workloads
 }
 
-// compute gives what has to be published for a Service and workloads.
+// compute returns what has to be published for a Service and workloads.
 func compute(service *corev1.Service, objects []*v1beta1.ExternalWorkload) *desired.State {
 	var state desired.State
 	state.Compute(service, known(objects, longAfter), desired.Options{ManagedBy: build.ManagedBy, Now: longAfter})
 	return &state
 }
 
-// lines gives one line for each endpoint, and then for each skipped workload.
+// lines returns one line for each endpoint, and then for each skipped workload.
 func lines(s *desired.State) []string {
 	var all []string
 	for _, f := range s.Families {

@@ -10,9 +10,8 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// resolver finds the ports with which workloads are published for a Service.
-// It looks at each distinct list of ports once: most workloads of a Service have
-// the same.
+// resolver computes the ports with which workloads are published for a Service. It
+// resolves each distinct list of ports once: most workloads of a Service have the same.
 type resolver struct {
 	service *corev1.Service
 	// resolved are the distinct lists of published ports, in order of first use.
@@ -32,7 +31,7 @@ func (r *resolver) reset(service *corev1.Service) {
 	}
 }
 
-// groupOf gives the index in resolved for a workload's ports, or noPorts if it
+// groupOf returns the index in resolved for a workload's ports, or noPorts if it
 // has none of the Service's.
 func (r *resolver) groupOf(ports []v1beta1.PortSpec) int32 {
 	if len(r.byPorts) > 0 && slices.Equal(ports, r.last) {

@@ -8,35 +8,35 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// State is what has to be published for one Service. The zero State publishes
-// nothing.
+// State is the desired state of one Service. The zero State publishes nothing.
 type State struct {
-	// Service is the owner of all slices, or nil if nothing has to be published.
+	// Service is the owner of all slices, or nil if nothing is published.
 	Service *corev1.Service
-	// Labels are the labels that every slice has, and no others.
+	// Labels are the exact labels of every slice.
 	Labels map[string]string
 	// Families are the address families that the Service has, in its order.
 	Families []Family
-	// Skipped are the workloads that are left out, sorted by name.
+	// Skipped are the workloads that are not published, sorted by name.
 	Skipped []Skip
-	// OneFamily is true if a workload is to be ready in one family only.
+	// OneFamily is true if a workload must not be ready in more than one family.
 	OneFamily bool
-	// RetryAt, if not zero, is when an endpoint that is held now may be ready.
+	// RetryAt, if not zero, is the earliest time at which a held endpoint may be ready.
 	RetryAt time.Time
 
 	scratch scratch
 }
 
-// Family is what has to be published in one address family.
+// Family is the desired state of one address family.
 type Family struct {
 	AddressType discoveryv1.AddressType
-	// Groups are the sets of ports that endpoints have, in order of first use.
+	// Groups are the distinct lists of ports of the endpoints, in order of first use.
 	Groups []Ports
-	// Endpoints are sorted by the name of their workload, of which each is one.
+	// Endpoints has at most one endpoint of each workload, sorted by the workload's
+	// name.
 	Endpoints []Endpoint
 }
 
-// Endpoint is a workload as it is published in one address family.
+// Endpoint is the endpoint of a workload in one address family.
 type Endpoint struct {
 	Workload *Workload
 	Address  string
@@ -44,8 +44,8 @@ type Endpoint struct {
 	Group int32
 
 	Ready, Serving, Terminating bool
-	// Held is true for an endpoint that is Ready, but should not be published
-	// as such before State.RetryAt.
+	// Held is true for an endpoint that is Ready, but should not be published as ready
+	// before State.RetryAt.
 	Held bool
 	// Zone is the zone in which the machine is, or empty if that is not known.
 	Zone string
@@ -60,11 +60,11 @@ type Endpoint struct {
 // ReadyNow reports whether the endpoint should get traffic now.
 func (e *Endpoint) ReadyNow() bool { return e.Ready && !e.Held }
 
-// ServingNow reports whether the endpoint is said to serve now. While it is held
-// nothing is said that would need a write of its own.
+// ServingNow reports whether the endpoint should be published as serving now. A held
+// endpoint is not, because a change of serving would need a write of its own.
 func (e *Endpoint) ServingNow() bool { return e.Serving && !e.Held }
 
-// HintsNow are the zone and the node hint that go with ReadyNow, or empty.
+// HintsNow returns the zone hint and the node hint that match ReadyNow, or empty texts.
 func (e *Endpoint) HintsNow() (zone, node string) {
 	if e.Held {
 		return "", ""
@@ -72,12 +72,13 @@ func (e *Endpoint) HintsNow() (zone, node string) {
 	return e.ZoneHint, e.NodeHint
 }
 
-// Reason says in one word why a workload is left out.
+// Reason is the reason why a workload is skipped.
 type Reason string
 
-// The reasons for which a workload is left out.
+// The reasons why a workload is skipped.
 const (
-	// ReasonUnreadable: the object's spec or status has not the shape of its type.
+	// ReasonUnreadable: the object's spec or status does not have the types of an
+	// ExternalWorkload.
 	ReasonUnreadable Reason = "Unreadable"
 	// ReasonNoAddress: the workload has no address of a family of the Service.
 	ReasonNoAddress Reason = "NoAddress"
@@ -93,12 +94,11 @@ const (
 // Reasons are all reasons, in the order in which they are reported.
 var Reasons = []Reason{ReasonUnreadable, ReasonNoAddress, ReasonInvalidAddress, ReasonNoMatchingPort, ReasonDuplicateAddress}
 
-// Skip tells that a workload is left out, and why.
+// Skip is a workload that is not published, and why.
 type Skip struct {
 	Workload *Workload
 	Reason   Reason
-	// Family is the address family in which the workload is left out, or empty
-	// if it is in all.
+	// Family is the address family in which the workload is skipped, or empty for all.
 	Family discoveryv1.AddressType
 	// Other is, with ReasonDuplicateAddress, the workload that is published instead.
 	Other *Workload
@@ -106,7 +106,7 @@ type Skip struct {
 	service *corev1.Service
 }
 
-// Message says to the workload's owner what is wrong and what to do.
+// Message explains to the workload's owner what is wrong and how to fix it.
 func (s *Skip) Message() string {
 	switch s.Reason {
 	case ReasonUnreadable:
@@ -122,15 +122,15 @@ func (s *Skip) Message() string {
 	}
 }
 
-// Options are the choices of an installation.
+// Options are the settings of an installation.
 type Options struct {
-	// ManagedBy is the value of the label that marks slices as ours.
+	// ManagedBy is the value of the label that marks the slices of this controller.
 	ManagedBy string
-	// WithholdSecondFamily publishes a workload that has both families as ready
-	// in the Service's first family only.
+	// WithholdSecondFamily publishes a workload with both families as ready in the
+	// Service's first family only.
 	WithholdSecondFamily bool
-	// IgnoreProbes takes the condition Ready for the readiness of probed
-	// workloads too, where nobody probes them.
+	// IgnoreProbes uses only the condition Ready of probed workloads, because probes
+	// are disabled.
 	IgnoreProbes bool
 	// Zones are the zones of workloads without a zone label.
 	Zones Zones
@@ -142,10 +142,10 @@ type Options struct {
 	Recovery Recovery
 }
 
-// Recovery is the time in which consumers of EndpointSlices may lack what was
-// written, because watches were interrupted: they list again at some moment
-// before its end, and see only the last of several writes then. The zero
-// Recovery is none.
+// Recovery is the time during which consumers of EndpointSlices may not have received
+// all writes, because watches were interrupted. Each consumer lists again at some time
+// before its end, and then sees only the last of several writes. The zero Recovery
+// means no interruption.
 type Recovery struct {
 	// From is when the first watch was interrupted.
 	From time.Time
@@ -153,11 +153,11 @@ type Recovery struct {
 	Until time.Time
 }
 
-// Ongoing reports whether a consumer may still lack something at a time.
+// Ongoing reports whether consumers may not have all writes yet at a time.
 func (r Recovery) Ongoing(now time.Time) bool { return now.Before(r.Until) }
 
-// settled is when consumers know what would have settled at a time without an
-// interruption.
+// settled returns when consumers know a change that would be settled at the given time
+// without the interruption.
 func (r Recovery) settled(at time.Time) time.Time {
 	if at.After(r.From) && at.Before(r.Until) {
 		return r.Until
@@ -165,8 +165,8 @@ func (r Recovery) settled(at time.Time) time.Time {
 	return at
 }
 
-// scratch is memory that Compute uses again. Without it a change of one endpoint
-// allocates for all of its Service: 55 KiB with 1,000.
+// scratch is memory that Compute reuses. Without it, a change of one endpoint allocates
+// for its whole Service: 55 KiB with 1,000 endpoints.
 type scratch struct {
 	resolver  resolver
 	groups    []int32
@@ -175,7 +175,7 @@ type scratch struct {
 	contested []int32
 }
 
-// Earlier is the earlier of two times at which something is due. The zero time
+// Earlier returns the earlier of two times at which something is due. The zero time
 // means never.
 func Earlier(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {

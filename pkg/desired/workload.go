@@ -16,20 +16,20 @@ import (
 )
 
 const (
-	// settleTime is how long the publication of a new workload, a workload with
-	// a new identity and a new Service waits. Linkerd's destination service looks
-	// these up in caches of its own, which may be behind ours: it drops an endpoint
-	// whose ExternalWorkload it does not know, announces one with the identity that
-	// it knows, and forgets all endpoints when it handles the deletion of a Service.
+	// settleTime is the delay before a new workload, a workload with a new identity and
+	// the endpoints of a new Service are published. Linkerd's destination service looks
+	// these up in caches of its own, which may be behind: it drops an endpoint whose
+	// ExternalWorkload it does not know, announces an endpoint with the old identity,
+	// and forgets all endpoints when it handles the deletion of a Service.
 	settleTime = 100 * time.Millisecond
 
-	// newAge is the age below which an object counts as newly created. It is
-	// one second, and one more because creationTimestamp has whole seconds.
+	// newAge is the maximum age of an object that counts as newly created: one second,
+	// plus one because creationTimestamp has whole seconds.
 	newAge = 2 * time.Second
 )
 
-// Workload is what counts of an ExternalWorkload for publishing it. It is
-// never changed after NewWorkload made it.
+// Workload has the properties of an ExternalWorkload that affect publishing. It is
+// immutable.
 type Workload struct {
 	Namespace, Name string
 	UID             types.UID
@@ -45,14 +45,14 @@ type Workload struct {
 
 	// Identity is a short digest of the workload's name and meshTLS.
 	Identity string
-	// FirstIdentity is the Identity that this name had when it was first seen:
-	// what a slice that records no identities is taken to have published.
+	// FirstIdentity is the Identity when this name was first seen. A slice that records
+	// no identities counts as published with it.
 	FirstIdentity string
 
-	// Changed is when that which counts last changed.
+	// Changed is when one of these properties last changed.
 	Changed time.Time
-	// SettledAt is when the workload, with its present identity, may first be
-	// published as ready.
+	// SettledAt is the earliest time at which the workload may be published as ready
+	// with its current identity.
 	SettledAt time.Time
 
 	// unreadable says why the object could not be read, or is empty.
@@ -60,26 +60,26 @@ type Workload struct {
 
 	created   time.Time
 	addresses [families]familyAddress
-	// proven is whether the probe of the family's address has passed.
+	// proven is true if the probe of the family's address has passed.
 	proven   [families]bool
 	ports    []v1beta1.PortSpec
 	hostname bool
 }
 
-// Sighting is how an ExternalWorkload came to be seen.
+// Sighting describes when and how an ExternalWorkload was observed.
 type Sighting struct {
-	// At is when the object was seen.
+	// At is when the object was observed.
 	At time.Time
-	// Initial is true for objects that were there when watching began. When
-	// they last changed is then known from the object only.
+	// Initial is true for objects of the first list. Only the object itself then says
+	// when it last changed.
 	Initial bool
 	// Recovery is the last interruption of watches. What was created since it
 	// began may be new to consumers until it is over, whatever its age.
 	Recovery Recovery
 }
 
-// settledAt is when a new object that was created at a time has settled; zero
-// if it is not new.
+// settledAt returns when an object with this creation time has settled; zero if the
+// object is not new.
 func (s Sighting) settledAt(created time.Time) time.Time {
 	known := s.At
 	if s.Recovery.Ongoing(s.At) && s.Recovery.From.Before(known) {
@@ -91,15 +91,15 @@ func (s Sighting) settledAt(created time.Time) time.Time {
 	return time.Time{}
 }
 
-// ServiceSettledAt is when endpoints of a Service that is first seen may be
-// published; zero if the Service is not new.
+// ServiceSettledAt returns when endpoints of a newly observed Service may be published;
+// zero if the Service is not new.
 func ServiceSettledAt(service *corev1.Service, seen Sighting) time.Time {
 	return seen.settledAt(service.CreationTimestamp.Time)
 }
 
-// NewWorkload works out what counts of an object. Before is what was known of
-// the same name, or nil. The result holds no reference to the object's slices
-// and maps, and is before itself if nothing that counts has changed.
+// NewWorkload computes the Workload of an object. before is the previous Workload of
+// the same name, or nil; it is returned if no property has changed. The result has no
+// references to slices and maps of the object.
 func NewWorkload(object *v1beta1.ExternalWorkload, before *Workload, seen Sighting) *Workload {
 	w := &Workload{
 		Namespace:   object.Namespace,
@@ -145,8 +145,8 @@ func (w *Workload) equal(other *Workload) bool {
 		w.addresses == other.addresses && slices.Equal(w.ports, other.ports) && w.unreadable == other.unreadable
 }
 
-// AddressProblems says, for each address family in which addresses are given
-// but no good one, what is wrong with the first.
+// AddressProblems describes, for each address family that has addresses but no valid
+// one, what is wrong with the first.
 func AddressProblems(ips []v1beta1.WorkloadIP) []string {
 	var problems []string
 	for _, a := range addressesOf(ips) {
@@ -157,19 +157,19 @@ func AddressProblems(ips []v1beta1.WorkloadIP) []string {
 	return problems
 }
 
-// Address is the address that a workload is published with in a family, in
+// Address returns the address that a workload is published with in a family, in
 // canonical form; empty if there is none.
 func Address(ips []v1beta1.WorkloadIP, family corev1.IPFamily) string {
 	return addressesOf(ips)[indexOf(discoveryv1.AddressType(family))].text
 }
 
-// readyIn is whether the workload is ready at its address of a family: where it
+// readyIn reports whether the workload is ready at its address of a family: where it
 // is probed, that very address must have passed.
 func (w *Workload) readyIn(family int, options Options) bool {
 	return w.Ready && (!w.Probed || options.IgnoreProbes || w.proven[family])
 }
 
-// readyTypes are the conditions that say whether an address has passed its probe.
+// readyTypes are the conditions that record passed probes, by family.
 var readyTypes = [families]v1beta1.WorkloadConditionType{ipv4: v1beta1.WorkloadReadyIPv4, ipv6: v1beta1.WorkloadReadyIPv6}
 
 // hasProof reports whether a condition of a type proves an address.
@@ -183,8 +183,8 @@ func hasProof(object *v1beta1.ExternalWorkload, kind v1beta1.WorkloadConditionTy
 	return false
 }
 
-// hasReadyTrue reports whether any condition of type Ready is True. Objects
-// stored under a lax CustomResourceDefinition may have several.
+// hasReadyTrue reports whether any condition of type Ready is True. Objects that were
+// stored under a CustomResourceDefinition without list keys may have several.
 func hasReadyTrue(object *v1beta1.ExternalWorkload) bool {
 	for i := range object.Status.Conditions {
 		c := &object.Status.Conditions[i]
@@ -195,8 +195,8 @@ func hasReadyTrue(object *v1beta1.ExternalWorkload) bool {
 	return false
 }
 
-// lastKnownChange is the latest time at which the object says that its
-// readiness, or it itself, came to be.
+// lastKnownChange returns the latest time in the object at which it was created or its
+// readiness changed.
 func lastKnownChange(object *v1beta1.ExternalWorkload) time.Time {
 	last := object.CreationTimestamp.Time
 	for i := range object.Status.Conditions {
@@ -212,8 +212,8 @@ func bearsOnReadiness(kind v1beta1.WorkloadConditionType) bool {
 	return kind == v1beta1.WorkloadReady || slices.Contains(readyTypes[:], kind)
 }
 
-// identityOf is a digest of 48 bits in 8 characters. A chance collision would
-// only leave clients with an old identity until their stream ends.
+// identityOf returns a digest of 48 bits in 8 characters. After a collision, clients
+// would keep an old identity until their stream ends; nothing worse happens.
 func identityOf(object *v1beta1.ExternalWorkload) string {
 	digest := fnv.New64a()
 	for _, part := range []string{object.Name, object.Spec.MeshTLS.Identity, object.Spec.MeshTLS.ServerName} {

@@ -25,9 +25,9 @@ type ZoneRange struct {
 var errZoneRange = errors.New("want RANGE=ZONE, such as 10.1.0.0/16=zone-a")
 
 // Set adds a comma-separated list of ranges and their zones, such as
-// "10.1.0.0/16=zone-a,10.2.0.0/16=zone-b". A zone is the value of a label, as the
-// API server requires of hints. With String and Type, it makes Zones a flag that
-// may be given several times.
+// "10.1.0.0/16=zone-a,10.2.0.0/16=zone-b". A zone must be a valid label value, as the
+// API server requires of hints. With String and Type, Set makes Zones a flag that may
+// be repeated.
 func (z *Zones) Set(text string) error {
 	all := slices.Clone(*z)
 	for part := range strings.SplitSeq(text, ",") {
@@ -60,7 +60,7 @@ func (z *Zones) String() string {
 // Type names the kind of flag.
 func (z *Zones) Type() string { return "strings" }
 
-// Of is the zone of the narrowest range that has the address, or empty if there is
+// Of returns the zone of the narrowest range that has the address, or empty if there is
 // none.
 func (z Zones) Of(text string) string {
 	if len(z) == 0 {

@@ -1,11 +1,10 @@
-// Package events records Events (events.k8s.io/v1) on Services, workloads and
-// other objects.
+// Package events records Events (events.k8s.io/v1) on Services, workloads and other
+// objects.
 //
-// Each controller declares the kinds of Events that it records in one Kinds, so
-// that a test can provoke every one of them. The API server stores two Events as
-// one while their object, related object, type, reason and action are equal;
-// what tells two Events apart therefore belongs in the related object or in the
-// action, never in the note alone.
+// Each controller declares the Events that it records in one Kinds, so that a test can
+// check that each of them occurs. The API server merges Events with the same object,
+// related object, type, reason and action. Events that must stay separate therefore
+// need different related objects or actions; a different note is not enough.
 //
 // The package must not know what any Event means.
 package events
@@ -35,31 +34,31 @@ type Kind struct {
 // Type is Normal or Warning.
 func (k Kind) Type() string { return k.eventType }
 
-// Reason is the Event's reason, a CamelCase word.
+// Reason returns the Event's reason, a CamelCase word.
 func (k Kind) Reason() string { return k.reason }
 
-// Action is what the controller was doing, a CamelCase word.
+// Action returns what the controller was doing, a CamelCase word.
 func (k Kind) Action() string { return k.action }
 
-// For is the same kind with an action that names what it was done for, such as
-// an address family. Events for different ones are stored apart.
+// For returns the same kind with an action that includes a detail, such as an address
+// family. Events with different details are stored separately.
 func (k Kind) For(what string) Kind {
 	k.action += what
 	return k
 }
 
-// Kinds are the kinds of Events that one controller records. They are complete
-// once the package that declares them is initialized.
+// Kinds are the kinds of Events that one controller records. They are complete after
+// the initialization of the package that declares them.
 type Kinds struct {
 	all []Kind
 }
 
-// Warning declares a kind of Events that somebody should look at.
+// Warning declares a kind of type Warning, for problems that somebody should look at.
 func (k *Kinds) Warning(reason, action string) Kind {
 	return k.add(Kind{eventType: corev1.EventTypeWarning, reason: reason, action: action})
 }
 
-// Normal declares a kind of Events that only inform.
+// Normal declares a kind of type Normal.
 func (k *Kinds) Normal(reason, action string) Kind {
 	return k.add(Kind{eventType: corev1.EventTypeNormal, reason: reason, action: action})
 }
@@ -69,7 +68,7 @@ func (k *Kinds) add(kind Kind) Kind {
 	return kind
 }
 
-// All are the declared kinds, in the order of their declaration.
+// All returns the declared kinds, in the order of their declaration.
 func (k *Kinds) All() []Kind { return k.all }
 
 // Recorder records Events. It does not block, and is safe for concurrent use.
@@ -91,15 +90,15 @@ type Broadcaster struct {
 	recorder    events.EventRecorder
 }
 
-// NewBroadcaster makes a Broadcaster that writes by client in the name of a
-// component. Events from before Start are dropped.
+// NewBroadcaster returns a Broadcaster that writes with client in the name of a
+// component. It drops Events from before Start.
 func NewBroadcaster(client eventsclient.EventsV1Interface, component string) *Broadcaster {
 	broadcaster := events.NewBroadcaster(&events.EventSinkImpl{Interface: client})
 	return &Broadcaster{broadcaster: broadcaster, recorder: broadcaster.NewRecorder(newScheme(), component)}
 }
 
-// newScheme knows all types that Events are recorded on. An Event on an object
-// of another type is dropped.
+// newScheme registers all types on which Events are recorded. An Event on an object of
+// another type is dropped.
 func newScheme() *runtime.Scheme {
 	known := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{scheme.AddToScheme, v1beta1.Install} {
@@ -110,7 +109,7 @@ func newScheme() *runtime.Scheme {
 	return known
 }
 
-// Start writes what is recorded until ctx is cancelled.
+// Start writes recorded Events until ctx is cancelled.
 func (b *Broadcaster) Start(ctx context.Context) error {
 	if err := b.broadcaster.StartRecordingToSinkWithContext(ctx); err != nil {
 		return fmt.Errorf("starting to record Events: %w", err)
@@ -123,7 +122,8 @@ func (b *Broadcaster) Record(kind Kind, regarding, related runtime.Object, note 
 	b.recorder.Eventf(regarding, related, kind.eventType, kind.reason, kind.action, "%s", clip(fmt.Sprintf(note, args...)))
 }
 
-// clip cuts a note to what the API server accepts, between two characters.
+// clip shortens a note to the length that the API server accepts, without splitting a
+// character.
 func clip(note string) string {
 	const ellipsis = "..."
 	note = strings.ToValidUTF8(note, "\uFFFD")

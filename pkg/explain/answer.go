@@ -33,7 +33,7 @@ const (
 	CheckWriters   = "writers"
 )
 
-// Check is one condition for being served.
+// Check is one condition that a workload must meet to be served.
 type Check struct {
 	Name   string `json:"check"`
 	Result Result `json:"result"`
@@ -42,14 +42,14 @@ type Check struct {
 	// Reason is a CamelCase word for the cause of a result other than OK.
 	Reason string `json:"reason,omitempty"`
 	Detail string `json:"detail"`
-	// Fix says what to do about a failed check.
+	// Fix describes how to fix a failed check.
 	Fix string `json:"fix,omitempty"`
 }
 
-// Family is what is desired and what is published in one address family.
+// Family is the desired and the published state in one address family.
 type Family struct {
 	Family discoveryv1.AddressType `json:"family"`
-	// Skipped is why no endpoint is desired, or empty.
+	// Skipped is the reason why no endpoint is desired, or empty.
 	Skipped string `json:"skipped,omitempty"`
 	// Address, Ready, Serving and Terminating are those of the desired endpoint.
 	Address     string `json:"address,omitempty"`
@@ -58,14 +58,15 @@ type Family struct {
 	Terminating bool   `json:"terminating"`
 	// Published are the endpoints of the workload in the Service's slices.
 	Published []Place `json:"published,omitempty"`
-	// Served is true if the desired endpoint is ready and is published so.
+	// Served is true if the desired endpoint is ready and published as ready.
 	Served bool `json:"served"`
 }
 
 // Place is an endpoint in an EndpointSlice.
 type Place struct {
 	Slice string `json:"slice"`
-	// Position is the endpoint's number in the slice, from 1; Of is how many it has.
+	// Position is the endpoint's index in the slice, from 1; Of is the number of its
+	// endpoints.
 	Position int    `json:"position"`
 	Of       int    `json:"of"`
 	Address  string `json:"address"`
@@ -82,17 +83,17 @@ type Answer struct {
 	Served   bool     `json:"served"`
 	Families []Family `json:"families,omitempty"`
 	Checks   []Check  `json:"checks"`
-	// Limits are what else bears on who reaches the workload.
+	// Limits are properties that limit which clients reach the workload.
 	Limits []Limit `json:"limits,omitempty"`
 }
 
-// Limit is a property of a served workload that limits who reaches it.
+// Limit is a property that limits which clients reach a served workload.
 type Limit struct {
 	Name   string `json:"name"`
 	Detail string `json:"detail"`
 }
 
-// Cause is the first check that keeps the workload from being served; nil if it
+// Cause returns the first check that keeps the workload from being served; nil if it
 // is served.
 func (a *Answer) Cause() *Check {
 	if a.Served {
@@ -108,7 +109,7 @@ func (a *Answer) Cause() *Check {
 	return nil
 }
 
-// Reason is the reason of the cause; Served if there is none.
+// Reason returns the reason of the cause; Served if there is none.
 func (a *Answer) Reason() string {
 	if cause := a.Cause(); cause != nil {
 		return cause.Reason
@@ -116,7 +117,8 @@ func (a *Answer) Reason() string {
 	return "Served"
 }
 
-// Workload says for each Service that selects a workload whether it serves it.
+// Workload is the answer for one workload: whether each Service that selects it serves
+// it.
 type Workload struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
@@ -125,14 +127,15 @@ type Workload struct {
 	// State is the workload's own state.
 	State   State    `json:"state"`
 	Answers []Answer `json:"services"`
-	// Nearest is, if no Service selects the workload, the answer for the Service
-	// whose selector differs least.
+	// Nearest is the answer for the Service whose selector differs least, if no Service
+	// selects the workload.
 	Nearest *Answer `json:"nearest,omitempty"`
-	// Contradictions are where the slices contradict the given options.
+	// Contradictions describe where the slices contradict the given options.
 	Contradictions []string `json:"contradictions,omitempty"`
 }
 
-// Service says for each workload that a Service selects whether it serves it.
+// Service is the answer for one Service: whether it serves each workload that it
+// selects.
 type Service struct {
 	Namespace string   `json:"namespace"`
 	Name      string   `json:"name"`
@@ -140,7 +143,7 @@ type Service struct {
 	Answers   []Answer `json:"workloads"`
 	States    []State  `json:"states"`
 	Limits    []Limit  `json:"limits,omitempty"`
-	// Problem says why the Service serves no workload at all, or is empty.
+	// Problem is the reason why the Service serves no workload at all, or empty.
 	Problem        string   `json:"problem,omitempty"`
 	Contradictions []string `json:"contradictions,omitempty"`
 }

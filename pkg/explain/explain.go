@@ -18,8 +18,8 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("%s %q not found in namespace %q", e.Kind, e.Name, e.Namespace)
 }
 
-// Workload explains a workload in all Services that select it or, if a Service
-// is named, in that one. The error is a *NotFoundError.
+// Workload explains a workload in all Services that select it, or only in the named
+// Service. The error is a *NotFoundError.
 func (n *Namespace) Workload(name, service string) (*Workload, error) {
 	object := n.objects[name]
 	if object == nil {
@@ -74,7 +74,7 @@ func (n *Namespace) Service(name string) (*Service, error) {
 	return answer, nil
 }
 
-// problemOf says why a Service serves no workload at all.
+// problemOf returns the reason why a Service serves no workload at all.
 func (n *Namespace) problemOf(service *corev1.Service, v *view) string {
 	if problem := unpublished(service); problem != "" {
 		return problem
@@ -85,7 +85,7 @@ func (n *Namespace) problemOf(service *corev1.Service, v *view) string {
 	return ""
 }
 
-// explain makes all checks of one workload in one Service.
+// explain runs all checks of one workload in one Service.
 func (n *Namespace) explain(name string, service *corev1.Service) Answer {
 	object, v := n.objects[name], n.viewOf(service)
 	answer := Answer{Service: service.Name, Workload: name}
@@ -138,7 +138,7 @@ func endpointOf(f *desired.Family, name string) *desired.Endpoint {
 	return nil
 }
 
-// skippedIn is the reason why a workload has no endpoint in a family.
+// skippedIn returns the reason why a workload has no endpoint in a family.
 func skippedIn(name string, family discoveryv1.AddressType, skipped []desired.Skip) string {
 	for i := range skipped {
 		if skipped[i].Workload.Name == name && (skipped[i].Family == family || skipped[i].Family == "") {

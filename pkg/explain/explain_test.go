@@ -48,7 +48,7 @@ type given struct {
 	options func(*explain.Options)
 }
 
-// slicesOf are the slices that the controller writes for the objects.
+// slicesOf returns the slices that the controller writes for the objects.
 func slicesOf(services []*corev1.Service, workloads []*v1beta1.ExternalWorkload, options explain.Options) []*discoveryv1.EndpointSlice {
 	var list []corev1.Service
 	for _, s := range services {
@@ -95,7 +95,7 @@ func (g *given) namespace() *explain.Namespace {
 // sliceName is the part of a slice's name that depends on the content.
 var sliceName = regexp.MustCompile(`linkerd-external-(web|admin)-[a-z0-9]+`)
 
-// text is the answer about workload a, and about the Service web.
+// text returns the answer about workload a, and about the Service web.
 func text(t *testing.T, n *explain.Namespace) string {
 	t.Helper()
 	var out bytes.Buffer

@@ -9,7 +9,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// serviceLimits are what limits all workloads of a Service.
+// serviceLimits returns what limits all workloads of a Service.
 func serviceLimits(service *corev1.Service) []Limit {
 	var limits []Limit
 	add := func(name, format string, arguments ...any) {
@@ -34,7 +34,7 @@ func serviceLimits(service *corev1.Service) []Limit {
 	return limits
 }
 
-// workloadLimits are what limits one workload in a Service.
+// workloadLimits returns what limits one workload in a Service.
 func (n *Namespace) workloadLimits(object *v1beta1.ExternalWorkload, v *view, families []Family) []Limit {
 	var limits []Limit
 	add := func(name, format string, arguments ...any) {
@@ -56,7 +56,7 @@ func (n *Namespace) workloadLimits(object *v1beta1.ExternalWorkload, v *view, fa
 	return limits
 }
 
-// zoneOf is the zone of a machine, by its label or by its address.
+// zoneOf returns the zone of a machine, by its label or by its address.
 func (n *Namespace) zoneOf(object *v1beta1.ExternalWorkload, families []Family) string {
 	zone := object.Labels[corev1.LabelTopologyZone]
 	for i := 0; zone == "" && i < len(families); i++ {
@@ -65,7 +65,7 @@ func (n *Namespace) zoneOf(object *v1beta1.ExternalWorkload, families []Family) 
 	return zone
 }
 
-// hintLimit tells what the Service's wish for near endpoints does to a machine.
+// hintLimit describes what the Service's wish for near endpoints does to a machine.
 func hintLimit(service *corev1.Service, zone string) *Limit {
 	if service.Spec.TrafficDistribution == nil {
 		return nil

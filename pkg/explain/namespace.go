@@ -22,18 +22,17 @@ type Objects struct {
 	Slices    []*discoveryv1.EndpointSlice
 }
 
-// Options are how the controller is configured, as far as it is known.
+// Options are the settings of the controller, as far as they are known.
 type Options struct {
 	desired.Options
 	// MaxEndpoints is the maximum number of endpoints per EndpointSlice.
 	MaxEndpoints int
-	// OnlyManifests is true if there are no slices to look at, because the
-	// objects are not applied yet.
+	// OnlyManifests is true if there are no slices, because the objects are not applied
+	// yet.
 	OnlyManifests bool
 }
 
-// Namespace answers questions about the objects of one namespace. It must not
-// be used by two goroutines at a time.
+// Namespace explains the objects of one namespace. It is not safe for concurrent use.
 type Namespace struct {
 	name     string
 	options  Options
@@ -47,7 +46,7 @@ type Namespace struct {
 	contradictions []string
 }
 
-// view is what is desired and what is published for one Service.
+// view is the desired and the published state of one Service.
 type view struct {
 	service  *corev1.Service
 	selected map[string]*desired.Workload
@@ -56,8 +55,8 @@ type view struct {
 	slices   []*discoveryv1.EndpointSlice
 }
 
-// New makes a Namespace from its objects, which must not be changed afterwards.
-// Objects of other namespaces are left out.
+// New returns a Namespace with these objects, which must not be changed afterwards. It
+// ignores objects of other namespaces.
 func New(name string, objects Objects, options Options) *Namespace {
 	n := &Namespace{
 		name: name, options: options,
@@ -87,7 +86,7 @@ func New(name string, objects Objects, options Options) *Namespace {
 	return n
 }
 
-// addSlice files a slice under its Service, as ours or as somebody else's.
+// addSlice adds a slice to its Service, as managed by this controller or by another.
 func (n *Namespace) addSlice(slice *discoveryv1.EndpointSlice) {
 	service := slice.Labels[discoveryv1.LabelServiceName]
 	if slice.Namespace != n.name || service == "" {
@@ -112,7 +111,7 @@ func (n *Namespace) ServiceNames() []string {
 	return names
 }
 
-// viewOf computes what is desired and what comes next for a Service, once.
+// viewOf computes the desired state and the next step of a Service, once.
 func (n *Namespace) viewOf(service *corev1.Service) *view {
 	if known := n.views[service.Name]; known != nil {
 		return known
@@ -139,7 +138,7 @@ func (n *Namespace) viewOf(service *corev1.Service) *view {
 	return v
 }
 
-// service is the Service of a name; nil if there is none.
+// service returns the Service of a name; nil if there is none.
 func (n *Namespace) service(name string) *corev1.Service {
 	at, found := slices.BinarySearchFunc(n.services, name, func(s *corev1.Service, name string) int { return strings.Compare(s.Name, name) })
 	if !found {

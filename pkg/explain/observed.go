@@ -9,19 +9,19 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// Observed is what slices show of the configuration of the controller that
-// wrote them. Empty and zero values are not known.
+// Observed are settings of the controller as its slices show them. Empty and zero
+// values are unknown.
 type Observed struct {
-	// ManagedBy is the manager of most endpoints that are workloads.
+	// ManagedBy is the manager of most endpoints that refer to workloads.
 	ManagedBy string
 	// MaxEndpoints is the largest number of endpoints in one of its slices.
 	MaxEndpoints int
-	// SecondFamilyWithheld is true if workloads are ready in the first family of
-	// a Service only.
+	// SecondFamilyWithheld is true if workloads are ready only in the first family of a
+	// Service.
 	SecondFamilyWithheld bool
 }
 
-// Observe reads the controller's configuration from the slices that it wrote.
+// Observe derives the controller's settings from the slices that it wrote.
 func Observe(published []*discoveryv1.EndpointSlice) Observed {
 	endpoints := managers(published)
 	var observed Observed
@@ -75,7 +75,7 @@ func hasWorkloads(slice *discoveryv1.EndpointSlice) bool {
 	})
 }
 
-// findContradictions says where the slices contradict the options.
+// findContradictions describes where the slices contradict the options.
 func (n *Namespace) findContradictions() []string {
 	var found []string
 	others := map[string]int{}

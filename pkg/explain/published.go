@@ -17,7 +17,7 @@ import (
 // controller publishes within a second unless the API server is overloaded.
 const stepTime = 10 * time.Second
 
-// placesOf finds a workload's endpoints in the slices of one family.
+// placesOf returns a workload's endpoints in the slices of one family.
 func placesOf(name string, family discoveryv1.AddressType, published []*discoveryv1.EndpointSlice) []Place {
 	var places []Place
 	for _, slice := range published {
@@ -44,7 +44,7 @@ func publishes(places []Place, address, ports string) bool {
 	return slices.ContainsFunc(places, func(p Place) bool { return p.Ready && p.Address == address && p.ports == ports })
 }
 
-// portsKey is equal for two lists of ports exactly if they are published alike.
+// portsKey returns the same text for lists of ports that are published alike.
 func portsKey(ports desired.Ports) string {
 	texts := make([]string, 0, len(ports))
 	for i := range ports {
@@ -62,7 +62,7 @@ func text[T any](value *T) string {
 	return fmt.Sprintf("=%v", *value)
 }
 
-// checkSlices tells where the endpoints of a workload are, what the next step
+// checkSlices describes where the endpoints of a workload are, what the next step
 // for them is, and who else writes the slices.
 func (n *Namespace) checkSlices(answer *Answer, v *view) []Check {
 	var checks []Check
@@ -88,7 +88,7 @@ func (n *Namespace) checkSlices(answer *Answer, v *view) []Check {
 	return checks
 }
 
-// checkPlace compares one family's desired endpoint with the published ones.
+// checkPlace compares the desired endpoint of one family with the published ones.
 func checkPlace(f *Family) Check {
 	check := Check{Name: CheckSlice, Result: OK, Family: f.Family}
 	var texts []string
@@ -120,8 +120,8 @@ func readyText(ready bool) string {
 	return "not ready"
 }
 
-// checkStep describes the writes that come next for a Service and what the
-// workload waits for, or says that they should have come.
+// checkStep describes the next writes for a Service and what the workload waits for, or
+// reports that they are overdue.
 func (n *Namespace) checkStep(v *view, workload string) Check {
 	check := Check{Name: CheckStep, Result: Wait, Reason: "StepInProgress"}
 	var parts []string
@@ -149,7 +149,7 @@ func (n *Namespace) checkStep(v *view, workload string) Check {
 	return check
 }
 
-// writeText is a write with the workload's own change, or else the first one, and
+// writeText returns a write with the workload's own change, or else the first one, and
 // the reason of the change.
 func writeText(write *plan.Write, workload string) string {
 	text := fmt.Sprintf("%s %s", write.Operation, write.Slice.Name)
@@ -167,7 +167,8 @@ func writeText(write *plan.Write, workload string) string {
 	return text
 }
 
-// lastChange is when anything that bears on a Service's slices was last written.
+// lastChange returns the latest time at which an object that affects a Service's slices
+// was written.
 func (n *Namespace) lastChange(v *view) time.Time {
 	last := v.service.CreationTimestamp.Time
 	later := func(t time.Time) {
@@ -206,7 +207,8 @@ func (n *Namespace) lastChange(v *view) time.Time {
 	return last
 }
 
-// otherWriters names who wrote the slices beside the one that creates them.
+// otherWriters returns the field managers of the slices other than the one that created
+// them.
 func otherWriters(published []*discoveryv1.EndpointSlice) string {
 	for _, slice := range published {
 		var managers []string
@@ -221,7 +223,7 @@ func otherWriters(published []*discoveryv1.EndpointSlice) string {
 	return ""
 }
 
-// foreignManagers names the managers of other slices that have the workload.
+// foreignManagers returns the managers of other slices that contain the workload.
 func (n *Namespace) foreignManagers(service, workload string) string {
 	var texts []string
 	for _, slice := range n.foreign[service] {

@@ -11,16 +11,17 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// State is a workload's own state, whichever Service it is in.
+// State is a workload's own state, independent of Services.
 type State struct {
 	Workload  string   `json:"workload"`
 	Addresses []string `json:"addresses"`
 	// Ready is the status of the condition Ready; Unknown if there is none.
 	Ready string `json:"ready"`
-	// Source is where readiness comes from: drain, deletion, probe, declaration or other.
+	// Source is the source of the readiness: drain, deletion, probe, declaration or
+	// other.
 	Source string `json:"source"`
 	Reason string `json:"reason,omitempty"`
-	// Message is what the condition says.
+	// Message is the condition's message.
 	Message string `json:"message,omitempty"`
 	// Since is when Ready last changed; nil if it is not known.
 	Since *time.Time `json:"since,omitempty"`
@@ -47,7 +48,7 @@ func stateOf(object *v1beta1.ExternalWorkload, _ time.Time) State {
 	return state
 }
 
-// The sources of readiness; the first one present wins.
+// The sources of readiness; the first one in this list that applies wins.
 const (
 	sourceDeletion    = "deletion"
 	sourceDrain       = "drain"
@@ -73,8 +74,8 @@ func sourceOf(object *v1beta1.ExternalWorkload) string {
 	}
 }
 
-// readyCondition is the condition Ready that decides: one with status True, if
-// there are several under a lax CustomResourceDefinition.
+// readyCondition returns the condition Ready that decides. If there are several,
+// because the CustomResourceDefinition allows it, that is one with status True.
 func readyCondition(object *v1beta1.ExternalWorkload) *v1beta1.WorkloadCondition {
 	found := conditionOf(object, v1beta1.WorkloadReady)
 	for i := range object.Status.Conditions {
@@ -120,7 +121,7 @@ func checkDraining(service *corev1.Service, object *v1beta1.ExternalWorkload, no
 	return []Check{check}
 }
 
-// checkReadiness tells what the condition Ready says, where it comes from, and
+// checkReadiness describes what the condition Ready says, where it comes from, and
 // whether the endpoints follow it.
 func checkReadiness(service *corev1.Service, object *v1beta1.ExternalWorkload, families []Family, now time.Time) Check {
 	check := Check{Name: CheckReadiness, Result: OK}
@@ -155,8 +156,8 @@ func checkReadiness(service *corev1.Service, object *v1beta1.ExternalWorkload, f
 	return check
 }
 
-// unprovenEverywhere reports whether a workload that says that it is ready does
-// not serve in any family, because its present addresses were not probed.
+// unprovenEverywhere reports whether a workload with the condition Ready is not ready
+// in any family, because no probe has passed at its current addresses.
 func unprovenEverywhere(families []Family) bool {
 	endpoints := 0
 	for i := range families {
@@ -189,7 +190,7 @@ func conditionText(c *v1beta1.WorkloadCondition, now time.Time) string {
 	return text
 }
 
-// sourceText says where readiness comes from.
+// sourceText describes where readiness comes from.
 func sourceText(object *v1beta1.ExternalWorkload) string {
 	_, probed := object.Annotations[v1beta1.ProbeAnnotation]
 	value, declared := object.Annotations[v1beta1.ReadyAnnotation]
@@ -203,13 +204,13 @@ func sourceText(object *v1beta1.ExternalWorkload) string {
 	}
 }
 
-// annotationReason reports whether Accepted speaks about an annotation that
-// readiness comes from.
+// annotationReason reports whether the reason of Accepted concerns an annotation that
+// sets the readiness.
 func annotationReason(reason string) bool {
 	return strings.HasPrefix(reason, "InvalidProbe") || strings.HasPrefix(reason, "InvalidReady") || strings.HasPrefix(reason, "ProbeAddress")
 }
 
-// readinessFix says what makes a workload ready.
+// readinessFix describes what makes a workload ready.
 func readinessFix(object *v1beta1.ExternalWorkload, reason string) string {
 	_, probed := object.Annotations[v1beta1.ProbeAnnotation]
 	_, declared := object.Annotations[v1beta1.ReadyAnnotation]
@@ -230,7 +231,7 @@ func readinessFix(object *v1beta1.ExternalWorkload, reason string) string {
 	}
 }
 
-// age is the time since then as kubectl prints it.
+// age formats the time since then as kubectl does.
 func age(then, now time.Time) string { return duration.HumanDuration(max(now.Sub(then), 0)) }
 
 func cmpOr(text, otherwise string) string {

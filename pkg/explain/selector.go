@@ -38,7 +38,8 @@ func checkSelector(service *corev1.Service, object *v1beta1.ExternalWorkload) Ch
 	return check
 }
 
-// unpublished says why no endpoints are published for a Service, or nothing.
+// unpublished returns the reason why no endpoints are published for a Service, or an
+// empty text.
 func unpublished(service *corev1.Service) string {
 	switch {
 	case service.Spec.Type == corev1.ServiceTypeExternalName:
@@ -49,7 +50,7 @@ func unpublished(service *corev1.Service) string {
 	return ""
 }
 
-// differingLabels are the keys of a selector that labels do not match.
+// differingLabels returns the keys of a selector that labels do not match.
 func differingLabels(selector, labels map[string]string) []string {
 	var differing []string
 	for _, key := range slices.Sorted(maps.Keys(selector)) {
@@ -60,8 +61,8 @@ func differingLabels(selector, labels map[string]string) []string {
 	return differing
 }
 
-// nearest is the Service whose selector differs least from labels, and of these
-// the one that has most in common with them; nil if no Service has a selector.
+// nearest returns the Service whose selector differs least from the labels and, among
+// these, matches most of them; nil if no Service has a selector.
 func (n *Namespace) nearest(labels map[string]string) *corev1.Service {
 	var best *corev1.Service
 	fewest, most := 0, 0

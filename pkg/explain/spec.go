@@ -24,7 +24,7 @@ func checkObject(object *v1beta1.ExternalWorkload) []Check {
 	}}
 }
 
-// checkPorts tells which of the Service's ports the workload has.
+// checkPorts describes which of the Service's ports the workload has.
 func checkPorts(service *corev1.Service, object *v1beta1.ExternalWorkload, families []Family) Check {
 	check := Check{Name: CheckPorts, Result: OK}
 	if len(service.Spec.Ports) == 0 {
@@ -99,7 +99,7 @@ func protocolText(protocol corev1.Protocol) string {
 	return strings.ToUpper(string(protocol))
 }
 
-// checkAddresses tells which address is published in each family.
+// checkAddresses describes which address is published in each family.
 func checkAddresses(object *v1beta1.ExternalWorkload, families []Family) []Check {
 	digest := desired.NewWorkload(object, nil, desired.Sighting{})
 	var checks []Check
@@ -129,7 +129,8 @@ func checkAddresses(object *v1beta1.ExternalWorkload, families []Family) []Check
 	return checks
 }
 
-// checkDuplicates reports whether another workload has the workload's place.
+// checkDuplicates reports whether another workload is published with the same address
+// and port.
 func checkDuplicates(name string, v *view) []Check {
 	var checks []Check
 	for i := range v.state.Skipped {

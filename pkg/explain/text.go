@@ -9,10 +9,10 @@ import (
 	"unicode"
 )
 
-// Style marks a word of the text by its result, for example with a colour.
+// Style formats a word of the text by its result, for example with a color.
 type Style func(result Result, word string) string
 
-// Plain marks nothing.
+// Plain adds no formatting.
 func Plain(_ Result, word string) string { return word }
 
 // WriteWorkload writes the answer about one workload.
@@ -106,8 +106,8 @@ func (p *printer) line(format string, arguments ...any) {
 	p.text.WriteString(fmt.Sprintf(format, printable(arguments)...) + "\n")
 }
 
-// printable replaces control characters in texts: objects are written by
-// others, and a terminal obeys such characters.
+// printable replaces control characters, which a terminal would interpret: other users
+// write the objects.
 func printable(arguments []any) []any {
 	safe := make([]any, len(arguments))
 	for i, argument := range arguments {

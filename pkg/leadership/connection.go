@@ -7,18 +7,17 @@ import (
 	"time"
 )
 
-// dialer is that of client-go where none is given.
+// dialer is client-go's default.
 var dialer = net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}
 
-// Dial opens a connection over which bytes leave only while the Lease is
-// surely held. It fits rest.Config.Dial, for clients that write.
+// Dial opens a connection that sends data only while the Lease is certainly held. It
+// fits rest.Config.Dial, for clients that write.
 //
-// Guard alone looks at a request before it is put into the queue of its
-// connection. A process that is frozen while requests stand there would send
-// them when it is thawed, before any timer of its own goes off. The connection
-// looks at every piece just before the kernel gets it, and breaks with the
-// first one that comes too late. What the kernel holds at that moment and could
-// not send yet, because the network is cut, is dropped with the connection.
+// Guard alone checks a request only before it is queued for its connection. A process
+// that is frozen while requests are queued would send them when it continues, before
+// any of its timers fires. The connection therefore checks every piece of data just
+// before it passes it to the kernel, and breaks if it is too late. Data that the kernel
+// could not send by then, because the network is cut, is dropped with the connection.
 func (f *WriteGate) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	connection, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
@@ -32,7 +31,7 @@ func (f *WriteGate) Dial(ctx context.Context, network, address string) (net.Conn
 	return &gatedConnection{Conn: connection, gate: f}, nil
 }
 
-// gatedConnection is one that ends with the Lease.
+// gatedConnection is a connection that breaks when the Lease expires.
 type gatedConnection struct {
 	net.Conn
 	gate *WriteGate

@@ -54,7 +54,7 @@ func (c *contested) get() (resourcelock.LeaderElectionRecord, int) {
 	return c.record, c.version
 }
 
-// recordOf is what a holder would write now.
+// recordOf returns what a holder would write now.
 func (c *contested) recordOf(holder string, lasts time.Duration) resourcelock.LeaderElectionRecord {
 	now := metav1.Now()
 	return resourcelock.LeaderElectionRecord{
@@ -62,7 +62,7 @@ func (c *contested) recordOf(holder string, lasts time.Duration) resourcelock.Le
 	}
 }
 
-// free is the earliest moment at which they may lead, as electors judge it.
+// free returns the earliest moment at which they may lead, as electors judge it.
 func (c *contested) free() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -98,7 +98,7 @@ func (c *contested) mayWriteUntil(end time.Time) error {
 	return nil
 }
 
-// age is how long ago the record was written.
+// age returns how long ago the record was written.
 func (c *contested) age() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -162,7 +162,7 @@ func (l *line) thawed() {
 	<-time.After(time.Until(thaw))
 }
 
-// sent is how many requests there were.
+// sent returns how many requests there were.
 func (l *line) sent() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

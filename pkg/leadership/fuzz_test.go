@@ -199,7 +199,7 @@ func FuzzLock(f *testing.F) {
 			p.lasts = wholeSeconds(p.lasts)
 			p.line.answerTimeout = p.lasts / 3
 			working := false
-			lock := &gateLock{Interface: p.line, gate: p.gate, duration: p.lasts, mayGiveBack: func() bool { return !working }}
+			lock := &gateLock{Interface: p.line, gate: p.gate, duration: p.lasts, mayRelease: func() bool { return !working }}
 			steps(script, func(what, much byte) {
 				switch {
 				case p.surroundings(what, much):

@@ -1,10 +1,11 @@
-// Package leadership lets one process of several do the writing, by a Lease.
+// Package leadership elects one process of several as the leader, with a Lease, and
+// prevents writes by all others.
 //
-// Two things go beyond the elector of client-go. The Lease is given back only
-// after the work has stopped, so that nothing is written without it. And a
-// WriteGate refuses every writing request that would begin, or still run, when the
-// Lease may belong to somebody else: a process that was frozen beyond its
-// Lease and goes on writes nothing.
+// It differs from client-go's elector in two ways. The Lease is released only after the
+// work has stopped, so nothing is written without it. And a WriteGate refuses every
+// write request that would begin, or still run, when another process may hold the
+// Lease: a process that was frozen until its Lease expired writes nothing when it
+// continues.
 package leadership
 
 import (
@@ -18,37 +19,38 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// ErrLost says that the Lease was lost while the work went on. The process
-// should end and begin again.
+// ErrLost is returned when the Lease was lost during the work. The process should exit
+// and restart.
 var ErrLost = errors.New("the leader election Lease was lost")
 
-// Config is how the leader is elected.
+// Config configures the election.
 type Config struct {
 	// Lock is the Lease. Its client must not go through the WriteGate.
 	Lock resourcelock.Interface
-	// LeaseDuration is how long others wait after the last renewal that they saw.
-	// A Lease tells it to them in whole seconds, so a fraction counts as one more.
+	// LeaseDuration is how long others wait after the last renewal that they observed.
+	// The Lease stores whole seconds, so a fraction is rounded up.
 	LeaseDuration time.Duration
-	// RenewDeadline is how long renewing is tried before the Lease counts as lost.
+	// RenewDeadline is how long the leader retries to renew the Lease before it counts
+	// as lost.
 	RenewDeadline time.Duration
-	// RetryPeriod is the pause between two tries to take the Lease, which bounds
-	// how long it stays vacant after it was given back. The holder renews it
-	// less often, about eight times in a LeaseDuration.
+	// RetryPeriod is the interval between attempts to acquire the Lease, which limits
+	// how long a released Lease stays vacant. The holder renews it less often, about
+	// eight times in a LeaseDuration.
 	RetryPeriod time.Duration
 	// WriteGate is opened while the Lease is held.
 	WriteGate *WriteGate
-	// Ended, if given, reports whether the process of an identity is known to have
-	// ended, as an earlier process of the same Pod has. A Lease that was left by it
-	// is taken at once. It is asked until this process has held the Lease for the
-	// first time, so that two processes never take the Lease from each other.
+	// Ended, if set, reports whether the process of an identity is known to have
+	// exited, such as an earlier process of the same Pod. Its Lease is acquired at
+	// once. Ended is called until this process has held the Lease for the first time,
+	// so that two processes never take the Lease from each other.
 	Ended func(identity string) bool
-	// OnChange, if set, is called when this process begins and ceases to lead.
+	// OnChange, if set, is called when this process starts and stops leading.
 	OnChange func(leading bool)
 }
 
-// Run waits for the Lease and calls lead while it is held. When ctx is
-// cancelled it waits for lead to return, gives the Lease back and returns what
-// lead returned. It returns ErrLost if the Lease was lost.
+// Run waits for the Lease and calls lead while it is held. When ctx is cancelled, it
+// waits for lead to return, releases the Lease and returns the result of lead. It
+// returns ErrLost if the Lease was lost.
 func Run(ctx context.Context, config Config, lead func(context.Context) error) error {
 	config.LeaseDuration = wholeSeconds(config.LeaseDuration)
 	logger := klog.LoggerWithValues(klog.FromContext(ctx), "lease", config.Lock.Describe(), "identity", config.Lock.Identity())
@@ -57,7 +59,7 @@ func Run(ctx context.Context, config Config, lead func(context.Context) error) e
 	defer end()
 	elector, err := leaderelection.NewLeaderElector(leaderelection.LeaderElectionConfig{
 		Lock: &gateLock{
-			Interface: config.Lock, gate: config.WriteGate, duration: config.LeaseDuration, mayGiveBack: term.mayGiveBack, ended: config.Ended,
+			Interface: config.Lock, gate: config.WriteGate, duration: config.LeaseDuration, mayRelease: term.mayRelease, ended: config.Ended,
 		},
 		LeaseDuration:   config.LeaseDuration,
 		RenewDeadline:   config.RenewDeadline,

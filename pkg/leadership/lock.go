@@ -9,36 +9,36 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// renewals is how often a Lease is renewed within its duration.
+// renewals is the number of renewals within the duration of a Lease.
 const renewals = 8
 
-// errWorking keeps the elector from giving the Lease back too early.
+// errWorking prevents the elector from releasing the Lease too early.
 var errWorking = errors.New("the Lease is not given back while the work goes on; it will expire")
 
-// gateLock opens the gate whenever the Lease was taken or renewed. Renewals
-// that the elector asks for soon after the last are left out. When the elector
-// could not renew the Lease it would give it back before it tells the work to
-// stop; that is refused. Only the elector's one goroutine calls it.
+// gateLock is the elector's Lock. It opens the gate whenever the Lease was acquired or
+// renewed, skips renewals soon after the last one, and refuses to release the Lease
+// before the work has stopped: after a failed renewal, the elector releases it before
+// it stops the work. Only the elector's goroutine calls it.
 type gateLock struct {
 	resourcelock.Interface
 	gate     *WriteGate
 	duration time.Duration
-	// mayGiveBack reports whether the work has stopped.
-	mayGiveBack func() bool
-	// ended, if given, reports whether the process of an identity has ended. It is
-	// dropped when this process holds the Lease.
+	// mayRelease reports whether the work has stopped.
+	mayRelease func() bool
+	// ended, if set, reports whether the process of an identity has exited. It is
+	// dropped once this process holds the Lease.
 	ended func(identity string) bool
-	// holder is whom the Lease belonged to when it was read last.
+	// holder is the holder of the Lease when it was last read.
 	holder string
-	// renewed is when the last request that took or renewed the Lease began;
+	// renewed is when the last successful request to acquire or renew the Lease began;
 	// zero while it is not held.
 	renewed time.Time
 }
 
-// Get implements resourcelock.Interface. The elector takes a Lease that reads as
-// before for one that nobody has renewed, and reads the time of the renewal
-// without its fraction. So the second of two renewals within a second would not
-// count, though its writer relies on it; here the time is added as it stands.
+// Get implements resourcelock.Interface. The elector treats a Lease that did not change
+// as not renewed, and reads the renew time without its fraction, so it would miss the
+// second of two renewals within one second, although the holder relies on it. Get
+// therefore returns the time with its fraction.
 func (l *gateLock) Get(ctx context.Context) (*resourcelock.LeaderElectionRecord, []byte, error) {
 	record, raw, err := l.Interface.Get(ctx)
 	if err == nil {
@@ -67,7 +67,7 @@ func (l *gateLock) Update(ctx context.Context, record resourcelock.LeaderElectio
 	}
 	if !mine {
 		l.gate.close()
-		if !l.mayGiveBack() {
+		if !l.mayRelease() {
 			return errWorking
 		}
 		if l.holder != l.Identity() {
@@ -80,7 +80,7 @@ func (l *gateLock) Update(ctx context.Context, record resourcelock.LeaderElectio
 	return l.held(begin, record, l.Interface.Update(ctx, record))
 }
 
-// held opens the gate if a request made or kept us the holder.
+// held opens the gate if a request made or kept this process the holder.
 func (l *gateLock) held(begin time.Time, record resourcelock.LeaderElectionRecord, err error) error {
 	switch {
 	case err != nil:

@@ -9,7 +9,7 @@ import (
 type term struct {
 	config Config
 	lead   func(context.Context) error
-	// stop is cancelled when the process has to end.
+	// stop is cancelled when the process should exit.
 	stop context.Context
 
 	mu      sync.Mutex
@@ -19,8 +19,8 @@ type term struct {
 	err     error
 }
 
-// begin does the work until the Lease is lost or the process has to end. The
-// elector calls it in a goroutine of its own.
+// begin runs the work until the Lease is lost or the process should exit. The elector
+// calls it in a goroutine.
 func (t *term) begin(held context.Context) {
 	t.mu.Lock()
 	refused := t.refused
@@ -39,8 +39,8 @@ func (t *term) begin(held context.Context) {
 	t.err = t.lead(ctx)
 }
 
-// refuse keeps the work from beginning if it has not. It reports whether it has
-// begun, and whether it goes on.
+// refuse prevents the work from starting, if it has not started yet. It reports whether
+// it has started, and whether it still runs.
 func (t *term) refuse() (begun, working bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -56,21 +56,21 @@ func (t *term) refuse() (begun, working bool) {
 	}
 }
 
-// end waits for the work to stop, and keeps it from beginning if it has not.
+// end waits for the work to stop, and prevents it from starting if it has not.
 func (t *term) end() {
 	if begun, _ := t.refuse(); begun {
 		<-t.done
 	}
 }
 
-// mayGiveBack reports whether the Lease may be given to others: the work does
-// not go on, and will not begin.
-func (t *term) mayGiveBack() bool {
+// mayRelease reports whether the Lease may be released: the work does not run, and will
+// not start.
+func (t *term) mayRelease() bool {
 	_, working := t.refuse()
 	return !working
 }
 
-// outcome waits for the work to stop and says how the term ended.
+// outcome waits for the work to stop and returns the result of the term.
 func (t *term) outcome(ctx context.Context) error {
 	t.end()
 	if t.err == nil && ctx.Err() == nil {

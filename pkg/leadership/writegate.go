@@ -9,21 +9,22 @@ import (
 	"time"
 )
 
-// ErrWriteGateClosed says that a write was refused because the Lease is not held.
+// ErrWriteGateClosed is returned for a write that was refused because the Lease is not
+// held.
 var ErrWriteGateClosed = errors.New("not written: this process does not hold the leader election Lease")
 
-// WriteGate lets writing requests pass only while the Lease is surely held: for
-// one Lease duration after the beginning of the last request that took or
-// renewed it. Others wait that long after they saw its end, by their own
-// clocks. The time is the monotonic one, which a change of the wall clock does
-// not move. A WriteGate is safe for concurrent use; the zero WriteGate is closed.
+// WriteGate permits write requests only while the Lease is certainly held: for one
+// Lease duration after the start of the last request that acquired or renewed it.
+// Others wait at least that long, by their own clocks, after they have observed that
+// request. The time is monotonic, so changes of the wall clock do not matter. A
+// WriteGate is safe for concurrent use; the zero WriteGate is closed.
 type WriteGate struct {
 	mu    sync.RWMutex
 	open  bool
 	until time.Time
 }
 
-// OpenWriteGate is for a process that needs no Lease.
+// OpenWriteGate returns a gate for a process that needs no Lease.
 func OpenWriteGate() *WriteGate { return &WriteGate{open: true} }
 
 func (f *WriteGate) extend(until time.Time) {
@@ -41,7 +42,7 @@ func (f *WriteGate) deadline() (until time.Time, limited bool) {
 	return f.until, !f.open
 }
 
-// Guard makes a transport whose writing requests need the Lease. It fits
+// Guard returns a transport that sends write requests only with the Lease. It fits
 // rest.Config.Wrap.
 func (f *WriteGate) Guard(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(request *http.Request) (*http.Response, error) {
@@ -72,7 +73,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 // RoundTrip implements http.RoundTripper.
 func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
 
-// cancellingBody ends the request's context with its body.
+// cancellingBody cancels the request's context when it is closed.
 type cancellingBody struct {
 	io.ReadCloser
 	cancel context.CancelFunc

@@ -9,12 +9,11 @@ import (
 	clientmetrics "k8s.io/client-go/tools/metrics"
 )
 
-// RegisterClient makes client-go report its requests here.
+// RegisterClient makes client-go report its requests to these metrics.
 //
-// client-go keeps these hooks for the whole process and takes only the first
-// registration. A second call, on this or on another Metrics, is harmless and
-// changes nothing: the first one goes on to be told. Call it before clients
-// are made. client-go's hooks for informers and reflectors are left alone.
+// client-go has these hooks once per process and accepts only the first registration. A
+// second call, on this or on another Metrics, has no effect. Call it before clients are
+// created. The hooks for informers and reflectors are not used.
 func (m *Metrics) RegisterClient() {
 	clientmetrics.Register(clientmetrics.RegisterOpts{
 		RequestLatency:     requestLatency{m.client.latency},

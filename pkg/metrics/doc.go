@@ -1,11 +1,11 @@
-// Package metrics is everything this program tells Prometheus about itself.
+// Package metrics defines and records the Prometheus metrics of this program.
 //
-// A Metrics is built on a registry that the caller gives, so it can be built
-// as often as a test likes. It knows the names, labels and help texts; what
-// happened is told to it by the methods. No series carries the name of an
-// object of the cluster, so that their number does not grow with the cluster.
+// Metrics are registered with a registry that the caller passes, so tests can create
+// them repeatedly. The package has the names, labels and help texts; methods record
+// what happened. No series has the name of an object of the cluster as a label, so the
+// number of series does not grow with the cluster.
 //
-// The package decides nothing and must not import the controllers. The only
-// process-wide state it touches is client-go's, in RegisterClient, because
-// client-go offers nothing else.
+// The package decides nothing and must not import the controllers. The only state of
+// the process that it changes is client-go's, in RegisterClient, because client-go has
+// no other way.
 package metrics

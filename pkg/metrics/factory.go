@@ -6,8 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// family describes one metric to the registry and to the reader of
-// docs/metrics.md.
+// family describes one metric, for the registry and for docs/metrics.md.
 type family struct {
 	name   string
 	help   string   // what the value means, for an operator
@@ -17,7 +16,7 @@ type family struct {
 	buckets []float64 // upper bounds in seconds, of histograms only
 }
 
-// factory builds metrics from their descriptions and registers them.
+// factory creates metrics from their descriptions and registers them.
 type factory struct {
 	registry prometheus.Registerer
 	families []family
@@ -41,17 +40,17 @@ func (f *factory) gauge(description family) *prometheus.GaugeVec {
 	return gauge
 }
 
-// Bounds of native histograms: a resolution of at most ten percent, and at
-// most so many buckets before the resolution is lowered or, at most once an
-// hour, the histogram starts again.
+// Limits of native histograms: a resolution of at most ten percent, and a maximum
+// number of buckets. Beyond it the resolution is lowered or, at most once an hour, the
+// histogram is reset.
 const (
 	nativeBucketFactor     = 1.1
 	nativeBuckets          = 160
 	nativeMinResetInterval = time.Hour
 )
 
-// histogram builds a histogram with classic buckets and, for scrapers that ask
-// for them, native ones.
+// histogram creates a histogram with classic buckets and, for scrapers that support
+// them, native ones.
 func (f *factory) histogram(description family) *prometheus.HistogramVec {
 	histogram := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:                            description.name,

@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// Metrics holds every metric of the program. All methods are safe for
-// concurrent use. Build it with New.
+// Metrics has all metrics of the program. Its methods are safe for concurrent use.
+// Create it with New.
 type Metrics struct {
 	publishing publishing
 	readiness  readiness
@@ -19,9 +19,9 @@ type Metrics struct {
 	families   []family
 }
 
-// New builds all metrics and registers them, together with those of the Go
-// runtime and of the process. It panics when the registry already holds one of
-// them: that is a mistake in the wiring, which the first start shows.
+// New creates all metrics and registers them, together with those of the Go runtime and
+// of the process. It panics if the registry already has one of them, which is a
+// programming error that every start reveals.
 func New(registry prometheus.Registerer) *Metrics {
 	factory := &factory{registry: registry}
 	metrics := &Metrics{
@@ -39,7 +39,7 @@ func New(registry prometheus.Registerer) *Metrics {
 	return metrics
 }
 
-// SetInfo tells which build this is. The version of Go is added to it.
+// SetInfo reports which build this is. The version of Go is added to it.
 func (m *Metrics) SetInfo(version, commit string) {
 	m.publishing.buildInfo.WithLabelValues(version, commit, runtime.Version()).Set(1)
 }

@@ -2,7 +2,7 @@ package metrics
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// publishing holds the metrics of the way from a change to a written slice.
+// publishing has the metrics from a change to a written slice.
 type publishing struct {
 	buildInfo      *prometheus.GaugeVec
 	leading        prometheus.Gauge
@@ -75,7 +75,7 @@ func newPublishing(f *factory) publishing {
 	return metrics
 }
 
-// addState adds the gauges that sum up what services has been told.
+// addState registers the gauges of the sums in services.
 func (p *publishing) addState(f *factory) {
 	p.endpoints = f.gauge(family{
 		name:   "external_workload_endpoints",

@@ -6,8 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// readiness holds the metrics of probes and of the readiness written to
-// workloads.
+// readiness has the metrics of probes and of the readiness of workloads.
 type readiness struct {
 	duration            *prometheus.HistogramVec
 	lateness            *prometheus.HistogramVec
@@ -79,7 +78,7 @@ func (m *Metrics) Probed(probe, outcome string, duration, lateness time.Duration
 	m.readiness.lateness.WithLabelValues(probe).Observe(max(lateness, 0).Seconds())
 }
 
-// SetWorkloads tells how many workloads have their readiness from the source
+// SetWorkloads reports how many workloads have their readiness from the source
 // (probe, declared or other) with the value ready (True, False or Unknown).
 func (m *Metrics) SetWorkloads(source, ready string, count int) {
 	m.readiness.workloads.WithLabelValues(source, ready).Set(float64(count))
@@ -100,7 +99,8 @@ func (m *Metrics) AnnotationRejected(reason string) {
 	m.readiness.rejectedAnnotations.WithLabelValues(reason).Inc()
 }
 
-// WorkloadExpired counts a workload that was deleted since its probe failed for long.
+// WorkloadExpired counts a workload that was deleted after its probe had failed for the
+// time in its annotation.
 func (m *Metrics) WorkloadExpired() { m.readiness.expiries.Inc() }
 
 // ReadyOverwritten counts a condition Ready that another writer overwrote.

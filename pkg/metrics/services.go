@@ -8,12 +8,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// ServiceObserved is what one sync found for one Service.
+// ServiceObserved is what one sync observed of one Service.
 type ServiceObserved struct {
-	// EndpointsDesired and EndpointsActual count endpoints that should be and
-	// that are in the Service's slices.
+	// EndpointsDesired and EndpointsActual count the desired endpoints and those in the
+	// Service's slices.
 	EndpointsDesired, EndpointsActual int
-	// SlicesDesired and SlicesActual count the slices that hold them.
+	// SlicesDesired and SlicesActual count the slices of these endpoints.
 	SlicesDesired, SlicesActual int
 	// Skipped counts workloads that are not published, by reason.
 	Skipped map[string]int
@@ -27,20 +27,19 @@ func (o ServiceObserved) equal(other ServiceObserved) bool {
 		maps.Equal(o.Skipped, other.Skipped)
 }
 
-// ServiceObserved replaces what is known of the Service. It costs the same
-// however many Services there are, and nothing is allocated when nothing
-// changed. The map is copied.
+// ServiceObserved replaces the observation of the Service. Its cost does not depend on
+// the number of Services, and it allocates nothing if nothing changed. The map is
+// copied.
 func (m *Metrics) ServiceObserved(key types.NamespacedName, observed ServiceObserved) {
 	m.services.observe(key, observed)
 }
 
-// ServiceForgotten takes the Service out of all sums. Unknown Services are no
-// mistake.
+// ServiceForgotten removes the Service from all sums. An unknown Service is ignored.
 func (m *Metrics) ServiceForgotten(key types.NamespacedName) {
 	m.services.forget(key)
 }
 
-// services sums what was observed of each Service into gauges.
+// services sums the observations of all Services into gauges.
 type services struct {
 	endpointsDesired, endpointsActual prometheus.Gauge
 	slicesDesired, slicesActual       prometheus.Gauge
@@ -80,9 +79,8 @@ func (s *services) forget(key types.NamespacedName) {
 	delete(s.observed, key)
 }
 
-// replace moves each sum by the difference in one step, so that a scrape never
-// sees a Service left out. Counts are small integers, so that adding and
-// taking away leaves no rounding behind.
+// replace changes each sum by the difference, in one step, so that a scrape never
+// misses a Service. Counts are small integers, so sums have no rounding errors.
 func (s *services) replace(before, after ServiceObserved) {
 	s.endpointsDesired.Add(float64(after.EndpointsDesired - before.EndpointsDesired))
 	s.endpointsActual.Add(float64(after.EndpointsActual - before.EndpointsActual))

@@ -5,7 +5,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// WorkqueueProvider gives the metrics of work queues of this instance, under
+// WorkqueueProvider returns the metrics of work queues of this instance, under
 // the names that Kubernetes programs usually have. Give it to each queue's
 // config: nothing is shared with other instances.
 func (m *Metrics) WorkqueueProvider() workqueue.MetricsProvider {

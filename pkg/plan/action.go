@@ -1,23 +1,24 @@
 package plan
 
-// Action is what becomes of an endpoint.
+// Action is what a plan does with an endpoint.
 type Action uint8
 
 // The actions.
 const (
-	// Keep: it stays as it is, because it is as desired or because something
-	// else has to happen first.
+	// Keep: it does not change, because it is as desired or has to wait for something
+	// else.
 	Keep Action = iota
-	// Set: it becomes what is desired, in place.
+	// Set: it changes to the desired values in place.
 	Set
-	// Publish: it becomes what is desired and so begins to get traffic.
+	// Publish: it changes to the desired values and starts to get traffic.
 	Publish
-	// Announce: it becomes what is desired, but without zone hint. Linkerd tells
-	// its clients of an endpoint whose hints change, with its present identity.
+	// Announce: it changes to the desired values, but without zone hint. Linkerd's
+	// destination service announces an endpoint whose hints change again, with its
+	// current identity.
 	Announce
-	// Withdraw: it stays, but not ready.
+	// Withdraw: it stays, but becomes not ready.
 	Withdraw
-	// Remove: it leaves the slice.
+	// Remove: it is removed from the slice.
 	Remove
 )
 
@@ -25,7 +26,7 @@ var actionTexts = [...]string{Keep: "keep", Set: "set", Publish: "publish", Anno
 
 func (a Action) String() string { return actionTexts[a] }
 
-// Reason says why an action was chosen, or why a slice is written.
+// Reason is the reason for an action or for the write of a slice.
 type Reason uint8
 
 // The reasons.
@@ -47,8 +48,8 @@ const (
 	MetadataChanged
 	Empty
 
-	// The reasons for which an endpoint has to wait for a later step, and
-	// AwaitsRecovery and Settling for a later time.
+	// The reasons why an endpoint waits for a later step, and AwaitsRecovery and
+	// Settling for a later time.
 	firstWaiting
 	AwaitsRecovery
 	Settling

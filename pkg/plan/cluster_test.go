@@ -93,7 +93,7 @@ func (c *cluster) edit(alias string, change func(*discoveryv1.EndpointSlice)) {
 	c.t.Fatalf("there is no slice %s", alias)
 }
 
-// state is what has to be published.
+// state returns what has to be published.
 func (c *cluster) state() *desired.State {
 	names := slices.Sorted(maps.Keys(c.workloads))
 	workloads := make([]*desired.Workload, 0, len(names))
@@ -107,7 +107,7 @@ func (c *cluster) state() *desired.State {
 	return &state
 }
 
-// next is the next step.
+// next returns the next step.
 func (c *cluster) next() plan.Plan {
 	c.options.Recovering = c.desired.Recovery.Ongoing(c.now)
 	return plan.Compute(c.state(), c.api.List(), c.options)
@@ -166,7 +166,7 @@ func (c *cluster) run() []string {
 	return nil
 }
 
-// alias is a slice's name, or s1, s2 and so on if the name was generated.
+// alias returns a slice's name, or s1, s2 and so on if the name was generated.
 func (c *cluster) alias(name string) string {
 	if !strings.HasPrefix(name, "linkerd-external-") {
 		return name
@@ -177,7 +177,7 @@ func (c *cluster) alias(name string) string {
 	return c.aliases[name]
 }
 
-// line is a slice in its text form, under its alias.
+// line returns a slice in its text form, under its alias.
 func (c *cluster) line(s *discoveryv1.EndpointSlice) string {
 	aliased := *s
 	aliased.Name = c.alias(s.Name)

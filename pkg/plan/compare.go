@@ -10,8 +10,8 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// same reports whether an endpoint is as it is desired now. Absent conditions mean
-// what the API says they mean, except for ready, which has to be explicit.
+// same reports whether an endpoint is as it is desired now. Absent conditions have the
+// meaning that the API documents, except for ready, which must be set.
 func same(e *discoveryv1.Endpoint, t *desired.Endpoint) bool {
 	c := &e.Conditions
 	ready := t.ReadyNow()
@@ -27,16 +27,16 @@ func same(e *discoveryv1.Endpoint, t *desired.Endpoint) bool {
 		sameTarget(e.TargetRef, t.Workload)
 }
 
-// sameTarget compares what is left of a targetRef whose kind, namespace and
-// name were found to be the workload's.
+// sameTarget compares the rest of a targetRef whose kind, namespace and name match the
+// workload.
 func sameTarget(ref *corev1.ObjectReference, w *desired.Workload) bool {
 	return ref.UID == w.UID && ref.APIVersion == "" && ref.ResourceVersion == "" && ref.FieldPath == ""
 }
 
-// severalHints stands for hints of a kind that we never write.
+// severalHints represents hints that this controller never writes.
 const severalHints = "\x00"
 
-// zoneHintOf is the zone for which an endpoint is hinted, or empty.
+// zoneHintOf returns the zone for which an endpoint is hinted, or empty.
 func zoneHintOf(e *discoveryv1.Endpoint) string {
 	switch {
 	case e.Hints == nil || len(e.Hints.ForZones) == 0:
@@ -48,7 +48,7 @@ func zoneHintOf(e *discoveryv1.Endpoint) string {
 	}
 }
 
-// nodeHintOf is the node for which an endpoint is hinted, or empty.
+// nodeHintOf returns the node for which an endpoint is hinted, or empty.
 func nodeHintOf(e *discoveryv1.Endpoint) string {
 	switch {
 	case e.Hints == nil || len(e.Hints.ForNodes) == 0:
@@ -61,7 +61,7 @@ func nodeHintOf(e *discoveryv1.Endpoint) string {
 }
 
 // sameMetadata reports whether the slice has exactly the desired labels, and the
-// Service as the owner that waits for its deletion.
+// Service as the owner that blocks on its deletion.
 func sameMetadata(object *discoveryv1.EndpointSlice, state *desired.State) bool {
 	return maps.Equal(object.Labels, state.Labels) && hasOwner(object, state.Service)
 }

@@ -13,13 +13,13 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// written is an endpoint as it will be, and the code of its identity.
+// written is an endpoint of the new content, with the code of its identity.
 type written struct {
 	endpoint discoveryv1.Endpoint
 	code     string
 }
 
-// content collects what a slice will hold, and the time of the oldest change in it.
+// content collects the new content of a slice, and the time of the oldest change in it.
 type content struct {
 	endpoints []written
 	trigger   time.Time
@@ -33,14 +33,14 @@ func (d *draft) newContent(s *slice) content {
 	}
 }
 
-// addChange takes a workload's change into account, unless it was published before.
+// addChange records the time of a workload's change, unless it was published before.
 func (c *content) addChange(w *desired.Workload) {
 	if w.Changed.After(c.since) && (c.trigger.IsZero() || w.Changed.Before(c.trigger)) {
 		c.trigger = w.Changed
 	}
 }
 
-// add adds what becomes of an endpoint of the slice at a position.
+// add applies the action of the endpoint at a position of the slice.
 func (c *content) add(s *slice, e *endpoint, position int) {
 	switch e.action {
 	case Remove:
@@ -66,7 +66,7 @@ func (c *content) add(s *slice, e *endpoint, position int) {
 	}
 }
 
-// addAll adds what becomes of all endpoints of a slice.
+// addAll applies the actions of all endpoints of a slice.
 func (c *content) addAll(s *slice) {
 	for i := range s.endpoints {
 		c.add(s, &s.endpoints[i], i)
@@ -76,7 +76,7 @@ func (c *content) addAll(s *slice) {
 	}
 }
 
-// updateWrite writes an actual slice.
+// updateWrite returns the update of an actual slice.
 func (d *draft) updateWrite(s *slice) Write {
 	object := s.actual
 	c := d.newContent(s)
@@ -103,7 +103,7 @@ func (d *draft) updateWrite(s *slice) Write {
 	return w
 }
 
-// createWrite writes a new slice.
+// createWrite returns the creation of a new slice.
 func (d *draft) createWrite(s *slice, name string) Write {
 	service := d.desired.Service
 	family := &d.desired.Families[s.family]
@@ -124,7 +124,7 @@ func (d *draft) createWrite(s *slice, name string) Write {
 	return Write{Operation: Create, Slice: next, Trigger: c.trigger, Changes: s.changes()}
 }
 
-// finish puts the content into a slice, sorted by the workloads' names.
+// finish sets the content of a slice, sorted by the workloads' names.
 func (c *content) finish(next *discoveryv1.EndpointSlice) {
 	slices.SortStableFunc(c.endpoints, func(a, b written) int {
 		return strings.Compare(a.endpoint.TargetRef.Name, b.endpoint.TargetRef.Name)
@@ -153,7 +153,7 @@ func (c *content) finish(next *discoveryv1.EndpointSlice) {
 	next.Annotations = all
 }
 
-// endpointOf is an endpoint as it is desired now.
+// endpointOf returns an endpoint as it is desired now.
 func endpointOf(t *desired.Endpoint) discoveryv1.Endpoint {
 	e := discoveryv1.Endpoint{
 		Addresses: []string{t.Address},
@@ -192,8 +192,8 @@ func endpointOf(t *desired.Endpoint) discoveryv1.Endpoint {
 	return e
 }
 
-// withdrawn is an endpoint that gets no more traffic. Its values stay, so that
-// the write changes nothing but that.
+// withdrawn returns an endpoint that gets no traffic. All other values stay, so that
+// the write changes nothing else.
 func withdrawn(e *discoveryv1.Endpoint) discoveryv1.Endpoint {
 	next := carriedOver(e)
 	next.Conditions.Ready, next.Conditions.Serving = new(false), new(false)
@@ -201,12 +201,12 @@ func withdrawn(e *discoveryv1.Endpoint) discoveryv1.Endpoint {
 	return next
 }
 
-// ownerReference makes the Service the slice's controller.
+// ownerReference returns the reference that makes the Service the slice's controller.
 func ownerReference(service *corev1.Service) metav1.OwnerReference {
 	return *metav1.NewControllerRef(service, corev1.SchemeGroupVersion.WithKind("Service"))
 }
 
-// otherOwners are the owners besides the Service.
+// otherOwners returns the owners besides the Service.
 func otherOwners(owners []metav1.OwnerReference, service *corev1.Service) []metav1.OwnerReference {
 	var rest []metav1.OwnerReference
 	for i := range owners {

@@ -13,7 +13,7 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// only gives the one write of a plan.
+// only returns the one write of a plan.
 func only(t *testing.T, p plan.Plan) plan.Write {
 	t.Helper()
 	if len(p.Writes) != 1 {

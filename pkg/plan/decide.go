@@ -1,7 +1,7 @@
 package plan
 
-// decide chooses an action for every endpoint of the actual slices, as if each
-// were alone. What one endpoint means for another is the subject of the vetoes.
+// decide chooses an action for every endpoint of the actual slices, independently of
+// the others. Vetoes handle the effects on other endpoints.
 func (d *draft) decide() {
 	for i := range d.slices {
 		s := &d.slices[i]
@@ -9,7 +9,7 @@ func (d *draft) decide() {
 		for j := range s.endpoints {
 			e := &s.endpoints[j]
 			e.action, e.reason = decide(s, e, j)
-			// Whether ports change in this step is decided by a veto.
+			// A veto decides whether ports change in this step.
 			if e.action != Keep && (e.reason != PortsChanged || s.ports != portsWait) {
 				s.dirty = true
 			}
@@ -53,9 +53,9 @@ func decide(s *slice, e *endpoint, position int) (Action, Reason) {
 	}
 }
 
-// decideSurplus chooses for an endpoint that has its home elsewhere, or none. A
-// client keeps one entry for both, so the one at home is withdrawn first, if it
-// is to remain ready.
+// decideSurplus chooses for an endpoint that has to leave this slice, because it is in
+// another one too or is not desired. A client keeps one entry for both copies, so the
+// copy that stays is withdrawn first if it is to be ready.
 func decideSurplus(e *endpoint) (Action, Reason) {
 	home := e.target.home
 	switch {
@@ -68,8 +68,8 @@ func decideSurplus(e *endpoint) (Action, Reason) {
 	}
 }
 
-// decideHeld chooses for an endpoint that is ready though it is held. What
-// clients use already stays as it is until then, unless it has to be withdrawn.
+// decideHeld chooses for an endpoint that is ready although it is held. It keeps the
+// values that clients already use, unless it has to be withdrawn.
 func decideHeld(s *slice, e *endpoint) (Action, Reason) {
 	switch {
 	case e.actual.Addresses[0] != e.target.Address:
@@ -83,7 +83,7 @@ func decideHeld(s *slice, e *endpoint) (Action, Reason) {
 	}
 }
 
-// decideReady chooses for an endpoint that is ready and desired to be.
+// decideReady chooses for an endpoint that is ready and desired as ready.
 func decideReady(s *slice, e *endpoint, position int) (Action, Reason) {
 	t := e.target
 	changed := !s.recordsIdentity(position, e.actual, t.Workload)
@@ -107,7 +107,7 @@ func decideReady(s *slice, e *endpoint, position int) (Action, Reason) {
 	}
 }
 
-// newEndpoint is an endpoint that is added to a slice.
+// newEndpoint returns an endpoint that is added to a slice.
 func newEndpoint(t *target) endpoint {
 	e := endpoint{target: t, action: Set, reason: New}
 	if t.ReadyNow() {

@@ -24,10 +24,10 @@ import (
 // is not as ready, terminating that is not false, a zone that is not the hint's,
 // a UID that is not the name and "-uid", and so on.
 
-// absent is the text of a value that is absent.
+// absent is the text of an absent value.
 const absent = "nil"
 
-// Dump gives the text form of slices, a line for each. ParseDump reads it.
+// Dump returns the text form of slices, a line for each. ParseDump reads it.
 // Metadata but the name is left out.
 func Dump(slices ...*discoveryv1.EndpointSlice) string {
 	var b strings.Builder
@@ -45,7 +45,7 @@ func Dump(slices ...*discoveryv1.EndpointSlice) string {
 	return b.String()
 }
 
-// impliedFamily is the address family that the first address shows.
+// impliedFamily returns the address family of the first address.
 func impliedFamily(endpoints []discoveryv1.Endpoint) discoveryv1.AddressType {
 	for i := range endpoints {
 		if addresses := endpoints[i].Addresses; len(addresses) > 0 && strings.Contains(addresses[0], ":") {
@@ -106,7 +106,7 @@ func dumpEndpoint(e *discoveryv1.Endpoint, namespace string) string {
 	return b.String()
 }
 
-// unusualFields lists what an endpoint has that its short form does not say.
+// unusualFields lists the properties of an endpoint that its short form does not show.
 func unusualFields(e *discoveryv1.Endpoint, namespace string, ready bool, zones []string) []string {
 	var fields []string
 	add := func(name, value, usual string) {
@@ -148,7 +148,7 @@ func zonesOf(e *discoveryv1.Endpoint) []string {
 	return zones
 }
 
-// impliedZone is the zone of an endpoint that is hinted for these zones.
+// impliedZone returns the zone of an endpoint that is hinted for these zones.
 func impliedZone(zones []string) string {
 	if len(zones) == 1 {
 		return zones[0]
@@ -170,8 +170,8 @@ func stringText(value *string) string {
 	return *value
 }
 
-// ParseDump reads slices in the form that Dump gives, in a namespace. Lines that
-// are empty or begin with # are skipped.
+// ParseDump parses the output of Dump into slices of a namespace. It skips lines that
+// are empty or begin with #.
 func ParseDump(namespace, text string) ([]*discoveryv1.EndpointSlice, error) {
 	var all []*discoveryv1.EndpointSlice
 	for number, line := range strings.Split(text, "\n") {

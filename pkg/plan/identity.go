@@ -8,25 +8,24 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// IdentitiesAnnotation records, on a slice that we wrote, with which identity
-// each endpoint was published: a code of eight characters for each, in the
-// order of the endpoints. Clients learn an endpoint's identity only when it is
-// announced, so a change that happened while nobody was watching can be told
-// from it. Slices that another controller wrote have none, and are not
-// rewritten for the lack of it.
+// IdentitiesAnnotation records, on a slice that this controller wrote, the identity
+// with which each endpoint was published: a code of eight characters each, in the order
+// of the endpoints. Clients learn an endpoint's identity only when it is announced; the
+// record reveals a change that no running controller observed. Slices of other
+// controllers have no record, and are not rewritten only to add it.
 const IdentitiesAnnotation = "external-workload.io/identities"
 
 const (
 	// codeLength is the length of desired.Workload.Identity.
 	codeLength = 8
-	// unknownCode is recorded for an endpoint whose published identity is not
-	// its workload's present one. It is no digest.
+	// unknownCode is recorded for an endpoint that was published with another identity
+	// than its workload's current one. It is not a digest.
 	unknownCode = "--------"
 )
 
-// recordsIdentity reports whether the endpoint at a position of the slice was
-// published with its workload's present identity. Without a record it is taken
-// to have been published with the first identity that was seen of the workload.
+// recordsIdentity reports whether the endpoint at a position of the slice was published
+// with its workload's current identity. Without a record, it counts as published with
+// the first observed identity of the workload.
 func (s *slice) recordsIdentity(position int, e *discoveryv1.Endpoint, w *desired.Workload) bool {
 	codes := s.identities
 	if !s.recorded {
@@ -35,8 +34,8 @@ func (s *slice) recordsIdentity(position int, e *discoveryv1.Endpoint, w *desire
 	if at := position * codeLength; at+codeLength <= len(codes) && codes[at:at+codeLength] == w.Identity {
 		return true
 	}
-	// Somebody may have reordered, added or removed endpoints. A code is a digest
-	// of the workload's name as well, so it speaks for this workload wherever it is.
+	// Another writer may have reordered, added or removed endpoints. A code is a digest
+	// of the workload's name too, so it identifies the workload at any position.
 	for at := 0; at+codeLength <= len(codes); at += codeLength {
 		if codes[at:at+codeLength] == w.Identity {
 			return true
@@ -45,11 +44,11 @@ func (s *slice) recordsIdentity(position int, e *discoveryv1.Endpoint, w *desire
 	return false
 }
 
-// refreshCode is recorded for an endpoint that is to be announced again though
-// nothing of it has changed. It is no digest.
+// refreshCode is recorded for an endpoint that has to be announced again without a
+// change. It is not a digest.
 const refreshCode = "refresh-"
 
-// RefreshRequested reports whether endpoints of a slice are to be announced again.
+// RefreshRequested reports whether endpoints of a slice have to be announced again.
 func RefreshRequested(s *discoveryv1.EndpointSlice) bool {
 	codes := s.Annotations[IdentitiesAnnotation]
 	for at := 0; at+codeLength <= len(codes); at += codeLength {
@@ -60,7 +59,7 @@ func RefreshRequested(s *discoveryv1.EndpointSlice) bool {
 	return false
 }
 
-// RequestRefresh is the value of IdentitiesAnnotation with which the endpoint at a
+// RequestRefresh returns the value of IdentitiesAnnotation with which the endpoint at a
 // position of a slice is announced again, in the same safe steps as one whose
 // identity changed. Where the slice records no identities, the others are taken to
 // have been published with the identities that identityOf gives for their

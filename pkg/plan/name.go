@@ -8,21 +8,21 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// NamePrefix begins the names of all slices, as it does those of Linkerd's.
+// NamePrefix begins the names of all slices, like those of Linkerd's controller.
 const NamePrefix = "linkerd-external-"
 
-// suffixLetters are those of which the API server makes the ends of generated names.
+// suffixLetters are the letters of generated names in the API server.
 const suffixLetters = "bcdfghjklmnpqrstvwxz2456789"
 
-// suffixLength is the length of such an end.
+// suffixLength is the length of the generated part.
 const suffixLength = 5
 
 func generateName(service *corev1.Service) string { return NamePrefix + service.Name + "-" }
 
-// names gives new slices names that look generated, but depend on nothing
-// except the Service and the slices that it has. So a create that is tried
-// again, because its answer was lost though it took effect, finds its name in
-// use instead of making a second slice with the same endpoints.
+// names returns names for new slices. They look generated, but depend only on the
+// Service and its slices. If the answer to a create is lost although it took effect,
+// the retry therefore finds the name in use, instead of creating a second slice with
+// the same endpoints.
 type names struct {
 	service *corev1.Service
 	used    map[string]struct{}
@@ -30,7 +30,7 @@ type names struct {
 	skip    int
 }
 
-// newNames begins with the first name that no actual slice has.
+// newNames starts with the first name that no actual slice has.
 func (d *draft) newNames() names {
 	n := names{service: d.desired.Service, skip: d.options.NamesTaken}
 	if len(d.slices) == 0 || d.slices[len(d.slices)-1].actual != nil {

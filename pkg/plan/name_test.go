@@ -10,7 +10,7 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// created are the names of the slices that a plan creates.
+// created returns the names of the slices that a plan creates.
 func created(p plan.Plan) []string {
 	var names []string
 	for _, write := range p.Writes {

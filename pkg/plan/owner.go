@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// ServiceOf is the Service that a slice belongs to: the one that owns it, or
+// ServiceOf returns the Service that a slice belongs to: the one that owns it, or
 // if none does, the one that its label names. A managed slice that says neither
 // belongs to the Service without name, which never exists, and so it goes. A
 // slice whose managed-by label is absent or empty is ours only if a Service owns
@@ -23,8 +23,8 @@ func ServiceOf(slice *discoveryv1.EndpointSlice) (service types.NamespacedName, 
 	return types.NamespacedName{Namespace: slice.Namespace, Name: slice.Labels[discoveryv1.LabelServiceName]}, managed
 }
 
-// Selectors are the label selectors of the slices that may be ours: those with
-// our managed-by label, those without any, and those with an empty one.
+// Selectors returns the label selectors of the slices that may be ours: those with our
+// managed-by label, those without the label, and those with an empty one.
 func Selectors(managedBy string) []string {
 	return []string{discoveryv1.LabelManagedBy + "=" + managedBy, "!" + discoveryv1.LabelManagedBy, discoveryv1.LabelManagedBy + "="}
 }

@@ -11,7 +11,7 @@ type unplaced struct {
 	target *target
 }
 
-// place finds a slice for every desired endpoint that has none.
+// place selects a slice for every desired endpoint that is in none.
 func (d *draft) place() {
 	d.unplaced = d.unplaced[:0]
 	for f := range d.targets {
@@ -34,10 +34,9 @@ func (d *draft) place() {
 	}
 }
 
-// placeGroup places endpoints with the same ports so that few slices are
-// written: first where a slice is written anyway, then in as many new slices as
-// they fill, then the rest in the fullest slice that has room for all of it, or
-// in a new one.
+// placeGroup places endpoints with the same ports so that few slices are written: first
+// in slices that are written anyway, then in as many full new slices as needed, then
+// the rest in the fullest slice with room for all of it, or in a new one.
 func (d *draft) placeGroup(rest []unplaced) {
 	for i := range d.slices {
 		if s := &d.slices[i]; s.dirty && s.takes(rest) {
@@ -64,18 +63,18 @@ func (d *draft) placeGroup(rest []unplaced) {
 	d.slices[best].add(rest, len(rest))
 }
 
-// takes reports whether the slice exists and is for endpoints such as these.
+// takes reports whether the slice exists and has these ports.
 func (s *slice) takes(rest []unplaced) bool {
 	return len(rest) > 0 && s.actual != nil && s.usable && s.family == rest[0].family && s.group == rest[0].target.Group
 }
 
-// room is the number of endpoints that the slice has room for.
+// room returns the number of endpoints that the slice has room for.
 func (d *draft) room(s *slice) int {
 	return max(d.options.MaxEndpoints-s.kept-len(s.added), 0)
 }
 
-// add adds as many endpoints to a slice as there is room for and returns the
-// rest. To a slice whose ports change they are added once it has its new ones.
+// add adds as many endpoints to a slice as it has room for and returns the rest. If the
+// ports of the slice change, they are added after that change.
 func (s *slice) add(rest []unplaced, room int) []unplaced {
 	count := min(room, len(rest))
 	s.added = slices.Grow(s.added, count)
@@ -89,9 +88,9 @@ func (s *slice) add(rest []unplaced, room int) []unplaced {
 	return rest[count:]
 }
 
-// create puts so many endpoints into a new slice and returns the rest. A Service
-// that is being deleted gets none: the garbage collector takes its slices away
-// before it goes, and would never end.
+// create puts up to a number of endpoints into a new slice and returns the rest. It
+// creates none for a Service that is being deleted: the garbage collector deletes the
+// slices before the Service, and would never finish.
 func (d *draft) create(rest []unplaced, count int) []unplaced {
 	if d.desired.Service.DeletionTimestamp == nil {
 		s := slice{family: rest[0].family, group: rest[0].target.Group, usable: true}

@@ -12,7 +12,7 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// Operation is what a Write does.
+// Operation is the kind of a Write.
 type Operation string
 
 // The operations.
@@ -25,18 +25,17 @@ const (
 // Write is one request to the API server.
 type Write struct {
 	Operation Operation
-	// Slice is the whole object to create or update, or the actual object that
-	// is to be deleted. Its UID and resourceVersion are those of the object that
-	// the plan was made from. It shares memory with that object and must not be
-	// changed.
+	// Slice is the whole object to create or update, or the actual object to delete,
+	// with the UID and resourceVersion of the object from which the plan was made. It
+	// shares memory with that object and must not be changed.
 	Slice *discoveryv1.EndpointSlice
-	// After are the indexes in Plan.Writes, all lower than this write's, of the
-	// writes that have to succeed before this one is made.
+	// After are the indexes in Plan.Writes, all lower than this write's, of the writes
+	// that must succeed before this one is made.
 	After []int
 	// Trigger is the time of the oldest change that the write publishes; zero
 	// if it is not known.
 	Trigger time.Time
-	// Reason says what else than its endpoints changes, or AsDesired.
+	// Reason is the reason for a change other than of endpoints, or AsDesired.
 	Reason Reason
 	// Changes are the endpoints that change.
 	Changes []Change
@@ -49,35 +48,35 @@ func (w *Write) Withdraws() bool {
 	})
 }
 
-// Change is what becomes of an endpoint.
+// Change is the change of one endpoint.
 type Change struct {
-	// Workload is the name that the endpoint refers to, or empty.
+	// Workload is the name of the endpoint's workload, or empty.
 	Workload string
 	Address  string
 	Action   Action
 	Reason   Reason
 }
 
-// Waiting is an endpoint that a later step changes.
+// Waiting is an endpoint that a later step will change.
 type Waiting struct {
-	// Slice is the name of the slice where it is or will be, or empty if that
-	// slice is to be created.
+	// Slice is the name of the endpoint's slice, or empty if that has yet to be
+	// created.
 	Slice string
 	Change
 }
 
-// Plan is the next step towards what is desired. The zero Plan does nothing.
+// Plan is the next step to the desired state. The zero Plan does nothing.
 type Plan struct {
-	// Writes are in the order in which they should begin: withdrawals and
-	// deletions first. Apart from what After says they depend on nothing, and go
-	// on when another one fails.
+	// Writes are in the order in which they should start: withdrawals and deletions
+	// first. They depend on each other only by After; the others continue if one fails.
 	Writes []Write
-	// Waiting are the endpoints that are not as desired and stay so in this step.
+	// Waiting are the endpoints that differ from the desired state also after this
+	// step.
 	Waiting []Waiting
-	// StepsLeft is the least number of steps that follow once these writes are
-	// done, and once workloads have settled and consumers have recovered.
+	// StepsLeft is the minimum number of steps after these writes, once workloads have
+	// settled and consumers have recovered.
 	StepsLeft int
-	// Recovering is true if something waits until consumers have recovered.
+	// Recovering is true if something waits for the recovery of consumers.
 	Recovering bool
 }
 
@@ -87,7 +86,7 @@ func (p *Plan) Empty() bool { return len(p.Writes) == 0 }
 // More reports whether another step follows as soon as these writes are done.
 func (p *Plan) More() bool { return p.StepsLeft > 0 }
 
-// String lists the writes, each with what it waits for and what changes and why.
+// String lists the writes, each with its dependencies, changes and reasons.
 func (p *Plan) String() string {
 	var b strings.Builder
 	for i := range p.Writes {
@@ -114,12 +113,13 @@ func (p *Plan) String() string {
 	return b.String()
 }
 
-// String tells the change in a line, like "withdraw a@192.0.2.1: address changed".
+// String describes the change in one line, like "withdraw a@192.0.2.1: address
+// changed".
 func (c Change) String() string {
 	return fmt.Sprintf("%s %s@%s: %s", c.Action, c.Workload, c.Address, c.Reason)
 }
 
-// String tells in a line what waits, like "a@192.0.2.1 in web-1 waits for ...".
+// String describes the wait in one line, like "a@192.0.2.1 in web-1 waits for ...".
 func (w Waiting) String() string {
 	where := "a new slice"
 	if w.Slice != "" {
@@ -128,40 +128,42 @@ func (w Waiting) String() string {
 	return fmt.Sprintf("%s@%s in %s %s", w.Workload, w.Address, where, w.Reason)
 }
 
-// Options are what else bears on a plan.
+// Options are further inputs of a plan.
 type Options struct {
-	// MaxEndpoints is the maximum number of endpoints that a slice is filled with.
+	// MaxEndpoints is the maximum number of endpoints per slice.
 	MaxEndpoints int
-	// NamesTaken is how many of the names that new slices would get belong to
-	// objects that are not ours; they are passed over.
+	// NamesTaken is the number of names for new slices that other objects already have;
+	// they are skipped.
 	NamesTaken int
-	// Trigger is when the oldest change was seen that no endpoint shows, such
-	// as a change of the Service or the removal of a workload; zero if none was.
+	// Trigger is when the oldest change was observed that no endpoint shows, such as a
+	// change of the Service or the removal of a workload; zero if there is none.
 	Trigger time.Time
-	// Since is when the Service was last in its desired state. Changes of
-	// endpoints before that have been published.
+	// Since is when the Service was last in its desired state. Earlier changes of
+	// endpoints have been published.
 	Since time.Time
 	// Failed are the slices whose last write failed, and when. They come last where
-	// slices take turns, so that one that is refused for ever holds back no other.
+	// slices are changed one at a time, so that a slice that is always refused does not
+	// block others.
 	Failed map[types.UID]time.Time
-	// Recovering is true while consumers may lack the last writes, because watches
-	// were interrupted. What is safe only after an earlier write waits until then.
+	// Recovering is true while consumers may not have received the last writes, because
+	// watches were interrupted. Writes that are safe only after an earlier one wait
+	// until then.
 	Recovering bool
 }
 
-// Compute plans the next step from the actual slices to the desired state. The
-// slices are all that are ours and belong to the Service of that name, whichever
-// object of that name owns them. Neither argument is changed.
+// Compute plans the next step from the actual slices to the desired state. The slices
+// are all that this controller manages for the Service of that name, including slices
+// whose owner is an earlier Service of that name. It changes neither argument.
 func Compute(state *desired.State, actual []*discoveryv1.EndpointSlice, options Options) Plan {
 	var p Planner
 	return p.Compute(state, actual, options)
 }
 
-// Planner is memory that is used for one plan after another. It must not be
-// used by two goroutines at a time. Plans do not share its memory.
+// Planner is memory that is reused from plan to plan. It is not safe for concurrent
+// use. Plans do not share its memory.
 type Planner struct{ draft draft }
 
-// Compute is like the function Compute.
+// Compute is like the function Compute, with reused memory.
 func (p *Planner) Compute(state *desired.State, actual []*discoveryv1.EndpointSlice, options Options) Plan {
 	d := &p.draft
 	defer d.release()
@@ -184,7 +186,7 @@ func (p *Planner) Compute(state *desired.State, actual []*discoveryv1.EndpointSl
 	return d.plan()
 }
 
-// draft is a plan in the making.
+// draft is a plan that is being made.
 type draft struct {
 	desired *desired.State
 	options Options
@@ -192,14 +194,14 @@ type draft struct {
 	// targets are the desired endpoints of each family, in the State's order.
 	targets [][]target
 
-	// Memory that is used again.
+	// Reused memory.
 	endpoints []endpoint
 	tally     []int32
 	unplaced  []unplaced
 	published []publication
 }
 
-// begin forgets the last plan and takes in what is desired.
+// begin resets the draft and sets the desired state.
 func (d *draft) begin(state *desired.State, options Options) {
 	d.desired, d.options = state, options
 	for len(d.targets) < len(state.Families) {
@@ -214,7 +216,8 @@ func (d *draft) begin(state *desired.State, options Options) {
 	}
 }
 
-// release drops all references to objects, which the memory would keep alive.
+// release drops all references to objects, so that the reused memory does not keep them
+// alive.
 func (d *draft) release() {
 	clear(d.slices)
 	clear(d.endpoints)

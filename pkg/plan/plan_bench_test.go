@@ -42,7 +42,7 @@ func newCore(t testing.TB, count int) *core {
 	return k
 }
 
-// addressed is a workload at an address of its own in a network.
+// addressed returns a workload at an address of its own in a network.
 func addressed(i, network int, options ...build.WorkloadOption) *v1beta1.ExternalWorkload {
 	return build.Workload(fmt.Sprintf("shop/w%05d", i),
 		append([]build.WorkloadOption{build.IPs(fmt.Sprintf("%d.%d.%d.%d", network, i>>16, i>>8&255, i&255))}, options...)...)

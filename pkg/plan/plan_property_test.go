@@ -204,7 +204,7 @@ func deepCopies(objects []*discoveryv1.EndpointSlice) []*discoveryv1.EndpointSli
 	return copies
 }
 
-// snapshot is a deep copy of everything that a State is made of.
+// snapshot returns a deep copy of everything that a State is made of.
 func snapshot(s *desired.State) any {
 	type family struct {
 		Lines  []string
@@ -232,7 +232,7 @@ func snapshot(s *desired.State) any {
 	return copied
 }
 
-// desiredLines tells what the dumbest planner would end with: every endpoint
+// desiredLines describes what the dumbest planner would end with: every endpoint
 // once, in whatever slice.
 func desiredLines(s *desired.State) []string {
 	var all []string

@@ -8,31 +8,30 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// portChange is how the ports of a slice become those of its group.
+// portChange says how the ports of a slice change to those of its group.
 type portChange uint8
 
 const (
-	// portsStay: they are the same.
+	// portsStay: they do not change.
 	portsStay portChange = iota
-	// portsExtend: no port that both have changes.
+	// portsExtend: names are added or removed, but no port changes.
 	portsExtend
-	// portsSwitch: they change, and no endpoint is ready on the old ones.
+	// portsSwitch: they change now, because no endpoint is ready with the old ones.
 	portsSwitch
-	// portsWait: they change, and endpoints are ready on the old ones.
+	// portsWait: they change later, because endpoints are ready with the old ones.
 	portsWait
-	// portsRefused: like portsWait, but they cannot be written again.
+	// portsRefused: like portsWait, but the API server would refuse the old ones.
 	portsRefused
-	// portsRecover: like portsSwitch, but consumers may not have seen yet that no
-	// endpoint is ready on the old ones.
+	// portsRecover: like portsSwitch, but consumers may not know yet that no endpoint
+	// is ready with the old ones.
 	portsRecover
 )
 
 // pending reports whether the slice keeps its old ports in this step.
 func (c portChange) pending() bool { return c >= portsWait }
 
-// chooseGroup decides which of the desired sets of ports the slice is to have:
-// the one it has; or if nothing is desired with these, the one that most of its
-// endpoints are to have.
+// chooseGroup selects the desired ports of the slice: its current ports or, if these
+// are not desired, the ports that most of its endpoints should have.
 func (d *draft) chooseGroup(s *slice) {
 	groups := d.desired.Families[s.family].Groups
 	ports := desired.Ports(s.actual.Ports)
@@ -48,7 +47,7 @@ func (d *draft) chooseGroup(s *slice) {
 	case groups[s.group].Extends(ports):
 		s.ports = portsExtend
 		if d.options.Recovering && gains(groups[s.group], ports) {
-			// Consumers may not have seen that a port of the name went.
+			// Consumers may not know that a port of the name was removed.
 			s.ports, s.unrecovered = portsStay, true
 			s.outdated = gains(ports, groups[s.group])
 		}
@@ -64,14 +63,14 @@ func (d *draft) chooseGroup(s *slice) {
 	}
 }
 
-// gains reports whether there is a name of a port in wanted that actual lacks.
-func gains(wanted, actual desired.Ports) bool {
-	return slices.ContainsFunc(wanted, func(p discoveryv1.EndpointPort) bool {
+// gains reports whether the group has a port name that actual lacks.
+func gains(group, actual desired.Ports) bool {
+	return slices.ContainsFunc(group, func(p discoveryv1.EndpointPort) bool {
 		return !slices.ContainsFunc(actual, func(a discoveryv1.EndpointPort) bool { return portName(&a) == portName(&p) })
 	})
 }
 
-// commonGroup is the group that most of the slice's endpoints are to have.
+// commonGroup returns the group that most of the slice's endpoints are to have.
 func (d *draft) commonGroup(s *slice, groups int) int32 {
 	d.tally = slices.Grow(d.tally[:0], groups)[:groups]
 	clear(d.tally)
@@ -90,9 +89,9 @@ func (d *draft) commonGroup(s *slice, groups int) int32 {
 	return best
 }
 
-// holdExtensions makes a slice whose ports only gain names wait, like one whose
-// ports change, where a new port of one of its endpoints is another's so far:
-// that one has to be withdrawn in an earlier write.
+// holdExtensions delays the new ports of a slice with portsExtend if, for one of its
+// endpoints, another endpoint still has the new port: that one must be withdrawn in an
+// earlier write.
 func (d *draft) holdExtensions() {
 	for i := range d.slices {
 		s := &d.slices[i]
@@ -111,8 +110,8 @@ func (d *draft) holdExtensions() {
 	}
 }
 
-// listenedElsewhere reports whether another slice has a ready endpoint with one
-// of the addresses and an overlapping port.
+// listenedElsewhere reports whether another slice has a ready endpoint with one of the
+// addresses and an overlapping port.
 func (d *draft) listenedElsewhere(except int, addresses map[string]struct{}, ports desired.Ports) bool {
 	for i := range d.slices {
 		s := &d.slices[i]

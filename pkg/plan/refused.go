@@ -10,11 +10,11 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// A slice may hold what an older API server accepted and this one refuses when
-// it is written again, or what was accepted by mistake. An update that carries
-// it over is refused as a whole, so nothing of it is ever carried over.
+// A slice may contain values that an older API server accepted and the current one
+// refuses, or that were accepted by mistake. An update that contains such a value is
+// refused as a whole, so these values are never written again.
 
-// The bounds that the API server sets.
+// The limits of the API server.
 const (
 	maxSliceEndpoints  = 1000
 	maxHints           = 8
@@ -35,8 +35,8 @@ func refusedAddress(address string, family discoveryv1.AddressType) bool {
 		ip.IsUnspecified() || ip.IsLoopback() || ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast()
 }
 
-// refusedPorts reports whether the ports of a slice may be refused, or crash
-// Linkerd's destination service: it does not bear a port without number.
+// refusedPorts reports whether the API server may refuse the ports of a slice, or
+// Linkerd's destination service crashes on them, as it does on a port without number.
 func refusedPorts(ports desired.Ports) bool {
 	for i := range ports {
 		p := &ports[i]
@@ -67,8 +67,8 @@ func portName(p *discoveryv1.EndpointPort) string {
 	return *p.Name
 }
 
-// carriedOver is an endpoint that is written again as it is, without the
-// properties that the API server may refuse. Its address was found to be good.
+// carriedOver returns an endpoint that is written again unchanged, without the
+// properties that the API server may refuse. Its address is known to be valid.
 func carriedOver(e *discoveryv1.Endpoint) discoveryv1.Endpoint {
 	next := *e
 	if next.Hostname != nil && len(validation.IsDNS1123Label(*next.Hostname)) > 0 {
@@ -118,7 +118,7 @@ func refusedHints(hints *discoveryv1.EndpointHints) bool {
 	return false
 }
 
-// refusedAnnotations reports whether there is too much of them.
+// refusedAnnotations reports whether the annotations exceed the limit.
 func refusedAnnotations(annotations map[string]string) bool {
 	total := 0
 	for key, value := range annotations {

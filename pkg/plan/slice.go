@@ -11,76 +11,74 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// none stands for no family or group.
+// none is the index of no family or group.
 const none = -1
 
-// workloadKind is the kind that our endpoints' targetRef names.
+// workloadKind is the kind in the targetRef of our endpoints.
 const workloadKind = "ExternalWorkload"
 
-// slice is an EndpointSlice that exists, or one that is to be created, and the
-// endpoints that it owns.
+// slice is an actual EndpointSlice or one to be created, with its endpoints.
 type slice struct {
-	// actual is the object as it is; nil for one that is to be created.
+	// actual is the actual object; nil for a slice to be created.
 	actual *discoveryv1.EndpointSlice
-	// family is its address family's index in the desired State, or none.
+	// family is the index of its address family in the desired State, or none.
 	family int
-	// group is the desired ports' index in that family, or none.
+	// group is the index of its desired ports in that family, or none.
 	group int32
-	// usable is false for slices that another object owns or that are being
-	// deleted: their endpoints have to go.
+	// usable is false for slices that another object owns or that are being deleted:
+	// their endpoints have to move.
 	usable bool
-	// metadata tells that labels or owner are not as desired.
+	// metadata is true if labels or owner have to change.
 	metadata bool
-	// ports tells how the slice's ports change.
+	// ports says how the slice's ports change.
 	ports portChange
-	// identities is the record of IdentitiesAnnotation, if recorded.
+	// identities is the record in IdentitiesAnnotation, if recorded is true.
 	identities string
 	recorded   bool
 	// endpoints are those of the actual slice, in its order.
 	endpoints []endpoint
-	// added are the endpoints that are placed here.
+	// added are the endpoints that are placed in this slice.
 	added []endpoint
-	// dirty tells that the slice is written whatever is added to it.
+	// dirty is true if the slice is written even if no endpoint is added.
 	dirty bool
-	// unrecovered tells that the slice is deleted, or gets further ports, once
-	// consumers have recovered.
+	// unrecovered is true if the slice is deleted, or gets more ports, once consumers
+	// have recovered.
 	unrecovered bool
-	// outdated tells that until then it has a port that is not desired any more,
-	// so that nothing may begin to be served on its ports.
+	// outdated is true if it has, until then, a port that is no longer desired, so that
+	// no endpoint may be published with its ports.
 	outdated bool
 	// kept is the number of actual endpoints that stay.
 	kept int
-	// waitsFor are the slices whose writes come before this one's.
+	// waitsFor are the slices that must be written before this one.
 	waitsFor []int
 }
 
-// endpoint is one endpoint of a slice: what it is, what is desired, and what
-// becomes of it.
+// endpoint is one endpoint of a slice: its actual and desired state, and the action.
 type endpoint struct {
-	// actual is the endpoint as it is; nil for one that is added.
+	// actual is the actual endpoint; nil for an added one.
 	actual *discoveryv1.Endpoint
-	// target is what is desired for its workload; nil if nothing is.
+	// target is the desired endpoint of its workload; nil if there is none.
 	target *target
-	// ready reports whether clients send traffic to the endpoint as it is.
+	// ready reports whether clients send traffic to the actual endpoint.
 	ready  bool
 	action Action
 	reason Reason
 }
 
-// target is an endpoint that is desired, and where it is now.
+// target is a desired endpoint, and where it is now.
 type target struct {
 	*desired.Endpoint
-	// home is where it is to remain, or nil if it is in no slice.
+	// home is the actual endpoint that remains, or nil if it is in no slice.
 	home *endpoint
-	// copies is the number of places of its family where it is ready.
+	// copies is the number of slices of its family in which it is ready.
 	copies int32
 }
 
-// servesNow reports whether a client may send traffic to the endpoint as it is
-// desired: one that is ready, or that drains where no other is ready.
+// servesNow reports whether a client may send traffic to the desired endpoint: it is
+// ready, or it drains and clients may use draining endpoints if no other is ready.
 func (t *target) servesNow() bool { return t.ReadyNow() || t.ServingNow() && t.Terminating }
 
-// isReady reads the condition as clients do: an absent one is true.
+// isReady interprets the condition as clients do: absent means true.
 func isReady(e *discoveryv1.Endpoint) bool { return e.Conditions.Ready == nil || *e.Conditions.Ready }
 
 // staysReady reports whether the endpoint is ready before and after this step.
@@ -101,8 +99,8 @@ func (e *endpoint) staysReady() bool {
 // departs reports whether this step takes the endpoint away from clients.
 func (e *endpoint) departs() bool { return e.ready && !e.staysReady() }
 
-// read takes in the actual slices, sorted by name, and finds for each of their
-// endpoints the one that is desired for the same workload.
+// read sets the actual slices, sorted by name, and finds the desired endpoint of each
+// of their endpoints.
 func (d *draft) read(actual []*discoveryv1.EndpointSlice) {
 	total := 0
 	for _, object := range actual {
@@ -112,7 +110,7 @@ func (d *draft) read(actual []*discoveryv1.EndpointSlice) {
 	slices.SortFunc(d.slices, func(a, b slice) int {
 		return cmp.Or(strings.Compare(a.actual.Name, b.actual.Name), strings.Compare(string(a.actual.UID), string(b.actual.UID)))
 	})
-	// The endpoints are pointed to, so their memory must not move.
+	// There are pointers to the endpoints, so their memory must not move.
 	d.endpoints = slices.Grow(d.endpoints[:0], total)[:total]
 	rest := d.endpoints
 	for i := range d.slices {
@@ -130,12 +128,12 @@ func (d *draft) read(actual []*discoveryv1.EndpointSlice) {
 	d.findHomes()
 }
 
-// familyOf is the index of the slice's address family in the desired State.
+// familyOf returns the index of the slice's address family in the desired State.
 func (d *draft) familyOf(object *discoveryv1.EndpointSlice) int {
 	return slices.IndexFunc(d.desired.Families, func(f desired.Family) bool { return f.AddressType == object.AddressType })
 }
 
-// ownedBy reports whether the Service owns the slice, or no other object does.
+// ownedBy reports whether the Service owns the slice, or no object does.
 func ownedBy(object *discoveryv1.EndpointSlice, service *corev1.Service) bool {
 	for i := range object.OwnerReferences {
 		if owner := &object.OwnerReferences[i]; owner.Controller != nil && *owner.Controller {
@@ -145,9 +143,8 @@ func ownedBy(object *discoveryv1.EndpointSlice, service *corev1.Service) bool {
 	return true
 }
 
-// match finds the desired endpoint for each endpoint of a slice. Slices are
-// mostly written in the order of names, so the one after the last match is
-// tried first.
+// match finds the desired endpoint of each endpoint of a slice. Slices are usually
+// sorted by name, so it tries the one after the last match first.
 func (d *draft) match(s *slice) {
 	for i := range s.endpoints {
 		actual := &s.actual.Endpoints[i]
@@ -181,7 +178,7 @@ func (d *draft) match(s *slice) {
 	}
 }
 
-// workloadOf is the name of the workload that an endpoint refers to. Only an
+// workloadOf returns the name of the workload that an endpoint refers to. Only an
 // endpoint with one address and a full targetRef counts: any other was not
 // written by us, and clients misread it.
 func workloadOf(e *discoveryv1.Endpoint, namespace string) (string, bool) {
@@ -192,9 +189,9 @@ func workloadOf(e *discoveryv1.Endpoint, namespace string) (string, bool) {
 	return ref.Name, true
 }
 
-// findHomes decides for every desired endpoint which of the places where it is
-// now is to remain: the first, also where it was withdrawn there but is ready
-// elsewhere. So it stays the same one from step to step.
+// findHomes selects, for every desired endpoint, which of its actual copies remains:
+// the first one, even if it is withdrawn there and ready elsewhere, so that the
+// selection does not change from step to step.
 func (d *draft) findHomes() {
 	for i := range d.slices {
 		s := &d.slices[i]

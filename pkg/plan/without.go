@@ -2,7 +2,7 @@ package plan
 
 import "slices"
 
-// Without is the plan without the writes that leaveOut names, and without those
+// Without returns the plan without the writes that leaveOut names, and without those
 // that wait for one of them to withdraw endpoints. Other writes do not wait for it
 // any more.
 func (p *Plan) Without(leaveOut func(*Write) bool) Plan {

@@ -2,9 +2,8 @@ package plan
 
 import "slices"
 
-// urgency orders writes: what takes endpoints away from clients comes first, so
-// that no other write can hold it back, and then what gives slices back to a
-// quota.
+// urgency orders writes: first those that take endpoints away from clients, so that no
+// other write delays them, then those that free slices of a quota.
 type urgency uint8
 
 const (
@@ -15,7 +14,7 @@ const (
 	urgencies
 )
 
-// plan makes the plan from what was decided.
+// plan returns the plan that follows from the decisions.
 func (d *draft) plan() Plan {
 	plan := Plan{StepsLeft: d.stepsLeft()}
 	order := d.order()
@@ -48,7 +47,7 @@ func (d *draft) plan() Plan {
 	return plan
 }
 
-// order lists the slices that are written, by urgency.
+// order returns the slices that are written, by urgency.
 func (d *draft) order() []int {
 	var byUrgency [urgencies][]int
 	for i := range d.slices {
@@ -59,7 +58,7 @@ func (d *draft) order() []int {
 	return slices.Concat(byUrgency[:]...)
 }
 
-// urgency reports whether the slice is written, and how urgently.
+// urgency reports whether the slice is written, and its urgency.
 func (s *slice) urgency() (urgency, bool) {
 	if s.deletes() {
 		return deletes, s.actual.DeletionTimestamp == nil && !s.unrecovered
@@ -83,12 +82,12 @@ func (s *slice) urgency() (urgency, bool) {
 	return u, written
 }
 
-// deletes reports whether the slice is empty and is to go.
+// deletes reports whether the slice is empty and is deleted.
 func (s *slice) deletes() bool {
 	return s.actual != nil && len(s.endpoints) == 0 && len(s.added) == 0
 }
 
-// stepsLeft is the least number of steps that follow this one. Slices change
+// stepsLeft returns the least number of steps that follow this one. Slices change
 // their ports one at a time, in two steps each; everything else goes on in
 // parallel.
 func (d *draft) stepsLeft() int {
@@ -118,7 +117,8 @@ func (d *draft) stepsLeft() int {
 	return max(left, portSteps)
 }
 
-// stepFollows reports whether the endpoint is not yet as desired after this step.
+// stepFollows reports whether the endpoint differs from the desired state after this
+// step.
 func (e *endpoint) stepFollows() bool {
 	return e.action == Withdraw || e.action == Announce || (e.action == Keep || e.action == Remove) && e.reason.waits()
 }
@@ -131,7 +131,7 @@ func (s *slice) empties() bool {
 		!slices.ContainsFunc(s.endpoints, func(e endpoint) bool { return !removed(e) }) && !slices.ContainsFunc(s.added, added)
 }
 
-// changes are the endpoints of the slice that change.
+// changes returns the endpoints of the slice that change.
 func (s *slice) changes() []Change {
 	changed := func(list []endpoint) (n int) {
 		for i := range list {
@@ -152,7 +152,7 @@ func (s *slice) changes() []Change {
 	return all
 }
 
-// change tells what becomes of the endpoint.
+// change describes what becomes of the endpoint.
 func (e *endpoint) change() Change {
 	c := Change{Action: e.action, Reason: e.reason}
 	if e.target != nil {
@@ -166,7 +166,7 @@ func (e *endpoint) change() Change {
 	return c
 }
 
-// addWaiting lists the endpoints that wait.
+// addWaiting adds the endpoints that wait.
 func (d *draft) addWaiting(plan *Plan) {
 	for i := range d.slices {
 		s := &d.slices[i]

@@ -1,10 +1,10 @@
-// Package selftest checks an installation from inside the cluster: it makes a
-// Service and an ExternalWorkload, waits until the controller that is installed
-// publishes the endpoint, and takes both away again.
+// Package selftest checks an installation from inside the cluster: it creates a Service
+// and an ExternalWorkload, waits until the installed controller publishes the endpoint,
+// and deletes both.
 //
-// helm test runs it from the controller's own image, so that a cluster that
-// reaches no registry of images can be checked too. It looks only at the API,
-// as any consumer would: it must not import the controllers.
+// helm test runs it from the controller's own image, so it also works in a cluster
+// without access to an image registry. It uses only the API, as any consumer does, and
+// must not import the controllers.
 package selftest
 
 import (
@@ -29,30 +29,31 @@ import (
 const (
 	// namePrefix begins the names of both objects.
 	namePrefix = "external-workload-selftest-"
-	// selectorLabel joins the two; its value is the Service's name.
+	// selectorLabel connects the two; its value is the Service's name.
 	selectorLabel = "external-workload.io/selftest"
-	// port is what the Service and the workload have in common.
+	// port is the port of the Service and of the workload.
 	port = 80
-	// interval lies between two looks at the slices.
+	// interval is the time between two reads of the slices.
 	interval = 100 * time.Millisecond
-	// cleanupTimeout bounds the deletions, which run even when the test was cut off.
+	// cleanupTimeout is the timeout of the deletions, which run even if the test was
+	// cancelled.
 	cleanupTimeout = 10 * time.Second
 )
 
-// Options say what is tested.
+// Options are the settings of the test.
 type Options struct {
-	// Namespace is where the objects are made. The controller must serve it.
+	// Namespace is where the objects are created. The controller must watch it.
 	Namespace string
 	// Address is the workload's address. Nothing is sent to it.
 	Address string
 	// Timeout is how long to wait for the endpoint.
 	Timeout time.Duration
-	// Ready asks that the endpoint becomes ready, which the controller's
-	// readiness part has to bring about. Otherwise any endpoint will do.
+	// Ready requires that the endpoint becomes ready, so the controller has to write
+	// readiness. Otherwise an endpoint that is not ready is enough.
 	Ready bool
 }
 
-// Validate names the first option that cannot be.
+// Validate returns an error for the first invalid option.
 func (o Options) Validate() error {
 	if o.Namespace == "" {
 		return errors.New("--namespace is empty: name a namespace that the controller serves")
@@ -66,8 +67,8 @@ func (o Options) Validate() error {
 	return nil
 }
 
-// Run makes the objects, waits for the endpoint, tells on out how long it took,
-// and deletes the objects whatever happened. The error says how far it came.
+// Run creates the objects, waits for the endpoint, writes to out how long it took, and
+// deletes the objects in any case. The error says which step failed.
 func Run(ctx context.Context, core kubernetes.Interface, workloads versioned.Interface, options Options, out io.Writer) (err error) {
 	service, err := core.CoreV1().Services(options.Namespace).Create(ctx, newService(), metav1.CreateOptions{})
 	if err != nil {
@@ -89,8 +90,8 @@ func Run(ctx context.Context, core kubernetes.Interface, workloads versioned.Int
 	return err
 }
 
-// newService is headless, so that it takes no address of the cluster. Its name
-// is made here and not by the API server, since its selector holds it too.
+// newService returns a headless Service, which needs no ClusterIP. It generates the
+// name itself, because the selector contains it.
 func newService() *corev1.Service {
 	name := namePrefix + fmt.Sprintf("%x", time.Now().UnixNano())
 	return &corev1.Service{
@@ -118,7 +119,7 @@ func newWorkload(name string, options Options) *v1beta1.ExternalWorkload {
 	return workload
 }
 
-// waitForEndpoint looks at the Service's slices until the workload is in one.
+// waitForEndpoint reads the Service's slices until one contains the workload.
 func waitForEndpoint(ctx context.Context, core kubernetes.Interface, service *corev1.Service, options Options) error {
 	var have string
 	published := func(ctx context.Context) (bool, error) {
@@ -139,7 +140,7 @@ func waitForEndpoint(ctx context.Context, core kubernetes.Interface, service *co
 	return err
 }
 
-// inspect says what there is, and whether that is what was asked for.
+// inspect describes the endpoint, and reports whether it is as requested.
 func inspect(slices []discoveryv1.EndpointSlice, options Options) (have string, done bool) {
 	if len(slices) == 0 {
 		return "the Service has no EndpointSlice; is the controller running, and does it serve this namespace?", false
@@ -156,7 +157,7 @@ func inspect(slices []discoveryv1.EndpointSlice, options Options) (have string, 
 	return "the Service's EndpointSlices lack the workload; its Events say why", false
 }
 
-// cleanUp deletes both objects, as far as they are there.
+// cleanUp deletes both objects, if they exist.
 func cleanUp(ctx context.Context, core kubernetes.Interface, workloads versioned.Interface, service *corev1.Service) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()

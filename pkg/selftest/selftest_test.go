@@ -21,7 +21,7 @@ import (
 
 const address = "192.0.2.1"
 
-// endpoint is one endpoint in a slice of its own.
+// endpoint returns one endpoint in a slice of its own.
 func endpoint(address string, ready *bool) discoveryv1.EndpointSlice {
 	return discoveryv1.EndpointSlice{Endpoints: []discoveryv1.Endpoint{{
 		Addresses: []string{address}, Conditions: discoveryv1.EndpointConditions{Ready: ready},

@@ -10,8 +10,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// certificateCheckInterval is how often, at most, handshakes look whether the
-// certificate has to be replaced.
+// certificateCheckInterval is the minimum interval between two checks, by handshakes,
+// whether the certificate has to be replaced.
 const certificateCheckInterval = 2 * time.Second
 
 // certificateSource gives the certificate of a handshake.
@@ -26,8 +26,8 @@ func newCertificateSource(certificateFile, keyFile string) (certificateSource, e
 	return newCertificateFiles(certificateFile, keyFile)
 }
 
-// certificateFiles reads a certificate from files, again after they changed.
-// While the new ones cannot be used, the last good certificate is.
+// certificateFiles reads a certificate from files, and reads it again after they
+// changed. It keeps the last valid certificate while the new files are invalid.
 type certificateFiles struct {
 	certificateFile, keyFile string
 
@@ -51,9 +51,9 @@ func (f *certificateFiles) certificate(hello *tls.ClientHelloInfo) (*tls.Certifi
 		return f.current, nil
 	}
 	f.checked = now
-	// The state is taken before reading and kept also when reading fails: a
-	// file that changes meanwhile gives another state the next time, and one
-	// that stays broken is reported once.
+	// The state is read before the files and kept also if reading them fails: a file
+	// that changes during the read has another state the next time, and an invalid file
+	// is reported once.
 	state := f.look()
 	if state == f.state {
 		return f.current, nil
@@ -77,7 +77,7 @@ func (f *certificateFiles) load() error {
 	return nil
 }
 
-// look describes the files so that a change of either gives another text.
+// look returns a text that changes when either file changes.
 func (f *certificateFiles) look() string {
 	state := ""
 	for _, path := range []string{f.certificateFile, f.keyFile} {

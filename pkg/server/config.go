@@ -10,13 +10,13 @@ import (
 	authorizationv1 "k8s.io/client-go/kubernetes/typed/authorization/v1"
 )
 
-// Off is an address that switches its endpoints off, like the empty one.
+// Off is an address that disables its endpoints, like the empty one.
 const Off = "0"
 
-// Config is everything a Server depends on.
+// Config has the dependencies and settings of a Server.
 type Config struct {
-	// HealthAddress, as host:port, serves /livez and /readyz. Port 0 takes a
-	// free one; empty or Off serves nothing.
+	// HealthAddress, as host:port, serves /livez and /readyz. Port 0 selects a free
+	// one; empty or Off disables them.
 	HealthAddress string
 	// Live and Ready are the checks behind /livez and /readyz, in the order in
 	// which they are listed.
@@ -26,26 +26,25 @@ type Config struct {
 	// HealthAddress when Plain is set; then one listener serves both, also on
 	// port 0.
 	MetricsAddress string
-	// Gatherer is what /metrics shows.
+	// Gatherer provides the content of /metrics.
 	Gatherer prometheus.Gatherer
-	// Profiling adds /debug/pprof to the metrics address, behind the same
-	// check. Profiles can tell secrets: think twice before combining it with
-	// Plain.
+	// Profiling adds /debug/pprof to the metrics address, with the same authorization.
+	// Profiles can contain secrets; do not combine it with Plain without a reason.
 	Profiling bool
 
-	// Plain serves metrics by HTTP to every client that reaches the address, instead of
-	// by HTTPS to those who may. None of the fields below is used then.
+	// Plain serves metrics over HTTP to every client that reaches the address, instead
+	// of over HTTPS to authorized readers. The fields below are then ignored.
 	Plain bool
-	// CertificateFile and KeyFile are PEM files that are read again when they
-	// change. Both empty: the certificate is self-signed and lives in memory.
+	// CertificateFile and KeyFile are PEM files that are reloaded when they change. If
+	// both are empty, the certificate is self-signed and exists only in memory.
 	CertificateFile, KeyFile string
-	// TokenReviews tells whose a bearer token is.
+	// TokenReviews finds the user of a bearer token.
 	TokenReviews authenticationv1.TokenReviewInterface
-	// AccessReviews reports whether that user may get the path.
+	// AccessReviews checks whether that user may get the path.
 	AccessReviews authorizationv1.SubjectAccessReviewInterface
 }
 
-// Check is one named reason to be alive or ready.
+// Check is one named health check.
 type Check struct {
 	// Name is one word for the list that ?verbose shows.
 	Name string

@@ -1,11 +1,11 @@
-// Package server answers the operators of this program: /livez and /readyz on
-// one address, /metrics and, when asked for, /debug/pprof on another.
+// Package server serves /livez and /readyz on one address, and /metrics and optionally
+// /debug/pprof on another.
 //
-// Health is always open and plain, because the kubelet asks without a token.
-// Metrics are served by HTTPS to those whom the API server knows and allows,
-// or, as an option, plainly to everybody. When the API server cannot be asked,
-// nobody gets in.
+// Health needs no authentication, because kubelet sends no token. Metrics are served
+// over HTTPS to users whom the API server authenticates and authorizes or, as an
+// option, over HTTP to everybody. While the API server cannot be reached, requests for
+// metrics are refused, except those with a recently reviewed token.
 //
-// The package knows nothing of what is healthy or measured: checks and the
-// gatherer are given to it. It must not import the controllers.
+// The package defines neither the checks nor the metrics: the caller passes both. It
+// must not import the controllers.
 package server

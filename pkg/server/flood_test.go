@@ -32,7 +32,7 @@ type logLines struct {
 	lines []string
 }
 
-// context gives a context with a logger that writes here.
+// context returns a context with a logger that writes here.
 func (l *logLines) context(t *testing.T) context.Context {
 	t.Helper()
 	return klog.NewContext(t.Context(), funcr.New(func(_, args string) {
@@ -254,7 +254,7 @@ func (l *listOfConnections) Accept() (net.Conn, error) {
 	return next, nil
 }
 
-// accepted is how many connections of each client are accepted.
+// accepted returns how many connections of each client are accepted.
 func accepted(t *testing.T, listener *boundedListener) (byClient map[string]int, open []net.Conn) {
 	t.Helper()
 	byClient = map[string]int{}

@@ -16,26 +16,26 @@ import (
 )
 
 const (
-	// allowedFor is how long a yes of the API server is believed at most.
+	// allowedFor is how long a positive answer of the API server is valid.
 	allowedFor = 2 * time.Minute
-	// refreshAfter is the age of a yes from which its use makes the API server
-	// be asked again in the background. So a scraper that comes at least every
-	// allowedFor never waits for a review, and a permission that was taken away
-	// serves one more request at most once this time is over.
+	// refreshAfter is the age at which a positive answer is reviewed again in the
+	// background when it is used. A scraper that comes at least every allowedFor
+	// therefore never waits for a review, and a revoked permission permits at most one
+	// more request after this time.
 	refreshAfter = 30 * time.Second
-	// deniedFor is how long a no is believed. It is short, so that a
-	// permission that was just given acts soon.
+	// deniedFor is how long a negative answer is valid. It is short, so that a new
+	// permission takes effect soon.
 	deniedFor = 10 * time.Second
 
-	// The bounds on remembered answers. They are apart, so that junk cannot
-	// displace valid tokens.
+	// The sizes of the caches. They are separate, so that junk tokens cannot displace
+	// valid ones.
 	rememberedAllowed = 64
 	rememberedDenied  = 256
 )
 
-// guard lets those requests through whose bearer token the API server
-// recognises (TokenReview) and whose user may get the path
-// (SubjectAccessReview). Whatever cannot be decided is refused.
+// guard permits requests whose bearer token the API server authenticates (TokenReview)
+// and whose user may get the path (SubjectAccessReview). It refuses requests that
+// cannot be decided.
 type guard struct {
 	reviews *reviewer
 	allowed *cache.LRUExpireCache // question -> *permission
@@ -50,13 +50,13 @@ type question struct {
 	path  string
 }
 
-// permission is a yes of the API server.
+// permission is a positive answer of the API server.
 type permission struct {
 	since      time.Time
 	refreshing atomic.Bool
 }
 
-// decision is the answer to a request: StatusOK lets it through.
+// decision is the status of a request: StatusOK permits it.
 type decision struct {
 	status  int
 	message string
@@ -107,7 +107,7 @@ func (g *guard) decide(request *http.Request) decision {
 	return decided
 }
 
-// undecided is the answer if the API server gave none.
+// undecided returns the decision if the API server gave no answer.
 func (g *guard) undecided(ctx context.Context, err error) decision {
 	logger := klog.FromContext(ctx)
 	if errors.Is(err, errTooManyReviews) {
@@ -119,7 +119,7 @@ func (g *guard) undecided(ctx context.Context, err error) decision {
 	if count := g.unanswered.happened(); count > 0 {
 		logger.Error(err, "Rejected requests: the API server did not review their tokens", "count", count)
 	}
-	return decision{http.StatusInternalServerError, "the API server could not be asked whether this request is allowed; the log tells why"}
+	return decision{http.StatusInternalServerError, "the API server could not be asked whether this request is allowed; see the log of the controller"}
 }
 
 func (g *guard) remember(asked question, decided decision) {
@@ -130,9 +130,8 @@ func (g *guard) remember(asked question, decided decision) {
 	g.denied.Add(asked, decided, deniedFor)
 }
 
-// refresh asks the API server again, in the background, about a permission
-// that is not new any more. If it cannot be asked, the permission stays as
-// long as it is valid.
+// refresh reviews an older permission again in the background. If the API server cannot
+// be reached, the permission stays until it expires.
 func (g *guard) refresh(ctx context.Context, known *permission, token string, asked question) {
 	if time.Since(known.since) < refreshAfter || !known.refreshing.CompareAndSwap(false, true) {
 		return

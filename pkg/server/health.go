@@ -10,7 +10,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// checkTimeout bounds all checks of one request together.
+// checkTimeout is the timeout of all checks of one request together.
 const checkTimeout = 5 * time.Second
 
 func handleHealth(mux *http.ServeMux, config Config) {
@@ -18,10 +18,10 @@ func handleHealth(mux *http.ServeMux, config Config) {
 	mux.Handle("GET /readyz", healthHandler("readyz", config.Ready))
 }
 
-// healthHandler runs all checks and answers 200, or 500 when one fails. It names
-// the failing checks always and the others with ?verbose, in the form that
-// Kubernetes components have. Reasons go to the log alone: a client that reaches the
-// port may ask.
+// healthHandler runs all checks and answers 200, or 500 if one fails. It lists the
+// failing checks, and with ?verbose also the others, in the format of Kubernetes
+// components. Reasons are only logged, because any client that reaches the port may
+// ask.
 func healthHandler(endpoint string, checks []Check) http.Handler {
 	failures := make([]limiter, len(checks))
 	return http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {

@@ -6,21 +6,20 @@ import (
 )
 
 const (
-	// maxConnections bounds the connections of one listener: about 30 KiB each
-	// with TLS, before any request.
+	// maxConnections is the maximum number of connections of one listener: about 30 KiB
+	// each with TLS, before any request.
 	maxConnections = 64
-	// maxConnectionsPerClient keeps one client address from taking them all.
-	// It suffices for several scrapers behind one address.
+	// maxConnectionsPerClient prevents one client address from using all of them. It is
+	// enough for several scrapers behind one address.
 	maxConnectionsPerClient = 16
 )
 
-// boundedListener closes connections beyond its bounds as soon as they are
-// accepted. It never makes a client wait for another one to leave, since
-// a client that holds connections open would then lock everybody else out.
+// boundedListener closes connections beyond its limits as soon as they are accepted. It
+// does not queue them: clients that keep connections open would then block all others.
 type boundedListener struct {
 	net.Listener
 	max, maxPerClient int
-	// refused is called for each connection that is closed for its number.
+	// refused is called for each connection that is closed because of a limit.
 	refused func(client net.Addr)
 
 	mu     sync.Mutex
@@ -35,7 +34,7 @@ func boundConnections(listener net.Listener, refused func(client net.Addr)) *bou
 	}
 }
 
-// Accept returns the next connection that is within the bounds.
+// Accept returns the next connection within the limits.
 func (l *boundedListener) Accept() (net.Conn, error) {
 	for {
 		connection, err := l.Listener.Accept()
@@ -71,7 +70,7 @@ func (l *boundedListener) leave(client string) {
 	}
 }
 
-// boundedConnection gives its place back once, however often it is closed.
+// boundedConnection frees its place once, however often it is closed.
 type boundedConnection struct {
 	net.Conn
 	once  sync.Once
@@ -83,7 +82,7 @@ func (c *boundedConnection) Close() error {
 	return c.Conn.Close()
 }
 
-// hostOf is the host of an address, or the address if it has no port.
+// hostOf returns the host of an address, or the address if it has no port.
 func hostOf(address string) string {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

@@ -8,20 +8,19 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// logInterval is the shortest time between two lines about the same thing,
-// however many clients cause it.
+// logInterval is the minimum interval between two lines about the same problem, however
+// many clients cause it.
 const logInterval = time.Minute
 
-// limiter says whether something that happened is to be logged now. Its zero
-// value is ready.
+// limiter decides whether an occurrence is logged now. The zero value is ready for use.
 type limiter struct {
 	mu    sync.Mutex
 	next  time.Time
 	count int
 }
 
-// happened returns how often it happened since it was last logged, or 0 if it
-// is not to be logged now.
+// happened returns the number of occurrences since the last log line, or 0 if this one
+// is not logged now.
 func (l *limiter) happened() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -42,7 +41,7 @@ type connectionLog struct {
 	refusedForTheirNumber limiter
 }
 
-// panicked is how net/http begins the line with a handler's panic and its stack.
+// panicked is the beginning of net/http's line with a handler's panic and its stack.
 var panicked = []byte("http: panic serving")
 
 // Write logs a line of net/http. The text of such a line may repeat what a
@@ -63,7 +62,7 @@ func (l *connectionLog) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// refused logs a connection that was closed since there were too many.
+// refused logs a connection that was closed because there were too many.
 func (l *connectionLog) refused(client string) {
 	if count := l.refusedForTheirNumber.happened(); count > 0 {
 		l.logger.Info("Rejected connections: too many are open", "count", count, "lastClient", client,

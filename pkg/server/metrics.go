@@ -10,11 +10,11 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// maxScrapes bounds the scrapes that are served at the same time.
+// maxScrapes is the maximum number of concurrent scrapes.
 const maxScrapes = 4
 
-// handleMetrics adds /metrics and, when asked for, the profiles to the mux.
-// The TLS config is nil for plain serving.
+// handleMetrics adds /metrics and, if configured, the profiles to the mux. The TLS
+// config is nil for plain HTTP.
 func handleMetrics(mux *http.ServeMux, config Config) (*tls.Config, error) {
 	protect := func(handler http.Handler) http.Handler { return handler }
 	var tlsConfig *tls.Config
@@ -46,8 +46,8 @@ func handleMetrics(mux *http.ServeMux, config Config) (*tls.Config, error) {
 	return tlsConfig, nil
 }
 
-// scrapeLog logs metrics that could not be gathered; the others are served. It
-// uses the process's logger, because promhttp hands no context on.
+// scrapeLog logs metrics that could not be gathered; the others are served. It uses the
+// process's logger, because promhttp passes no context.
 type scrapeLog struct{}
 
 func (scrapeLog) Println(problem ...any) {

@@ -16,31 +16,30 @@ import (
 )
 
 const (
-	// concurrentReviews bounds what strangers can ask of the API server
-	// through this server at the same time.
+	// concurrentReviews is the maximum number of concurrent reviews of unknown tokens.
 	concurrentReviews = 4
-	// concurrentRefreshes bounds the reviews of tokens that were valid. They
-	// have places of their own, so that strangers cannot keep them waiting.
+	// concurrentRefreshes is the same for tokens that were valid. Their limit is
+	// separate, so that unknown tokens cannot delay them.
 	concurrentRefreshes = 4
-	// maxReviews bounds the reviews under way and waiting, and
-	// maxReviewsPerClient those of one client address, so that a flood from one
-	// address leaves places for others.
+	// maxReviews is the maximum number of running and waiting reviews, and
+	// maxReviewsPerClient the same for one client address, so that a flood from one
+	// address leaves room for others.
 	maxReviews          = 64
 	maxReviewsPerClient = 16
-	// reviewTimeout bounds both questions to the API server together, and the
-	// wait for them.
+	// reviewTimeout is the timeout of both requests to the API server together,
+	// including the wait.
 	reviewTimeout = 10 * time.Second
 )
 
-// errTooManyReviews says that a review was not even begun.
+// errTooManyReviews is returned for a review that was not started.
 var errTooManyReviews = errors.New("too many reviews are waiting")
 
-// reviewer asks the API server whether the holder of a token may get a path.
+// reviewer asks the API server whether the owner of a token may get a path.
 type reviewer struct {
 	tokens authenticationv1.TokenReviewInterface
 	access authorizationv1.SubjectAccessReviewInterface
 
-	// reviewing and refreshing hold one value for each review under way.
+	// reviewing and refreshing hold one value for each running review.
 	reviewing, refreshing chan struct{}
 
 	mu     sync.Mutex
@@ -57,8 +56,8 @@ func newReviewer(tokens authenticationv1.TokenReviewInterface, access authorizat
 	}
 }
 
-// review asks about a token of which nothing is known. It returns
-// errTooManyReviews at once if too many others wait.
+// review reviews an unknown token. It returns errTooManyReviews at once if too many
+// others wait.
 func (r *reviewer) review(ctx context.Context, client, token, path string) (decision, error) {
 	if !r.enter(client) {
 		return decision{}, errTooManyReviews
@@ -67,7 +66,7 @@ func (r *reviewer) review(ctx context.Context, client, token, path string) (deci
 	return r.ask(ctx, r.reviewing, token, path)
 }
 
-// again asks about a token that was valid a short time ago.
+// again reviews a token that was valid recently.
 func (r *reviewer) again(ctx context.Context, token, path string) (decision, error) {
 	return r.ask(ctx, r.refreshing, token, path)
 }
@@ -92,8 +91,8 @@ func (r *reviewer) leave(client string) {
 	}
 }
 
-// ask waits for one of the slots and asks the API server who has the token and
-// whether that user may get the path.
+// ask waits for a slot, then asks the API server who owns the token and whether that
+// user may get the path.
 func (r *reviewer) ask(ctx context.Context, slots chan struct{}, token, path string) (decision, error) {
 	ctx, cancel := context.WithTimeout(ctx, reviewTimeout)
 	defer cancel()

@@ -19,15 +19,16 @@ import (
 const (
 	// selfSignedFor is the lifetime of a self-signed certificate.
 	selfSignedFor = 30 * 24 * time.Hour
-	// renewBefore is how long before its end it is replaced.
+	// renewBefore is how long before its expiry it is replaced.
 	renewBefore = 10 * 24 * time.Hour
-	// backdatedBy lets clients with slow clocks accept a new certificate.
+	// backdatedBy is subtracted from the start of its validity, for clients with slow
+	// clocks.
 	backdatedBy = time.Hour
 )
 
-// selfSigned makes certificates for this host that nobody vouches for: they
-// encrypt, and clients have to be configured not to verify them. They are recreated
-// before they expire, and never leave memory.
+// selfSigned creates self-signed certificates for this host. They encrypt, but clients
+// must be configured not to verify them. They are replaced before they expire, and
+// exist only in memory.
 type selfSigned struct {
 	mu      sync.Mutex
 	current *tls.Certificate

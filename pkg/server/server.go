@@ -14,8 +14,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// Bounds of every connection. Profiles extend the write timeout themselves, by
-// the seconds that they are asked to last.
+// Timeouts and limits of every connection. Profiles extend the write timeout
+// themselves, by the requested number of seconds.
 const (
 	readHeaderTimeout    = 5 * time.Second
 	readTimeout          = 10 * time.Second
@@ -24,12 +24,11 @@ const (
 	maxHeaderBytes       = 32 << 10
 	maxConcurrentStreams = 16
 
-	// shutdownTimeout is how long requests in flight may take once the server
-	// is told to stop.
+	// shutdownTimeout is the time for requests in flight during a shutdown.
 	shutdownTimeout = 3 * time.Second
 )
 
-// Server serves the operational endpoints. Build it with New.
+// Server serves health, metrics and profiles. Create it with New.
 type Server struct {
 	health  *endpoint
 	metrics *endpoint
@@ -43,8 +42,8 @@ type endpoint struct {
 	tls      *tls.Config // nil for plain HTTP
 }
 
-// New checks the config and binds the addresses, so that a mistake or a taken
-// address shows before anything else starts. Nothing is answered before Run.
+// New validates the config and binds the addresses, so that errors are reported before
+// anything else starts. It serves nothing before Run.
 func New(config Config) (*Server, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
@@ -88,15 +87,15 @@ func listen(name, address string, handler http.Handler) (*endpoint, error) {
 	return &endpoint{name: name, listener: listener, handler: handler}, nil
 }
 
-// HealthAddr is the address that /livez and /readyz are bound to, nil when off.
+// HealthAddr returns the address that /livez and /readyz are bound to, nil when off.
 func (s *Server) HealthAddr() net.Addr { return s.health.addr() }
 
-// MetricsAddr is the address that /metrics is bound to, nil when off.
+// MetricsAddr returns the address that /metrics is bound to, nil when off.
 func (s *Server) MetricsAddr() net.Addr { return s.metrics.addr() }
 
-// Run serves until ctx ends, then lets requests in flight end within
-// shutdownTimeout, and returns nil. It returns an error only when serving
-// itself fails. It may be called once.
+// Run serves until ctx is cancelled, then waits at most shutdownTimeout for requests in
+// flight, and returns nil. It returns an error only if serving fails. It may be called
+// once.
 func (s *Server) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if s.health != nil && s.health != s.metrics {
@@ -157,8 +156,8 @@ func (e *endpoint) serve(server *http.Server, listener net.Listener) error {
 	return server.Serve(listener)
 }
 
-// httpServer builds the server of the endpoint. Requests carry the logger of
-// ctx but outlive its end, so that they can be answered during shutdown.
+// httpServer returns the server of the endpoint. Requests carry the logger of ctx but
+// are not cancelled with it, so that they can be answered during shutdown.
 func (e *endpoint) httpServer(ctx context.Context, connections *connectionLog) *http.Server {
 	requests := context.WithoutCancel(ctx)
 	return &http.Server{

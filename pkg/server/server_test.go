@@ -40,7 +40,7 @@ func startIn(t *testing.T, ctx context.Context, config Config) *Server {
 	return server
 }
 
-// newClient gives a client that leaves no connection behind.
+// newClient returns a client that leaves no connection behind.
 func newClient(t *testing.T, transport *http.Transport) *http.Client {
 	t.Helper()
 	t.Cleanup(transport.CloseIdleConnections)

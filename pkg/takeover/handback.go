@@ -14,15 +14,14 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// ErrKept says that an instance of this controller keeps the Lease renewed and
-// would take it again.
+// ErrKept is returned if an instance of this controller renews the Lease and would take
+// it again.
 var ErrKept = errors.New("an instance of this controller keeps the Lease: stop it, or start it without --take-over-lease, first")
 
-// HandBack frees a Lease that this project has taken or parked, so that
-// Linkerd's controller leads within seconds. It returns the holder that it
-// removed, or "" if the Lease belonged to nobody or to somebody else, who is
-// left alone. The error is ErrKept while the Lease is renewed by an instance
-// that still runs.
+// HandBack frees a Lease that this controller has taken or parked, so that Linkerd's
+// controller leads within seconds. It returns the holder that it removed, or "" if the
+// Lease has no holder or another one, which it does not change. It returns ErrKept
+// while a running instance renews the Lease.
 func HandBack(ctx context.Context, leases coordinationclient.LeasesGetter, name types.NamespacedName) (holder string, err error) {
 	err = retry.RetryOnConflict(retry.DefaultRetry, func() error {
 		lease, err := leases.Leases(name.Namespace).Get(ctx, name.Name, metav1.GetOptions{})
@@ -52,7 +51,7 @@ func valid(lease *coordinationv1.Lease) bool {
 	return lease.Spec.RenewTime != nil && time.Since(lease.Spec.RenewTime.Time) < duration
 }
 
-// freed is the Lease without holder, as an elector leaves it that stops.
+// freed returns the Lease without holder, as an elector leaves it that stops.
 func freed(lease *coordinationv1.Lease) *coordinationv1.Lease {
 	next := lease.DeepCopy()
 	now := metav1.NewMicroTime(time.Now())

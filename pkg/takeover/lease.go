@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// parked is the holder of a Lease that nobody holds.
+	// parked is the holder of a parked Lease, which no process holds.
 	parked = "parked"
-	// prefix of the holder marks an instance of this controller, so that the
-	// next one knows that Linkerd's has been silent since.
+	// prefix begins the identity of an instance of this controller, so that the next
+	// instance knows that Linkerd's controller did not write since.
 	prefix = "external-workload-controller:"
 
 	// parkedSeconds is the duration of a parked Lease: a day.
 	parkedSeconds = 86400
-	// usualSeconds is the duration that Linkerd's elector gives its Lease.
+	// usualSeconds is the duration that Linkerd's elector sets.
 	usualSeconds = 30
-	// shortSeconds is the duration of a Lease that is free to take.
+	// shortSeconds is the duration of a Lease that is free.
 	shortSeconds = 1
 )
 
@@ -30,14 +30,14 @@ func (t *Takeover) leases() coordinationclient.LeaseInterface {
 	return t.config.Leases.Leases(t.config.Lease.Namespace)
 }
 
-// update writes a Lease. Its resourceVersion makes the API server refuse it if
-// anybody wrote the Lease since it was read.
+// update writes a Lease with its resourceVersion, so that the API server refuses it if
+// the Lease was written since it was read.
 func (t *Takeover) update(ctx context.Context, lease *coordinationv1.Lease) error {
 	_, err := t.leases().Update(ctx, lease, metav1.UpdateOptions{})
 	return err
 }
 
-// holder is the name under which the Lease is held.
+// holder returns the name under which the Lease is held.
 func (t *Takeover) holder() string {
 	if t.config.Mode == Park {
 		return parked
@@ -45,13 +45,14 @@ func (t *Takeover) holder() string {
 	return prefix + t.config.Identity
 }
 
-// ours reports whether a holder is an instance of this controller or its parking.
+// ours reports whether a holder is an instance of this controller or the parked
+// Lease's.
 func (t *Takeover) ours(holder string) bool { return isOurs(holder) }
 
 func isOurs(holder string) bool { return holder == parked || strings.HasPrefix(holder, prefix) }
 
-// taken is the Lease with us as its holder. The time of acquisition stays when
-// the former holder was one of ours.
+// taken returns the Lease with this process as its holder. It keeps the time of
+// acquisition if the former holder was an instance of this controller.
 func (t *Takeover) taken(lease *coordinationv1.Lease, now time.Time) *coordinationv1.Lease {
 	next := lease.DeepCopy()
 	former := ptr.Deref(lease.Spec.HolderIdentity, "")
@@ -73,12 +74,12 @@ func (t *Takeover) taken(lease *coordinationv1.Lease, now time.Time) *coordinati
 	return next
 }
 
-// renewalOf is the pause between two renewals of a Lease.
+// renewalOf returns the interval between two renewals of a Lease.
 func renewalOf(lease *coordinationv1.Lease) time.Duration {
 	return time.Duration(ptr.Deref(lease.Spec.LeaseDurationSeconds, 0)) * time.Second / renewals
 }
 
-// pauseOf is the pause before a Lease of ours is looked at again.
+// pauseOf returns the time until a Lease that this controller holds is read again.
 func pauseOf(lease *coordinationv1.Lease) time.Duration {
 	return max(conflictPause, min(lookPause, renewalOf(lease)))
 }

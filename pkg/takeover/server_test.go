@@ -91,7 +91,7 @@ func (s *server) appear(l *coordinationv1.Lease) {
 	s.lease = l
 }
 
-// counts are how many requests there were, and how many of them updates.
+// counts returns how many requests there were, and how many of them updates.
 func (s *server) counts() (requests, updates int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

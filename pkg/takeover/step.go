@@ -13,26 +13,27 @@ import (
 )
 
 const (
-	// retryPause follows a request that failed, as in Linkerd's elector.
+	// retryPause is the wait after a failed request, as in Linkerd's elector.
 	retryPause = 2 * time.Second
-	// conflictPause follows an update that met one of the holder's renewals.
+	// conflictPause is the wait after an update that conflicted with a renewal of the
+	// holder.
 	conflictPause = 100 * time.Millisecond
-	// lookPause is the longest time between two looks at the Lease.
+	// lookPause is the maximum interval between two reads of the Lease.
 	lookPause = 30 * time.Second
-	// renewals is how often the Lease is renewed within its duration.
+	// renewals is the number of renewals within the Lease's duration.
 	renewals = 8
 
-	// firstRetake is the pause before a lost Lease is taken again. It doubles
-	// with each loss up to lastRetake, so that two who both want the Lease do
-	// not fight for it.
+	// firstRetake is the wait before a lost Lease is acquired again. It doubles with
+	// each loss up to lastRetake, so that two processes that both want the Lease do not
+	// take it from each other continuously.
 	firstRetake = 10 * time.Second
 	lastRetake  = time.Hour
-	// quietPeriod is how long the Lease has to be held for earlier losses to be forgotten.
+	// quietPeriod is how long the Lease has to be held until earlier losses no longer
+	// count.
 	quietPeriod = 2 * lastRetake
 )
 
-// step looks at the Lease once, does what has to be done and returns the pause
-// before the next look.
+// step reads the Lease once, acts on it, and returns the wait until the next step.
 func (t *Takeover) step(ctx context.Context) time.Duration {
 	lease, err := t.leases().Get(ctx, t.config.Lease.Name, metav1.GetOptions{})
 	if err != nil {
@@ -48,14 +49,14 @@ func (t *Takeover) step(ctx context.Context) time.Duration {
 	case holder == t.holder():
 		return t.renew(ctx, lease)
 	case t.ours(holder):
-		// Our own election lets another instance lead: it keeps the Lease now.
+		// Another instance leads now, and renews the Lease.
 		return lookPause
 	default:
 		return t.lost(ctx, holder)
 	}
 }
 
-// unreadable says why the Lease cannot be read.
+// unreadable logs why the Lease cannot be read, and returns the wait.
 func (t *Takeover) unreadable(ctx context.Context, err error) time.Duration {
 	switch {
 	case apierrors.IsNotFound(err):
@@ -64,14 +65,14 @@ func (t *Takeover) unreadable(ctx context.Context, err error) time.Duration {
 		t.held, t.absent = false, true
 		return lookPause
 	case forbidden(err):
-		t.logOnce(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be read: give the service account the right to get and update it, as the chart does with linkerd.takeOver: %v", err))
+		t.logOnce(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be read: give the service account permission to get and update it, as the chart does with linkerd.takeOver: %v", err))
 	default:
 		t.logOnce(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be read; it is retried by the controller: %v", err))
 	}
 	return retryPause
 }
 
-// take makes us the holder.
+// take sets this process as the holder.
 func (t *Takeover) take(ctx context.Context, lease *coordinationv1.Lease) time.Duration {
 	former := ptr.Deref(lease.Spec.HolderIdentity, "")
 	begin := time.Now()
@@ -79,10 +80,10 @@ func (t *Takeover) take(ctx context.Context, lease *coordinationv1.Lease) time.D
 	if err := t.update(ctx, next); err != nil {
 		return t.unwritten(ctx, err)
 	}
-	t.held, t.since, t.said = true, time.Now(), ""
+	t.held, t.since, t.logged = true, time.Now(), ""
 	quiet := t.config.Quiet
 	if t.ours(former) {
-		// It was taken from Linkerd's controller at the time of acquisition.
+		// It was acquired from Linkerd's controller at the time of acquisition.
 		quiet = min(quiet, max(0, next.Spec.AcquireTime.Add(quiet).Sub(begin)))
 	}
 	t.silent = t.since.Add(quiet)
@@ -90,7 +91,7 @@ func (t *Takeover) take(ctx context.Context, lease *coordinationv1.Lease) time.D
 	return pauseOf(next)
 }
 
-// renew keeps us the holder.
+// renew renews the Lease.
 func (t *Takeover) renew(ctx context.Context, lease *coordinationv1.Lease) time.Duration {
 	if t.losses > 0 && time.Since(t.since) > quietPeriod {
 		t.losses = 0
@@ -102,13 +103,13 @@ func (t *Takeover) renew(ctx context.Context, lease *coordinationv1.Lease) time.
 			return t.unwritten(ctx, err)
 		}
 	}
-	t.said = ""
+	t.logged = ""
 	return pauseOf(lease)
 }
 
-// lost is told that somebody else became the holder. We go on publishing: both
-// write the same content, and what differs is settled by the process that holds the
-// Lease in the end.
+// lost handles another holder of the Lease. Publishing continues: both processes write
+// mostly the same content, and where they differ, the final holder of the Lease
+// decides.
 func (t *Takeover) lost(ctx context.Context, holder string) time.Duration {
 	pause := min(firstRetake<<min(t.losses, 10), lastRetake)
 	t.held, t.losses, t.retake = false, t.losses+1, time.Now().Add(pause)
@@ -120,13 +121,13 @@ func (t *Takeover) lost(ctx context.Context, holder string) time.Duration {
 	return min(lookPause, pause)
 }
 
-// unwritten says why the Lease cannot be updated.
+// unwritten logs why the Lease cannot be updated, and returns the wait.
 func (t *Takeover) unwritten(ctx context.Context, err error) time.Duration {
 	switch {
 	case apierrors.IsConflict(err):
 		return conflictPause // its holder renewed it meanwhile
 	case forbidden(err):
-		t.logOnce(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be taken: give the service account the right to get and update it, as the chart does with linkerd.takeOver: %v", err))
+		t.logOnce(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be taken: give the service account permission to get and update it, as the chart does with linkerd.takeOver: %v", err))
 	default:
 		t.logOnce(ctx, fmt.Sprintf("The Lease of Linkerd's controller cannot be written; it is retried by the controller: %v", err))
 	}

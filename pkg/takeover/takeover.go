@@ -1,13 +1,12 @@
-// Package takeover takes the Lease under which Linkerd's own controller writes
+// Package takeover acquires the Lease under which Linkerd's own controller writes
 // EndpointSlices, so that it stays passive while this process leads.
 //
-// Linkerd's controller cannot be switched off, but it writes only while it
-// holds its Lease. A Takeover names itself the holder, waits until the former
-// holder has noticed, and keeps the Lease from then on as an ordinary elector
-// would. It never creates the Lease and never deletes it: where there is none,
-// no such controller has run and there is nothing to take. It must only run
-// while this process holds its own leader election Lease; of several instances
-// exactly one is to keep Linkerd's.
+// Linkerd's controller cannot be disabled, but it writes only while it holds its Lease.
+// A Takeover sets this process as the holder, waits until the former holder has
+// noticed, and then renews the Lease as an elector does. It never creates or deletes
+// the Lease: without a Lease, Linkerd's controller has never run. It must run only
+// while this process holds its own leader election Lease, so that only one instance
+// renews Linkerd's.
 package takeover
 
 import (
@@ -26,56 +25,58 @@ type Mode string
 
 // The modes.
 const (
-	// Renew keeps the Lease renewed in our name. Linkerd's controller goes on
+	// Renew renews the Lease in the name of this process. Linkerd's controller resumes
 	// one duration of the Lease (30 s) after the last renewal.
 	Renew Mode = "renew"
-	// Park makes nobody the holder, for a day at a time. Linkerd's controller
+	// Park sets a holder that does not exist, for a day at a time. Linkerd's controller
 	// stays passive for a day after this process has stopped, or until HandBack.
 	Park Mode = "park"
 )
 
-// DefaultQuiet is how long the former holder may go on writing what it had
-// begun: Linkerd's notices within 10 s that it cannot renew, and was seen to
-// write nothing new after 12 s.
+// DefaultQuiet is how long the former holder may still write what it had begun:
+// Linkerd's controller notices within 10 s that it cannot renew, and wrote nothing new
+// after 12 s in tests.
 const DefaultQuiet = 12 * time.Second
 
-// Config is all that a Takeover depends on.
+// Config has the dependencies and settings of a Takeover.
 type Config struct {
-	// Leases reads and updates the Lease. It must not go through the gate of
-	// our own leader election, and its requests must have a timeout.
+	// Leases reads and updates the Lease. It must not go through the write gate of our
+	// own leader election, and its requests need a timeout.
 	Leases coordinationclient.LeasesGetter
 	// Lease is the Lease to take.
 	Lease types.NamespacedName
-	// Identity is this instance's name; another instance has another.
+	// Identity is the unique name of this instance.
 	Identity string
 	// Mode is what becomes of the Lease when this process stops.
 	Mode Mode
-	// Quiet is how long to wait between taking the Lease from somebody else and
-	// the first write; zero for DefaultQuiet.
+	// Quiet is the wait between acquiring the Lease from another process and the first
+	// write; zero for DefaultQuiet.
 	Quiet time.Duration
 }
 
-// Takeover takes and keeps the Lease. Lead is called once.
+// Takeover acquires and renews the Lease. Lead is called once.
 type Takeover struct {
 	config Config
 
-	// held is true from when we became the holder until somebody else was seen.
+	// held is true from when this process became the holder until another holder was
+	// observed.
 	held bool
-	// since is when we last became the holder.
+	// since is when this process last became the holder.
 	since time.Time
-	// silent is when the former holder will have fallen silent.
+	// silent is when the former holder stops writing at the latest.
 	silent time.Time
-	// absent is true while there is no such Lease.
+	// absent is true while the Lease does not exist.
 	absent bool
-	// losses is how often the Lease was lost without being held for long in between.
+	// losses is the number of times that the Lease was lost without being held for long
+	// in between.
 	losses int
-	// retake is when a lost Lease is taken again.
+	// retake is when a lost Lease is acquired again.
 	retake time.Time
-	// said is the last problem that was logged.
-	said string
+	// logged is the last problem that was logged.
+	logged string
 }
 
-// New makes a Takeover. It does nothing before Lead.
+// New returns a Takeover. It does nothing before Lead.
 func New(config Config) *Takeover {
 	if config.Quiet == 0 {
 		config.Quiet = DefaultQuiet
@@ -83,12 +84,12 @@ func New(config Config) *Takeover {
 	return &Takeover{config: config}
 }
 
-// Lead takes the Lease, waits until the former holder has fallen silent and
-// calls work, whose error it returns. It keeps the Lease until work returns, and
-// touches it no more when it returns itself. If ctx is cancelled before work
-// begins, it returns nil. While the Lease cannot be read or taken, work does not
-// begin, and the log says why; if there is no such Lease, it begins at once, and
-// the Lease is taken when it appears.
+// Lead acquires the Lease, waits until the former holder has stopped writing, and calls
+// work, whose error it returns. It renews the Lease until work returns, and does not
+// touch it afterwards. If ctx is cancelled before work starts, it returns nil. While
+// the Lease cannot be read or acquired, work does not start, and the log says why. If
+// the Lease does not exist, work starts at once, and the Lease is acquired when it
+// appears.
 func (t *Takeover) Lead(ctx context.Context, work func(context.Context) error) error {
 	logger := klog.LoggerWithValues(klog.FromContext(ctx), "takenLease", t.config.Lease)
 	keeping, stop := context.WithCancel(klog.NewContext(ctx, logger))
@@ -106,8 +107,8 @@ func (t *Takeover) Lead(ctx context.Context, work func(context.Context) error) e
 	}
 }
 
-// keep looks at the Lease again and again until ctx is cancelled. It closes
-// mayWrite when the former holder has fallen silent and the Lease is still ours.
+// keep reads the Lease periodically until ctx is cancelled. It closes mayWrite when the
+// former holder has stopped writing and this process still holds the Lease.
 func (t *Takeover) keep(ctx context.Context, mayWrite chan<- struct{}) {
 	for waiting := true; ; {
 		pause := t.step(ctx)
@@ -125,15 +126,15 @@ func (t *Takeover) keep(ctx context.Context, mayWrite chan<- struct{}) {
 	}
 }
 
-// logOnce logs a problem when it begins or becomes another.
+// logOnce logs a problem when it first occurs or changes.
 func (t *Takeover) logOnce(ctx context.Context, problem string) {
-	if problem != t.said && ctx.Err() == nil {
+	if problem != t.logged && ctx.Err() == nil {
 		klog.FromContext(ctx).Error(nil, problem)
-		t.said = problem
+		t.logged = problem
 	}
 }
 
-// sleep returns false as soon as ctx is cancelled.
+// sleep returns false once ctx is cancelled.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -145,7 +146,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Validate says what is wrong with a mode.
+// Validate returns an error that says what is wrong with a mode.
 func (m Mode) Validate() error {
 	if m != Renew && m != Park {
 		return fmt.Errorf("%q, want %s or %s", string(m), Renew, Park)

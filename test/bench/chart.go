@@ -73,7 +73,7 @@ func vertical(out *bytes.Buffer, share float64, bottom int, style string) {
 	fmt.Fprintf(out, `<line x1="%d" y1="%d" x2="%d" y2="%d" %s/>`+"\n", position(share), headHeight-6, position(share), bottom, style)
 }
 
-// position is where a share of the goal lies.
+// position returns where a share of the goal lies.
 func position(share float64) int { return labelWidth + int(share/widest*barsWidth) }
 
 func text(out *bytes.Buffer, x, y int, style, content string) {

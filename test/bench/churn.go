@@ -293,7 +293,7 @@ func (b *bench) fastCourse(ctx context.Context, s *stage, c *controller, course 
 	}, s.restoreAndSettle(ctx, c, course)
 }
 
-// deepest is the greatest depth that the queue was seen to have until ctx ended.
+// deepest returns the greatest depth that the queue was seen to have until ctx ended.
 func (c *controller) deepest(ctx context.Context) (depth float64) {
 	ticker := time.NewTicker(depthInterval)
 	defer ticker.Stop()

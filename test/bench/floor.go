@@ -77,7 +77,7 @@ func (p *program) published(ctx context.Context, w *watcher) (start, error) {
 	return start{listing: listed.Sub(p.started), writing: end.Sub(listed), processor: used.processor}, err
 }
 
-// listed is when the floor had listed the workloads.
+// listed returns when the floor had listed the workloads.
 func (p *program) listed() (time.Time, error) {
 	text, err := os.ReadFile(p.log)
 	if err != nil {

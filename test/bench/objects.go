@@ -61,7 +61,7 @@ func newWorkload(index, group int) *v1beta1.ExternalWorkload {
 	}
 }
 
-// address is one of 172.16.0.0/12, of which each workload has its own.
+// address returns one of 172.16.0.0/12, of which each workload has its own.
 func address(index int) string {
 	return netip.AddrFrom4([4]byte{172, 16 | byte(index>>16), byte(index >> 8), byte(index)}).String()
 }

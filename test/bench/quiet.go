@@ -10,7 +10,7 @@ import (
 // heartbeatCount is how many heartbeats are sent.
 const heartbeatCount = 500
 
-// memory is that of a controller that has published and followed all.
+// memory returns that of a controller that has published and followed all.
 func (b *bench) memory(ctx context.Context, c *controller, floor float64) ([]row, error) {
 	used, err := c.usage()
 	if err != nil {

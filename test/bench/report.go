@@ -137,7 +137,7 @@ func withoutFiles(arguments []string) []string {
 	})
 }
 
-// commit is the one that is checked out, marked when files differ from it.
+// commit returns the one that is checked out, marked when files differ from it.
 func commit(ctx context.Context) string {
 	root, err := controlplane.RepositoryRoot()
 	if err != nil {

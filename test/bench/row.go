@@ -93,7 +93,7 @@ func (r row) met() bool {
 	}
 }
 
-// share is how much of what the goal allows is used up: more than 1 misses it.
+// share returns how much of what the goal allows is used up: more than 1 misses it.
 func (r row) share() float64 {
 	switch r.Goal.Kind {
 	case boundsRatio:
@@ -110,7 +110,7 @@ func (r row) share() float64 {
 	}
 }
 
-// goalText says what was wanted.
+// goalText describes what was wanted.
 func (r row) goalText() string {
 	switch r.Goal.Kind {
 	case boundsRatio:
@@ -140,7 +140,7 @@ func (r row) compared(other float64) (text, ratio string) {
 	return r.Unit.text(other), fmt.Sprintf("%.2f", r.Measured/other)
 }
 
-// summary is the row in one line, without its name.
+// summary returns the row in one line, without its name.
 func (r row) summary() string {
 	text := r.Unit.text(r.Measured)
 	for _, other := range []struct {

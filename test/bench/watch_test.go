@@ -11,7 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// published is a slice of one endpoint for each workload.
+// published returns a slice of one endpoint for each workload.
 func published(name string, ready bool, workloads ...string) *discoveryv1.EndpointSlice {
 	slice := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	for _, workload := range workloads {

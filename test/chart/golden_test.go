@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// cases are the files of values in testdata; each has a golden file beside it.
+// cases returns the files of values in testdata; each has a golden file beside it.
 func cases(t *testing.T) []string {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/*.values.yaml")

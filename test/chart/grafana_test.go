@@ -53,7 +53,7 @@ func TestTheDashboardFitsGrafanasTypes(t *testing.T) {
 	}
 }
 
-// compile gives what the TypeScript compiler says of each of the files, which are
+// compile returns what the TypeScript compiler says of each of the files, which are
 // dashboards as JSON.
 func compile(t *testing.T, boards map[string]string) map[string][]string {
 	t.Helper()

@@ -51,7 +51,7 @@ func helm(t *testing.T, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
-// render gives the manifests of the chart, as release "ewc" in the namespace
+// render returns the manifests of the chart, as release "ewc" in the namespace
 // "mesh-vms", for the given arguments of helm template.
 func render(t *testing.T, args ...string) string {
 	t.Helper()

@@ -69,7 +69,7 @@ func (c cluster) helm(t *testing.T, command string, args ...string) {
 	}
 }
 
-// workload is a good ExternalWorkload with another spec laid over it; nil takes
+// workload returns a good ExternalWorkload with another spec laid over it; nil takes
 // a field away.
 func workload(name string, change map[string]any) *unstructured.Unstructured {
 	spec := map[string]any{
@@ -253,7 +253,7 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	c.helm(t, "install", chartDir)
 }
 
-// olderChart is the chart with a CRD that has no short names yet.
+// olderChart returns the chart with a CRD that has no short names yet.
 func (c cluster) olderChart(t *testing.T) string {
 	t.Helper()
 	folder := filepath.Join(t.TempDir(), "chart")

@@ -104,7 +104,7 @@ func scrape(t *testing.T, address, token string) (status int, body string) {
 	return response.StatusCode, string(content)
 }
 
-// token gives a token of a new account without rights of its own.
+// token returns a token of a new account without rights of its own.
 func (c cluster) token(t *testing.T, name string) string {
 	t.Helper()
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}}

@@ -94,7 +94,7 @@ func startPrometheus(t *testing.T, metricsPort, token string) string {
 	return "http://" + address + "/api/v1/query"
 }
 
-// ask gives the series that a query returns, and none while Prometheus starts.
+// ask returns the series that a query returns, and none while Prometheus starts.
 func ask(t *testing.T, api, expr string) []any {
 	t.Helper()
 	response, err := http.PostForm(api, url.Values{"query": {expr}})

@@ -54,7 +54,7 @@ func checkRule(t *testing.T, where string, r rule) {
 	}
 }
 
-// placed says where an object is, for lists in tests.
+// placed describes where an object is, for lists in tests.
 func placed(o object) string {
 	place := o.kind() + " "
 	if namespace, ok := o.at("metadata", "namespace").(string); ok {

@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// pods gives the Pod specs of the Deployment and of helm test.
+// pods returns the Pod specs of the Deployment and of helm test.
 func pods(t *testing.T, args ...string) map[string]object {
 	t.Helper()
 	found := map[string]object{}
@@ -129,7 +129,7 @@ func buildProgram(t *testing.T) string {
 	return program
 }
 
-// arguments are those that the chart gives the first container of the Pod.
+// arguments returns those that the chart gives the first container of the Pod.
 func arguments(pod object) []string {
 	var args []string
 	for _, arg := range container(pod)["args"].([]any) {

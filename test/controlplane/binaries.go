@@ -17,7 +17,7 @@ import (
 // builderGrace is how long the build has to end once it was interrupted.
 const builderGrace = 15 * time.Second
 
-// Binaries gives the folder of the control plane's programs: the one that
+// Binaries returns the folder of the control plane's programs: the one that
 // KUBEBUILDER_ASSETS names, or else the one that hack/kubernetes fills, which
 // takes several minutes the first time. Components beyond the usual ones, such as
 // kubelet, are named in also. What is being built is told to progress.
@@ -43,7 +43,7 @@ func Binaries(ctx context.Context, progress io.Writer, also ...string) (string, 
 	return strings.TrimSpace(folder.String()), nil
 }
 
-// RepositoryRoot is the folder of this repository: the nearest one above the
+// RepositoryRoot returns the folder of this repository: the nearest one above the
 // working directory that holds hack/kubernetes/go.mod.
 func RepositoryRoot() (string, error) {
 	start, err := os.Getwd()

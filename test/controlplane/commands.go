@@ -93,7 +93,7 @@ func (c *ControlPlane) controllerManagerFlags() []string {
 	}
 }
 
-// at is the address of a port, as host:port.
+// at returns the address of a port, as host:port.
 func (c *ControlPlane) at(port int) string {
 	return net.JoinHostPort(c.options.Address, strconv.Itoa(port))
 }

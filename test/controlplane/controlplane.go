@@ -117,20 +117,20 @@ func (c *ControlPlane) identify() (err error) {
 	return err
 }
 
-// AdminConfig is a new client configuration of the administrator, without
+// AdminConfig returns a new client configuration of the administrator, without
 // client-side limits. Restarts do not change it.
 func (c *ControlPlane) AdminConfig() *rest.Config { return c.admin.Config() }
 
-// Kubeconfig is the administrator's kubeconfig file.
+// Kubeconfig returns the administrator's kubeconfig file.
 func (c *ControlPlane) Kubeconfig() string { return c.admin.Kubeconfig }
 
-// Kubectl is the kubectl that belongs to the control plane.
+// Kubectl returns the kubectl that belongs to the control plane.
 func (c *ControlPlane) Kubectl() string { return filepath.Join(c.options.Binaries, "kubectl") }
 
 // Directory holds data, keys, logs and kubeconfigs, until Stop.
 func (c *ControlPlane) Directory() string { return c.directory }
 
-// Log is the file to which all runs of the component append their output.
+// Log returns the file to which all runs of the component append their output.
 func (c *ControlPlane) Log(component Component) string {
 	return filepath.Join(c.directory, string(component)+".log")
 }
@@ -180,7 +180,7 @@ func (c *ControlPlane) Signal(component Component, signal syscall.Signal) error 
 	return p.Signal(signal)
 }
 
-// Pid is the process id of a component, or 0 when it does not run.
+// Pid returns the process id of a component, or 0 when it does not run.
 func (c *ControlPlane) Pid(component Component) int {
 	p, err := c.process(component)
 	if err != nil {

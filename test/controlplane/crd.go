@@ -50,7 +50,7 @@ func ParseCRD(manifest []byte) (*apiextensionsv1.CustomResourceDefinition, error
 	return crd, nil
 }
 
-// Permissive gives a copy of the CustomResourceDefinition whose objects may hold
+// Permissive returns a copy of the CustomResourceDefinition whose objects may hold
 // anything, so that a test can store what no schema would let pass.
 func Permissive(crd *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.CustomResourceDefinition {
 	crd = crd.DeepCopy()

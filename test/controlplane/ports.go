@@ -41,7 +41,7 @@ func choosePorts(address string) (ports, error) {
 	return chosen, nil
 }
 
-// FreePort gives a port of the address on which nobody listens now, and which
+// FreePort returns a port of the address on which nobody listens now, and which
 // hardly anybody takes by chance, for a program that must be told its port.
 func FreePort(address string) (int, error) {
 	listener, port, err := listenSomewhere(address)

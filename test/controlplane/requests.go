@@ -61,7 +61,7 @@ func (c *ControlPlane) Requests(ctx context.Context) (Requests, error) {
 	return counts, nil
 }
 
-// Since gives what was added since earlier.
+// Since returns what was added since earlier.
 func (r Requests) Since(earlier Requests) Requests {
 	added := Requests{}
 	for kind, count := range r {

@@ -21,7 +21,7 @@ type User struct {
 	config     *rest.Config
 }
 
-// Config is a new client configuration of the user, without client-side limits.
+// Config returns a new client configuration of the user, without client-side limits.
 func (u *User) Config() *rest.Config { return rest.CopyConfig(u.config) }
 
 // NewUser makes an identity with a client certificate. It may do what the

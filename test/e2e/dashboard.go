@@ -135,7 +135,7 @@ func (c *cluster) series(ctx context.Context, query panels.Query, now time.Time)
 	return all, nil
 }
 
-// series is what a panel draws of one result of its query.
+// series returns what a panel draws of one result of its query.
 func series(query panels.Query, labels model.Metric, samples ...model.SamplePair) panels.Series {
 	named := make(map[string]string, len(labels))
 	for name, value := range labels {

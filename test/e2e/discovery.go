@@ -46,7 +46,7 @@ func (c *cluster) startDiscovery(monitor serviceMonitor) error {
 	return nil
 }
 
-// targets are the endpoints of the monitor's port in the slices of the Services
+// targets returns the endpoints of the monitor's port in the slices of the Services
 // that it selects, ready or not, with the labels that the operator gives them.
 func (c *cluster) targets(ctx context.Context, monitor serviceMonitor) ([]targetGroup, error) {
 	selector, err := metav1.LabelSelectorAsSelector(&monitor.Spec.Selector)

@@ -70,7 +70,7 @@ func resolver() *net.Resolver {
 	}}
 }
 
-// fullName is that of a name below svc.
+// fullName returns that of a name below svc.
 func fullName(name string) string { return name + ".svc.cluster.local." }
 
 // waitAddresses waits until the name has exactly these addresses.

@@ -59,7 +59,7 @@ func (h *history) add(event readyEvent) {
 	h.events = append(h.events, event)
 }
 
-// became is how long after begin the address was first seen to be so; 0: never.
+// became returns how long after begin the address was first seen to be so; 0: never.
 func (h *history) became(ready bool, begin time.Time) time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -71,14 +71,14 @@ func (h *history) became(ready bool, begin time.Time) time.Duration {
 	return 0
 }
 
-// always says whether the address was ready in everything that was seen.
+// always reports whether the address was ready in everything that was seen.
 func (h *history) always() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.events) > 0 && !slices.ContainsFunc(h.events, func(event readyEvent) bool { return !event.ready })
 }
 
-// last is when the slices were last seen to change before the time.
+// last returns when the slices were last seen to change before the time.
 func (h *history) last(before time.Time) (at time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -104,7 +104,7 @@ func (c *cluster) updateMeanwhile(ctx context.Context, service string) (addresse
 	return addresses[1:], err
 }
 
-// leader is the name of the Pod that holds the Lease.
+// leader returns the name of the Pod that holds the Lease.
 func (c *cluster) leader(ctx context.Context) (string, error) {
 	lease, err := c.core.CoordinationV1().Leases(releaseNamespace).Get(ctx, release, metav1.GetOptions{})
 	if err != nil {

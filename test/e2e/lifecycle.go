@@ -59,7 +59,7 @@ func (c *cluster) expectArgument(ctx context.Context, want bool) error {
 	return nil
 }
 
-// slices are the identities and resource versions of all slices of the
+// slices returns the identities and resource versions of all slices of the
 // controller, sorted.
 func (c *cluster) slices(ctx context.Context) ([]string, error) {
 	list, err := c.core.DiscoveryV1().EndpointSlices(metav1.NamespaceAll).List(ctx,

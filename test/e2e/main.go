@@ -45,10 +45,10 @@ type options struct {
 	hold bool
 }
 
-// bin is the path of one of the programs that run.sh has built.
+// bin returns the path of one of the programs that run.sh has built.
 func (o options) bin(name string) string { return filepath.Join(o.work, "bin", name) }
 
-// log is the file for the output of one program.
+// log returns the file for the output of one program.
 func (o options) log(name string) string { return filepath.Join(o.work, "logs", name+".log") }
 
 func parse(arguments []string) (options, error) {

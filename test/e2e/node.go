@@ -139,7 +139,7 @@ func (c *cluster) startContainerd(ctx context.Context) error {
 	return err
 }
 
-// importImages gives containerd the image of the controller and that of the peer.
+// importImages loads the images of the controller and of the peer into containerd.
 func (c *cluster) importImages(ctx context.Context) error {
 	peer := filepath.Join(c.work, "peer.tar")
 	if err := writePeerImage(c.bin("peer"), peer); err != nil {

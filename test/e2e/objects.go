@@ -13,7 +13,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// workload is the machine at the address, with the labels.
+// workload returns the machine at the address, with the labels.
 func workload(name, address string, labels map[string]string) *v1beta1.ExternalWorkload {
 	return &v1beta1.ExternalWorkload{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
@@ -73,7 +73,7 @@ func (c *cluster) createService(ctx context.Context, name string, change func(*c
 	return "http://" + stored.Spec.ClusterIP, nil
 }
 
-// readyEndpoints gives the endpoints of the Service that may get traffic.
+// readyEndpoints returns the endpoints of the Service that may get traffic.
 func (c *cluster) readyEndpoints(ctx context.Context, service string) ([]discoveryv1.Endpoint, error) {
 	list, err := c.core.DiscoveryV1().EndpointSlices(namespace).List(ctx,
 		metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service})
@@ -91,7 +91,7 @@ func (c *cluster) readyEndpoints(ctx context.Context, service string) ([]discove
 	return ready, nil
 }
 
-// published gives the addresses of the Service that may get traffic, sorted.
+// published returns the addresses of the Service that may get traffic, sorted.
 func (c *cluster) published(ctx context.Context, service string) ([]string, error) {
 	ready, err := c.readyEndpoints(ctx, service)
 	if err != nil {

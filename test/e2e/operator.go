@@ -72,7 +72,7 @@ func (c *cluster) rendered(ctx context.Context, template, value string, into any
 	return nil
 }
 
-// prometheusConfig is what the operator would write. Prometheus reads YAML, so
+// prometheusConfig returns what the operator would write. Prometheus reads YAML, so
 // JSON too.
 func (c *cluster) prometheusConfig(monitor serviceMonitor, alerts string) map[string]any {
 	return map[string]any{

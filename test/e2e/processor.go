@@ -28,7 +28,7 @@ func startMeter() (used func() string) {
 	}
 }
 
-// processorSeconds is the processor time of all processes in this program's
+// processorSeconds returns the processor time of all processes in this program's
 // namespace of processes, which are the whole cluster, and of those that have
 // ended there and were waited for.
 func processorSeconds() (float64, error) {

@@ -132,7 +132,7 @@ func (c *cluster) scraped(ctx context.Context) error {
 	return nil
 }
 
-// prometheusAPI is the API of the Prometheus that startPrometheus started.
+// prometheusAPI returns the API of the Prometheus that startPrometheus started.
 func prometheusAPI() prometheus.API {
 	client, err := api.NewClient(api.Config{Address: "http://" + prometheusAddress})
 	if err != nil {
@@ -141,7 +141,7 @@ func prometheusAPI() prometheus.API {
 	return prometheus.NewAPI(client)
 }
 
-// vector is what a query gives at a time; the zero time is now.
+// vector returns what a query gives at a time; the zero time is now.
 func vector(ctx context.Context, query string, at time.Time) (model.Vector, error) {
 	value, _, _, err := prometheusAPI().Query(ctx, query, at)
 	if err != nil {

@@ -123,7 +123,7 @@ func (l *load) end() (failed []failure, all int) {
 	return l.failures, len(l.failures) + len(l.answers)
 }
 
-// last is when the last request arrived at the peer, and how many arrived
+// last returns when the last request arrived at the peer, and how many arrived
 // elsewhere since.
 func (l *load) last(name string) (at time.Time, since int) {
 	l.mu.Lock()
@@ -141,7 +141,7 @@ func (l *load) last(name string) (at time.Time, since int) {
 	return at, since
 }
 
-// first is when the first request after the time arrived at the peer; zero: none.
+// first returns when the first request after the time arrived at the peer; zero: none.
 func (l *load) first(name string, after time.Time) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()

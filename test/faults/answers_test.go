@@ -114,7 +114,7 @@ func TestForbiddenInOneNamespace(t *testing.T) {
 	t.Logf("healed %s after the fault's end", took)
 }
 
-// latency gives the median time from a flip to its slice, over so many flips.
+// latency returns the median time from a flip to its slice, over so many flips.
 func (w *world) latency(flips, services int) time.Duration {
 	w.Helper()
 	var times []time.Duration
@@ -233,7 +233,7 @@ func TestCreationNeitherAnsweredNorSeen(t *testing.T) {
 	}
 }
 
-// creations is how many slices are new.
+// creations returns how many slices are new.
 func creations(changes []faults.SliceChange) (count int) {
 	for _, change := range changes {
 		if change.Before == nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/external-workload/controller/test/controlplane"
 )
 
-// ChartMemoryLimit is the memory in bytes that the chart gives the container.
+// ChartMemoryLimit returns the memory in bytes that the chart gives the container.
 func ChartMemoryLimit() (int64, error) {
 	root, err := controlplane.RepositoryRoot()
 	if err != nil {

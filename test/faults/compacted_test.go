@@ -50,7 +50,7 @@ func TestEtcdCompacted(t *testing.T) {
 	w.backTo(c, before)
 }
 
-// position is where watches of workloads stand now.
+// position returns where watches of workloads stand now.
 func (w *world) position() string {
 	w.Helper()
 	all, err := w.workloads.WorkloadV1beta1().ExternalWorkloads(w.namespace).List(w.Context(), metav1.ListOptions{})
@@ -60,7 +60,7 @@ func (w *world) position() string {
 	return all.ResourceVersion
 }
 
-// gone says whether a watch from a position is answered with 410 Gone.
+// gone reports whether a watch from a position is answered with 410 Gone.
 func (w *world) gone(position string) bool {
 	w.Helper()
 	stream, err := w.workloads.WorkloadV1beta1().ExternalWorkloads(w.namespace).Watch(w.Context(), metav1.ListOptions{ResourceVersion: position})

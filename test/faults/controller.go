@@ -118,7 +118,7 @@ func (c *Controller) file(kind string) string {
 	return filepath.Join(c.options.Directory, c.Name+"."+kind)
 }
 
-// Log is the file with everything that the instance has said.
+// Log returns the file with everything that the instance has said.
 func (c *Controller) Log() string { return c.file("log") }
 
 // Start starts the program and does not wait until it is ready.
@@ -181,7 +181,7 @@ func (c *Controller) process() *process.Process {
 	return c.running
 }
 
-// Running says whether the program has been started and has not ended.
+// Running reports whether the program has been started and has not ended.
 func (c *Controller) Running() bool {
 	running := c.process()
 	if running == nil {
@@ -198,7 +198,7 @@ func (c *Controller) Running() bool {
 // Exited is closed when the program has ended.
 func (c *Controller) Exited() <-chan struct{} { return c.process().Exited() }
 
-// Pid is the process id of the program.
+// Pid returns the process id of the program.
 func (c *Controller) Pid() int { return c.process().Pid() }
 
 // Kill ends the program with SIGKILL.
@@ -221,7 +221,7 @@ func (c *Controller) Thaw() error { return c.process().Signal(syscall.SIGCONT) }
 // Signal sends any other signal.
 func (c *Controller) Signal(signal os.Signal) error { return c.process().Signal(signal) }
 
-// Usage is what the program holds.
+// Usage returns what the program holds.
 func (c *Controller) Usage() (Usage, error) { return UsageOf(c.Pid()) }
 
 // Health asks readyz or livez; nil means yes.
@@ -230,7 +230,7 @@ func (c *Controller) Health(ctx context.Context, which string) error {
 	return err
 }
 
-// Metric gives the sum of a metric's values over its labels, of a histogram the
+// Metric returns the sum of a metric's values over its labels, of a histogram the
 // sum of what it observed; 0 if there is none.
 func (c *Controller) Metric(ctx context.Context, name string) (float64, error) {
 	text, err := fetch(ctx, "http://"+c.metrics+"/metrics")

@@ -102,7 +102,7 @@ func (w *world) caughtUp(c *faults.Controller) {
 	}
 }
 
-// sliceWrites gives the writes of slices that took effect.
+// sliceWrites returns the writes of slices that took effect.
 func sliceWrites(c *faults.Controller) []faults.Write {
 	var writes []faults.Write
 	for _, write := range c.Proxy.Writes() {

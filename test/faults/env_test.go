@@ -100,7 +100,7 @@ type world struct {
 
 var namespaces atomic.Int32
 
-// newWorld gives a namespace of its own on the shared control plane.
+// newWorld returns a namespace of its own on the shared control plane.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	shared.once.Do(func() {
@@ -125,7 +125,7 @@ func newParallelWorld(t *testing.T) *world {
 	return w
 }
 
-// newOwnWorld gives a control plane of the test's own, which it may break.
+// newOwnWorld returns a control plane of the test's own, which it may break.
 func newOwnWorld(t *testing.T) *world {
 	t.Helper()
 	plane := controlplane.ForTest(t, controlplane.Options{})

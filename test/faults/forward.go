@@ -182,7 +182,7 @@ func send(w http.ResponseWriter, r *http.Request, body []byte, over time.Duratio
 
 func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
 
-// wait gives false where the client gave up before.
+// wait returns false where the client gave up before.
 func wait(ctx context.Context, duration time.Duration) bool {
 	if duration == 0 {
 		return true

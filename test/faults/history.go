@@ -120,7 +120,7 @@ func (h *History) behind(ctx context.Context, client discoveryclient.EndpointSli
 	return nil
 }
 
-// Lister gives the EndpointSlices as they are after the last change.
+// Lister returns the EndpointSlices as they are after the last change.
 func (h *History) Lister() discoverylisters.EndpointSliceLister { return h.lister }
 
 func (h *History) add(change SliceChange) {
@@ -129,21 +129,21 @@ func (h *History) add(change SliceChange) {
 	h.changes = append(h.changes, change)
 }
 
-// Len is how many changes there are so far.
+// Len returns how many changes there are so far.
 func (h *History) Len() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.changes)
 }
 
-// Since gives the changes after the first so many.
+// Since returns the changes after the first so many.
 func (h *History) Since(length int) []SliceChange {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.changes[length:])
 }
 
-// Drain gives all changes so far and forgets them, so that a long run does not
+// Drain returns all changes so far and forgets them, so that a long run does not
 // hold them all.
 func (h *History) Drain() []SliceChange {
 	h.mu.Lock()

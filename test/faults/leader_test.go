@@ -51,7 +51,7 @@ func (e *election) lease() *coordinationv1.Lease {
 	return &leases.Items[0]
 }
 
-// leader gives the instance that holds the Lease, nil if none does.
+// leader returns the instance that holds the Lease, nil if none does.
 func (e *election) leader() *faults.Controller {
 	e.Helper()
 	lease := e.lease()
@@ -104,7 +104,7 @@ func (e *election) wroteOnlyWithLease() {
 	}
 }
 
-// waitPublished gives how long a flip took from a moment on.
+// waitPublished returns how long a flip took from a moment on.
 func (e *election) waitPublished(limit time.Duration, ready bool, since time.Time) time.Duration {
 	e.Helper()
 	e.eventually(limit, "the flip is published", func() bool { return e.published(e.namespace, workloadName(0, 0), ready) })

@@ -33,7 +33,7 @@ func WritesWithoutLease(lease string, controllers ...*Controller) []string {
 	return wrong
 }
 
-// termsOf gives who held the Lease from when on, one entry for each change.
+// termsOf returns who held the Lease from when on, one entry for each change.
 func termsOf(lease string, controllers []*Controller) []term {
 	var terms []term
 	for _, controller := range controllers {
@@ -54,7 +54,7 @@ type term struct {
 	known   time.Time
 }
 
-// holderAt gives who held the Lease when the write took effect; empty if nobody
+// holderAt returns who held the Lease when the write took effect; empty if nobody
 // did, as before the first election and after a release.
 func holderAt(terms []term, write Write) string {
 	at := version(write.After)
@@ -68,7 +68,7 @@ func holderAt(terms []term, write Write) string {
 	return holder
 }
 
-// BelongsTo says whether a holder of a Lease is the instance of that name. It knows that an elector may add something to its name after a
+// BelongsTo reports whether a holder of a Lease is the instance of that name. It knows that an elector may add something to its name after a
 // separator, so that two with one name differ.
 func BelongsTo(holder, name string) bool {
 	rest, ok := strings.CutPrefix(holder, name)

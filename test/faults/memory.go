@@ -64,7 +64,7 @@ func findMemory() (*MemoryGroup, error) {
 	return nil, errors.New("the cgroups of this machine do not limit memory")
 }
 
-// Prefix is what starts a command inside, where it sees the cgroup as its
+// Prefix returns what starts a command inside, where it sees the cgroup as its
 // container's: in the place where a Pod finds it. The shell replaces itself by
 // the command.
 func (g *MemoryGroup) Prefix() []string {
@@ -81,7 +81,7 @@ func (g *MemoryGroup) try() error {
 	return nil
 }
 
-// Kills is how many processes the kernel has killed for want of memory.
+// Kills returns how many processes the kernel has killed for want of memory.
 func (g *MemoryGroup) Kills() (int, error) {
 	content, err := g.read(g.files.events)
 	if err != nil {
@@ -95,7 +95,7 @@ func (g *MemoryGroup) Kills() (int, error) {
 	return 0, fmt.Errorf("%s of %s counts no oom_kill", g.files.events, g.folder)
 }
 
-// Peak is how many bytes the processes had at most, with the files that the
+// Peak returns how many bytes the processes had at most, with the files that the
 // kernel keeps for them and would drop first.
 func (g *MemoryGroup) Peak() (int64, error) {
 	content, err := g.read(g.files.peak)

@@ -95,7 +95,7 @@ func TestMemoryLimitIsKept(t *testing.T) {
 	}
 }
 
-// container is a cgroup as the chart's Pod gets it. Without one there is
+// container returns a cgroup as the chart's Pod gets it. Without one there is
 // nothing to test.
 func (w *world) container() *faults.MemoryGroup {
 	w.Helper()
@@ -111,7 +111,7 @@ func (w *world) container() *faults.MemoryGroup {
 	return group
 }
 
-// chartLimit is the memory in bytes that the chart gives the container.
+// chartLimit returns the memory in bytes that the chart gives the container.
 func (w *world) chartLimit() int64 {
 	w.Helper()
 	limit, err := faults.ChartMemoryLimit()

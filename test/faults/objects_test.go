@@ -173,7 +173,7 @@ func (w *world) turning(namespace, name string, every time.Duration) (stop func(
 	}
 }
 
-// published says whether the last known slices of the namespace have the
+// published reports whether the last known slices of the namespace have the
 // workload with this readiness.
 func (w *world) published(namespace, workload string, ready bool) bool {
 	for _, slice := range w.slices(namespace) {
@@ -186,7 +186,7 @@ func (w *world) published(namespace, workload string, ready bool) bool {
 	return false
 }
 
-// slices gives the slices that the history's watch knows, without a request.
+// slices returns the slices that the history's watch knows, without a request.
 func (w *world) slices(namespace string) []*discoveryv1.EndpointSlice {
 	w.Helper()
 	found, err := w.history.Lister().EndpointSlices(namespace).List(labels.Everything())

@@ -140,7 +140,7 @@ func hostile(t *testing.T, say []byte) string {
 	return listener.Addr().String()
 }
 
-// tinyFields is a header of thousands of small fields without an end.
+// tinyFields returns a header of thousands of small fields without an end.
 func tinyFields() []byte {
 	var text bytes.Buffer
 	text.WriteString("HTTP/1.1 200 OK\r\n")
@@ -150,7 +150,7 @@ func tinyFields() []byte {
 	return text.Bytes()
 }
 
-// unfinishedHandshake is a message of TLS that claims 64 KiB and stops early.
+// unfinishedHandshake returns a message of TLS that claims 64 KiB and stops early.
 func unfinishedHandshake() []byte {
 	message := append([]byte{2, 0, 0xff, 0xff}, make([]byte, 24000)...)
 	record := append([]byte{22, 3, 3, 0x3f, 0xff}, message[:0x3fff]...)
@@ -158,7 +158,7 @@ func unfinishedHandshake() []byte {
 	return append(append(record, 22, 3, 3, byte(len(rest)>>8), byte(len(rest))), rest...)
 }
 
-// unfinishedFrame is the settings of HTTP/2, a header that goes on, and a frame
+// unfinishedFrame returns the settings of HTTP/2, a header that goes on, and a frame
 // that claims to be as large as it may.
 func unfinishedFrame() []byte {
 	settings := []byte{0, 0, 0, 4, 0, 0, 0, 0, 0}

@@ -108,7 +108,7 @@ func (p *Proxy) Close() {
 	_ = p.server.Close()
 }
 
-// Kubeconfig gives a kubeconfig file's content that leads through the proxy.
+// Kubeconfig returns a kubeconfig file's content that leads through the proxy.
 func (p *Proxy) Kubeconfig() ([]byte, error) {
 	const name = "faults"
 	config := clientcmdapi.NewConfig()
@@ -123,7 +123,7 @@ func (p *Proxy) Kubeconfig() ([]byte, error) {
 	return content, nil
 }
 
-// Config gives a client configuration that leads through the proxy.
+// Config returns a client configuration that leads through the proxy.
 func (p *Proxy) Config() *rest.Config {
 	return &rest.Config{Host: p.address, TLSClientConfig: rest.TLSClientConfig{CAData: p.authority}}
 }
@@ -164,27 +164,27 @@ func (p *Proxy) HalfOpen() { p.gate.each((*conn).die) }
 // Cut resets the connections that are open now.
 func (p *Proxy) Cut() { p.gate.each((*conn).reset) }
 
-// Writes gives every write that reached the API server or was refused in its
+// Writes returns every write that reached the API server or was refused in its
 // place, in the order in which the answers came. It waits for those that the API
 // server has not answered yet, but not for ever.
 func (p *Proxy) Writes() []Write { return p.recorder.allWrites(answerTimeout) }
 
-// Requests gives how many requests arrived, by "verb resource". A watch that
+// Requests returns how many requests arrived, by "verb resource". A watch that
 // begins with all objects counts as a list.
 func (p *Proxy) Requests() map[string]int { return p.recorder.allRequests() }
 
-// MostWritesInFlight is how many writes were under way at once, at most.
+// MostWritesInFlight returns how many writes were under way at once, at most.
 func (p *Proxy) MostWritesInFlight() int {
 	p.recorder.mu.Lock()
 	defer p.recorder.mu.Unlock()
 	return p.recorder.mostInFlight
 }
 
-// Hits gives how many requests met each rule, by the rule's name, over all rules
+// Hits returns how many requests met each rule, by the rule's name, over all rules
 // that were ever set.
 func (p *Proxy) Hits() map[string]int { return p.recorder.allHits() }
 
-// Accepted gives the number of connections that there ever were.
+// Accepted returns the number of connections that there ever were.
 func (p *Proxy) Accepted() int {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()

@@ -40,7 +40,7 @@ type Write struct {
 	Lost bool
 }
 
-// Succeeded says whether the write took effect.
+// Succeeded reports whether the write took effect.
 func (w Write) Succeeded() bool {
 	return w.Code >= http.StatusOK && w.Code < http.StatusMultipleChoices
 }

@@ -103,7 +103,7 @@ func newRuleSet(rules []Rule) *ruleSet {
 	return &ruleSet{rules: rules, used: make([]int, len(rules)), over: make(chan struct{})}
 }
 
-// choose gives the fault for a request. draw gives a number in [0, 1).
+// choose returns the fault for a request. draw gives a number in [0, 1).
 func (s *ruleSet) choose(r request, draw func() float64) (Rule, bool) {
 	for i, rule := range s.rules {
 		if !rule.Match.matches(r) || (rule.Times > 0 && s.used[i] >= rule.Times) {

@@ -57,7 +57,7 @@ func TestObjectsAtTheirSizeLimits(t *testing.T) {
 	w.survived(c, group)
 }
 
-// mostLabels gives how many labels a workload and a Service with these annotations may have.
+// mostLabels returns how many labels a workload and a Service with these annotations may have.
 func (w *world) mostLabels(namespace string, annotations map[string]string) int {
 	w.Helper()
 	for count := 24000; count > 0; count = count * 7 / 8 {
@@ -77,7 +77,7 @@ func (w *world) mostLabels(namespace string, annotations map[string]string) int 
 	return 0
 }
 
-// manyLabels gives labels with the longest values, which no other object has.
+// manyLabels returns labels with the longest values, which no other object has.
 func manyLabels(count int, of string) map[string]string {
 	labels := make(map[string]string, count)
 	for i := range count {

@@ -122,7 +122,7 @@ func (w *world) tamper(slice *discoveryv1.EndpointSlice) error {
 	return err
 }
 
-// mostRepairs is how many writes of a Service's slices repair what somebody else
+// mostRepairs returns how many writes of a Service's slices repair what somebody else
 // writes for a time: some at once, then one in each interval.
 func mostRepairs(lasted time.Duration) int {
 	const (
@@ -169,7 +169,7 @@ func (w *world) told(c *faults.Controller, manager string) {
 	})
 }
 
-// within is the same world for a subtest.
+// within returns the same world for a subtest.
 func (w *world) within(t *testing.T) *world {
 	sub := *w
 	sub.T = t

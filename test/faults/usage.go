@@ -33,7 +33,7 @@ func UsageOf(pid int) (Usage, error) {
 	}, nil
 }
 
-// kilobytes gives the value of a line such as "VmRSS:  1234 kB", 0 if there is none.
+// kilobytes returns the value of a line such as "VmRSS:  1234 kB", 0 if there is none.
 func kilobytes(status, name string) int64 {
 	for line := range strings.Lines(status) {
 		fields := strings.Fields(line)

@@ -52,7 +52,7 @@ func TestWatchFaults(t *testing.T) {
 	}
 }
 
-// watchThrough gives what a watch receives, and closes the channel at its end.
+// watchThrough returns what a watch receives, and closes the channel at its end.
 func watchThrough(t *testing.T, proxy *Proxy, client *http.Client) <-chan string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, proxy.Config().Host+configMaps+"?watch=true", nil)

@@ -37,7 +37,7 @@ func probe(text string) map[string]string {
 	return map[string]string{v1beta1.ProbeAnnotation: text}
 }
 
-// attacks are what the tenant tries. None of its machines ever answers as a
+// attacks returns what the tenant tries. None of its machines ever answers as a
 // ready machine does.
 func attacks() []attack {
 	return []attack{

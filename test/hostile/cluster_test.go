@@ -155,7 +155,7 @@ func (c *cluster) eventually(limit time.Duration, what string, holds func() bool
 	return 0
 }
 
-// publishedReady is whether an endpoint of the workload is published ready.
+// publishedReady reports whether an endpoint of the workload is published ready.
 func (c *cluster) publishedReady(ctx context.Context, namespace, name string) bool {
 	c.Helper()
 	list, err := c.kube.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{})

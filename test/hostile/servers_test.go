@@ -122,7 +122,7 @@ func (m *machine) ServeHTTP(http.ResponseWriter, *http.Request) {
 	m.asked = append(m.asked, time.Now())
 }
 
-// longestGap is the longest time between two questions since a time, until now.
+// longestGap returns the longest time between two questions since a time, until now.
 func (m *machine) longestGap(since time.Time) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -125,7 +125,7 @@ func (c *cluster) neighboursStayReady() {
 	}
 }
 
-// flipLatency is the median time from a write of the status of a workload of the
+// flipLatency returns the median time from a write of the status of a workload of the
 // neighbour to the slice that shows it.
 func (c *cluster) flipLatency() time.Duration {
 	c.Helper()

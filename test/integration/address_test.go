@@ -73,7 +73,7 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// publishedAs gives the address that is published for the one of a workload.
+// publishedAs returns the address that is published for the one of a workload.
 func publishedAs(address string) (published string, is bool) {
 	workload := desired.NewWorkload(build.Workload("shop/a", build.IPs(address)), nil, desired.Sighting{})
 	var state desired.State

@@ -59,7 +59,7 @@ Would write: create 0, update 2, delete 0, for Services 1
 	}
 }
 
-// dryRun gives what the command says of the site.
+// dryRun returns what the command says of the site.
 func (s *site) dryRun(t *testing.T, binary string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), binary, "adopt", "--dry-run", "--kubeconfig="+s.plane.Kubeconfig(), "--namespaces="+s.namespace)

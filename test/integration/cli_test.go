@@ -30,7 +30,7 @@ func newPlugin(t *testing.T) *plugin {
 	return p
 }
 
-// run gives the exit code and all that is printed.
+// run returns the exit code and all that is printed.
 func (p *plugin) run(args ...string) (int, string) {
 	p.t.Helper()
 	command := exec.CommandContext(p.t.Context(), p.binary, append(args, "--kubeconfig", p.plane.Kubeconfig(), "-n", p.namespace)...)
@@ -124,6 +124,6 @@ func TestWhyNeedsOnlyToListThreeResources(t *testing.T) {
 		code, output := p.run("why", "a", "--as", "reader")
 		return code == 0 && strings.Contains(output, "Service web: served"), output
 	})
-	p.expect(1, "no right to list ", "why", "a", "--as", "nobody")
-	p.expect(1, "no right to get externalworkloads.workload.linkerd.io", "drain", "a", "--as", "reader")
+	p.expect(1, "no permission to list ", "why", "a", "--as", "nobody")
+	p.expect(1, "no permission to get externalworkloads.workload.linkerd.io", "drain", "a", "--as", "reader")
 }

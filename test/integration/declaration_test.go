@@ -204,7 +204,7 @@ func (c *readinessCluster) agentWrites(t *testing.T, name, conditions string) {
 	}
 }
 
-// manifest is the documented workload, with the condition Ready inline unless
+// manifest returns the documented workload, with the condition Ready inline unless
 // status is empty.
 func manifest(name, status string) string {
 	text := fmt.Sprintf(documentedWorkload, name, "", status)

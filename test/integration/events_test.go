@@ -205,7 +205,7 @@ func (e *eventCluster) run(s *eventSite, changes ...func(*readiness.Config)) {
 
 func (s *eventSite) within(t *testing.T) *eventSite { return &eventSite{s.site.within(t)} }
 
-// eventsOn are the Events about objects of a name.
+// eventsOn returns the Events about objects of a name.
 func (s *eventSite) eventsOn(t *testing.T, name string) []eventsv1.Event {
 	t.Helper()
 	list, err := s.core.EventsV1().Events(s.namespace).List(t.Context(), metav1.ListOptions{})

@@ -115,7 +115,7 @@ func (f *former) look(ctx context.Context) error {
 	return nil
 }
 
-// sliceOf is the one slice that it gives a Service.
+// sliceOf returns the one slice that it gives a Service.
 func (f *former) sliceOf(service *corev1.Service, workloads []v1beta1.ExternalWorkload) *discoveryv1.EndpointSlice {
 	parts := []build.SliceOption{build.Of(service)}
 	for i := range workloads {

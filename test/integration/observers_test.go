@@ -65,7 +65,7 @@ func (a *observers) hear(t *testing.T, check func(write string)) int {
 	return len(writes)
 }
 
-// identities are what a client expects of each workload that there is.
+// identities returns what a client expects of each workload that there is.
 func (a *observers) identities() map[string]consumers.Identity {
 	a.t.Helper()
 	list, err := a.workloads.WorkloadV1beta1().ExternalWorkloads(a.namespace).List(a.t.Context(), metav1.ListOptions{})
@@ -80,7 +80,7 @@ func (a *observers) identities() map[string]consumers.Identity {
 	return identities
 }
 
-// expects are the sockets that Linkerd's clients have, each with the identity
+// expects returns the sockets that Linkerd's clients have, each with the identity
 // that they expect there.
 func (a *observers) expects() map[string][]string {
 	all := map[string][]string{}
@@ -99,7 +99,7 @@ func (a *observers) expects() map[string][]string {
 	return all
 }
 
-// served are the addresses and ports to which each kind of client connects.
+// served returns the addresses and ports to which each kind of client connects.
 func (a *observers) served() map[string][]string {
 	all := map[string][]string{}
 	add := func(who string, socket consumers.Socket) { all[who] = append(all[who], socket.String()) }

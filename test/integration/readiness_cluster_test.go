@@ -128,7 +128,7 @@ func (c *readinessCluster) installPolicy(t *testing.T) {
 	})
 }
 
-// policyVersion is the newest version of MutatingAdmissionPolicy that the API
+// policyVersion returns the newest version of MutatingAdmissionPolicy that the API
 // server has; empty if it has none.
 func (c *readinessCluster) policyVersion(t *testing.T) string {
 	t.Helper()

@@ -63,7 +63,7 @@ func TestAdoptRefresh(t *testing.T) {
 	s.waitFor("web", published)
 }
 
-// refresh is the command for the site.
+// refresh returns the command for the site.
 func (s *site) refresh(binary string) *exec.Cmd {
 	return exec.CommandContext(s.t.Context(), binary, "adopt", "--refresh", "--refresh-rate=100",
 		"--kubeconfig="+s.plane.Kubeconfig(), "--namespaces="+s.namespace)

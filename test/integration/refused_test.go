@@ -28,7 +28,7 @@ func TestRefusedWrites(t *testing.T) {
 	})
 }
 
-// planeWithQuotas is a control plane that counts what quotas allow, and makes no
+// planeWithQuotas returns a control plane that counts what quotas allow, and makes no
 // slices of its own.
 func planeWithQuotas(t *testing.T) *controlplane.ControlPlane {
 	t.Helper()

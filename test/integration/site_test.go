@@ -190,7 +190,7 @@ func (s *site) setReady(name string, ready bool) {
 	s.patchStatus(name, fmt.Sprintf(`[{"type":"Ready","status":%q}]`, status))
 }
 
-// slices are all slices of the site.
+// slices returns all slices of the site.
 func (s *site) slices() []discoveryv1.EndpointSlice {
 	s.t.Helper()
 	list, err := s.core.DiscoveryV1().EndpointSlices(s.namespace).List(s.t.Context(), metav1.ListOptions{})
@@ -200,7 +200,7 @@ func (s *site) slices() []discoveryv1.EndpointSlice {
 	return list.Items
 }
 
-// slicesOf are the slices of one Service.
+// slicesOf returns the slices of one Service.
 func (s *site) slicesOf(service string) []discoveryv1.EndpointSlice {
 	s.t.Helper()
 	return slices.DeleteFunc(s.slices(), func(slice discoveryv1.EndpointSlice) bool {
@@ -238,7 +238,7 @@ func (s *site) requests() controlplane.Requests {
 	return requests
 }
 
-// within is the site for a part of its test.
+// within returns the site for a part of its test.
 func (s *site) within(t testing.TB) *site {
 	part := *s
 	part.t = t

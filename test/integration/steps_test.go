@@ -221,7 +221,7 @@ func (a *observers) identified(published []string) []string {
 	return sockets
 }
 
-// published are the ready endpoints of all slices, as "workload address:port".
+// published returns the ready endpoints of all slices, as "workload address:port".
 func (a *observers) published() []string {
 	var sockets []string
 	for _, slice := range a.slices() {
@@ -249,7 +249,7 @@ func (s *site) edit(name string, change func(*v1beta1.ExternalWorkloadSpec)) {
 	}
 }
 
-// moveTo gives a workload another address.
+// moveTo changes a workload's address.
 func moveTo(address string) func(*v1beta1.ExternalWorkloadSpec) {
 	return func(spec *v1beta1.ExternalWorkloadSpec) { spec.WorkloadIPs = []v1beta1.WorkloadIP{{IP: address}} }
 }

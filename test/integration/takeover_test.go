@@ -158,7 +158,7 @@ func (s *site) testHandedBack(mode takeover.Mode, former *former) {
 	}
 }
 
-// versions are the names and versions of all slices, sorted.
+// versions returns the names and versions of all slices, sorted.
 func (s *site) versions() []string {
 	var versions []string
 	for _, slice := range s.slices() {

@@ -30,7 +30,7 @@ const (
 	refused = "refused as invalid"
 )
 
-// readinessProbe is the annotation of a probe of a port.
+// readinessProbe returns the annotation of a probe of a port.
 func readinessProbe(handler corev1.ProbeHandler, port int) (corev1.Probe, string, error) {
 	decoded := corev1.Probe{ProbeHandler: *handler.DeepCopy(), TimeoutSeconds: 1}
 	switch {

@@ -71,7 +71,7 @@ func listen(handle func(net.Conn)) server {
 	}
 }
 
-// closed is a port at which nobody listens.
+// closed returns a port at which nobody listens.
 func closed(t *testing.T, _ *seen) net.Addr {
 	listener, err := net.Listen("tcp", ip+":0")
 	if err != nil {
@@ -257,7 +257,7 @@ func serveGRPC(t *testing.T, served *grpc.Server) net.Addr {
 	return listener.Addr()
 }
 
-// selfSigned is a configuration of TLS with a certificate for tests.
+// selfSigned returns a configuration of TLS with a certificate for tests.
 func selfSigned() *tls.Config {
 	started := httptest.NewTLSServer(nil)
 	started.Close()

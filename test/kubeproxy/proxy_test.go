@@ -38,7 +38,7 @@ func newNode(family discoveryv1.AddressType, zone string) *node {
 	}
 }
 
-// servicePort is what kube-proxy makes of a Service that restricts no traffic.
+// servicePort returns what kube-proxy makes of a Service that restricts no traffic.
 func servicePort(family corev1.IPFamily) proxy.ServicePort {
 	address := "10.96.0.1"
 	if family == corev1.IPv6Protocol {
@@ -122,7 +122,7 @@ func (n *node) disputed(port string, socket consumers.Socket) bool {
 	return false
 }
 
-// sockets are what a proxy is sure to serve, and what it may serve beside that.
+// sockets returns what a proxy is sure to serve, and what it may serve beside that.
 func sockets(p plantest.Proxy, port string) (sure, perhaps map[consumers.Socket]bool) {
 	sure, perhaps = map[consumers.Socket]bool{}, map[consumers.Socket]bool{}
 	p.Serves(port, func(socket consumers.Socket, certain bool) {

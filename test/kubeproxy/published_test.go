@@ -19,7 +19,7 @@ import (
 // machine is a ready machine, in a zone or in none.
 type machine struct{ address, zone string }
 
-// published are the slices that the controller writes for machines.
+// published returns the slices that the controller writes for machines.
 func published(t testing.TB, distribution string, machines []machine) []*discoveryv1.EndpointSlice {
 	t.Helper()
 	service := build.Service(plantest.Namespace + "/" + plantest.ServiceName)

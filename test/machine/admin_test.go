@@ -37,7 +37,7 @@ func TestTheRoleAdminIsEnoughToInvite(t *testing.T) {
 		c.eventually("the rules are aggregated to "+role, func() bool { return c.mayPatch(role + "-of-shop") })
 	}
 	args := []string{"invite", "vm-1", "-n", namespace, "-f", c.file("vm-1.yaml", manifest), "--cidr", machineNetwork}
-	c.expect(1, `no right to get roles in namespace "shop"`, kubeconfigs["edit"], args...)
+	c.expect(1, `no permission to get roles in namespace "shop"`, kubeconfigs["edit"], args...)
 	if _, err := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Get(t.Context(), "vm-1", metav1.GetOptions{}); !c.gone(err) {
 		t.Error("the user without rights has left an ExternalWorkload")
 	}

@@ -187,7 +187,7 @@ func (c *cluster) invite(args ...string) string {
 	return c.file("vm-1.kubeconfig", got.out)
 }
 
-// config is the configuration of a kubeconfig.
+// config returns the configuration of a kubeconfig.
 func (c *cluster) config(kubeconfig string) *rest.Config {
 	c.Helper()
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)

@@ -63,7 +63,7 @@ type jsonField struct {
 	kind reflect.Type
 }
 
-// fieldsOf are the fields of a struct as JSON has them.
+// fieldsOf returns the fields of a struct as JSON has them.
 func fieldsOf(t reflect.Type) []jsonField {
 	var all []jsonField
 	for i := range t.NumField() {
@@ -79,7 +79,7 @@ func fieldsOf(t reflect.Type) []jsonField {
 	return all
 }
 
-// sample is a value of a type that the API server would accept in most fields.
+// sample returns a value of a type that the API server would accept in most fields.
 func sample(t reflect.Type) any {
 	switch {
 	case t == reflect.TypeFor[metav1.Time]():
@@ -165,7 +165,7 @@ func (c *cluster) inviteFields() string {
 	return c.file("fields.kubeconfig", got.out)
 }
 
-// fields is the stored object without what the API server counts up.
+// fields returns the stored object without what the API server counts up.
 func (c *cluster) fields() map[string]any {
 	c.Helper()
 	text, err := json.Marshal(c.workload("vm-1"))

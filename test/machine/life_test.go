@@ -59,7 +59,7 @@ func TestTheLifeOfAMachine(t *testing.T) {
 	c.expect(1, "ask an administrator for a new one: kubectl external-workload invite vm-1 -n shop", kubeconfig, "register")
 }
 
-// token is the token of a kubeconfig.
+// token returns the token of a kubeconfig.
 func (c *cluster) token(kubeconfig string) invitation.Token {
 	c.Helper()
 	token, err := invitation.ParseToken(c.config(kubeconfig).BearerToken)

@@ -103,7 +103,7 @@ func (c *cluster) attempts(config *rest.Config) []attempt {
 	return all
 }
 
-// requests are all verbs on one resource below a path.
+// requests returns all verbs on one resource below a path.
 func requests(kind, prefix, namespace, resource string) []attempt {
 	plural, subresource, hasSubresource := strings.Cut(resource, "/")
 	var all []attempt

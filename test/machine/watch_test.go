@@ -51,7 +51,7 @@ func TestAWatchingMachineFollowsItsAddress(t *testing.T) {
 	c.must(netns.RemoveAddress(first + "/32"))
 }
 
-// registeredAt is the address of vm-1, or empty.
+// registeredAt returns the address of vm-1, or empty.
 func (c *cluster) registeredAt() string {
 	c.Helper()
 	for _, address := range c.workload("vm-1").Spec.WorkloadIPs {

@@ -74,7 +74,7 @@ func header() string {
 	return names + " run on |\n" + lines + " --- |\n"
 }
 
-// row is the version's line of the table.
+// row returns the version's line of the table.
 func (r result) row() string {
 	line := "| " + r.version + " |"
 	for _, o := range r.suites {
@@ -83,7 +83,7 @@ func (r result) row() string {
 	return line + " " + r.at.UTC().Format(time.DateOnly) + " |\n"
 }
 
-// reasons are the version's lines of what is left out.
+// reasons returns the version's lines of what is left out.
 func (r result) reasons() []string {
 	var lines []string
 	for i, o := range r.suites {
@@ -94,7 +94,7 @@ func (r result) reasons() []string {
 	return lines
 }
 
-// versionOf is the version that a line begins with, or empty.
+// versionOf returns the version that a line begins with, or empty.
 func versionOf(line string) string {
 	text := strings.TrimLeft(line, "|- ")
 	end := strings.IndexFunc(text, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
@@ -104,7 +104,7 @@ func versionOf(line string) string {
 	return text[:end]
 }
 
-// minor is the version without its patch.
+// minor returns the version without its patch.
 func minor(version string) string {
 	before, _, _ := cutLast(version, ".")
 	return before

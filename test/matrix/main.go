@@ -93,7 +93,7 @@ func runVersion(ctx context.Context, root, version string) (result, error) {
 	return r, nil
 }
 
-// kubernetes gives the lines that hack/kubernetes prints.
+// kubernetes returns the lines that hack/kubernetes prints.
 func kubernetes(ctx context.Context, root string, arguments ...string) ([]string, error) {
 	command := exec.CommandContext(ctx, "go", append([]string{"-C", filepath.Join(root, "hack", "kubernetes"), "run", "."}, arguments...)...)
 	var printed bytes.Buffer

@@ -8,7 +8,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// publishable gives the family and the canonical text of an address, or false
+// publishable returns the family and the canonical text of an address, or false
 // where the API server would refuse it in a slice or no machine can be reached
 // under it.
 func publishable(text string) (discoveryv1.AddressType, string, bool) {
@@ -31,7 +31,7 @@ func publishable(text string) (discoveryv1.AddressType, string, bool) {
 	return discoveryv1.AddressTypeIPv6, ip.String(), true
 }
 
-// addressIn gives the workload's first good address of the family, or the
+// addressIn returns the workload's first good address of the family, or the
 // reason why there is none.
 func addressIn(workload *v1beta1.ExternalWorkload, family discoveryv1.AddressType) (string, Reason) {
 	bad := false

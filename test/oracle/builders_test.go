@@ -18,7 +18,7 @@ import (
 
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// makeService gives a Service web that selects app=web, IPv4 only, with port
+// makeService returns a Service web that selects app=web, IPv4 only, with port
 // http, 80 to the target port 8080.
 func makeService(change ...func(*corev1.Service)) corev1.Service {
 	service := corev1.Service{
@@ -37,7 +37,7 @@ func makeService(change ...func(*corev1.Service)) corev1.Service {
 	return service
 }
 
-// makeWorkload gives a ready workload with the address and port 8080 named http.
+// makeWorkload returns a ready workload with the address and port 8080 named http.
 func makeWorkload(name, ip string, change ...func(*v1beta1.ExternalWorkload)) v1beta1.ExternalWorkload {
 	workload := v1beta1.ExternalWorkload{
 		ObjectMeta: metav1.ObjectMeta{
@@ -105,7 +105,7 @@ func traffic(distribution string) func(*corev1.Service) {
 	return func(service *corev1.Service) { service.Spec.TrafficDistribution = &distribution }
 }
 
-// lines gives one line for each endpoint and each skip of a publication.
+// lines returns one line for each endpoint and each skip of a publication.
 func lines(publication Publication) []string {
 	var all []string
 	for _, service := range publication {
@@ -136,7 +136,7 @@ func lines(publication Publication) []string {
 	return all
 }
 
-// slicesFor gives slices that are exactly what one workload a of the Service
+// slicesFor returns slices that are exactly what one workload a of the Service
 // web asks for.
 func slicesFor(change ...func(*discoveryv1.EndpointSlice)) []discoveryv1.EndpointSlice {
 	slice := discoveryv1.EndpointSlice{

@@ -20,7 +20,7 @@ type Difference struct {
 	Text string
 }
 
-// String gives the difference as one line.
+// String returns the difference as one line.
 func (d Difference) String() string {
 	if d.Slice == "" {
 		return fmt.Sprintf("Service %s: %s", d.Service, d.Text)
@@ -28,7 +28,7 @@ func (d Difference) String() string {
 	return fmt.Sprintf("Service %s, slice %s: %s", d.Service, d.Slice, d.Text)
 }
 
-// Text gives the differences as lines, for a failing test.
+// Text returns the differences as lines, for a failing test.
 func Text(differences []Difference) string {
 	lines := make([]string, 0, len(differences))
 	for _, difference := range differences {
@@ -37,7 +37,7 @@ func Text(differences []Difference) string {
 	return strings.Join(lines, "\n")
 }
 
-// Compare tells how the slices that exist differ from what must be published,
+// Compare describes how the slices that exist differ from what must be published,
 // in a stable order. Slices of other managers are not looked at.
 func Compare(rules Rules, want Publication, have []discoveryv1.EndpointSlice) []Difference {
 	rules = rules.withDefaults()

@@ -14,7 +14,7 @@ import (
 
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// Compute gives what must be published for these Services and workloads. Its
+// Compute returns what must be published for these Services and workloads. Its
 // arguments are only read.
 func Compute(rules Rules, services []corev1.Service, workloads []v1beta1.ExternalWorkload) Publication {
 	rules = rules.withDefaults()
@@ -28,7 +28,7 @@ func Compute(rules Rules, services []corev1.Service, workloads []v1beta1.Externa
 	return publication
 }
 
-// computeService gives nil for a Service that takes no part at all.
+// computeService returns nil for a Service that takes no part at all.
 func computeService(rules Rules, service *corev1.Service, workloads []v1beta1.ExternalWorkload) *ServicePublication {
 	if service.Spec.Type == corev1.ServiceTypeExternalName || len(service.Spec.Selector) == 0 {
 		return nil
@@ -81,7 +81,7 @@ func computeFamily(into *ServicePublication, service *corev1.Service, family dis
 	}
 }
 
-// claimsOf are the address and port pairs that only one workload of a Service
+// claimsOf returns the address and port pairs that only one workload of a Service
 // may have. A Service without ports publishes addresses alone.
 func claimsOf(address string, ports []port) []string {
 	if len(ports) == 0 {
@@ -192,7 +192,7 @@ func endpointFor(service *corev1.Service, workload *v1beta1.ExternalWorkload, ad
 	return endpoint
 }
 
-// hintFor is the hint of a ready endpoint in a zone, as hintText gives it.
+// hintFor returns the hint of a ready endpoint in a zone, as hintText gives it.
 func hintFor(service *corev1.Service, zone string) string {
 	if service.Spec.TrafficDistribution == nil {
 		return ""

@@ -28,7 +28,7 @@ func protocolOf(text corev1.Protocol) corev1.Protocol {
 	return corev1.Protocol(strings.ToUpper(string(text)))
 }
 
-// portsOf gives the ports that the workload serves for the Service, in the
+// portsOf returns the ports that the workload serves for the Service, in the
 // Service's order.
 func portsOf(service *corev1.Service, workload *v1beta1.ExternalWorkload) []port {
 	var ports []port
@@ -71,7 +71,7 @@ func numberFor(servicePort corev1.ServicePort, workload *v1beta1.ExternalWorkloa
 	return 0, false
 }
 
-// portSet gives one text for all lists with the same ports, whatever their order.
+// portSet returns one text for all lists with the same ports, whatever their order.
 func portSet(ports []port) string {
 	var texts []string
 	for _, p := range ports {

@@ -8,7 +8,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// isReady says whether a workload is ready at its address of the family. One
+// isReady reports whether a workload is ready at its address of the family. One
 // that is probed must have passed the probe at this very address.
 func isReady(rules Rules, workload *v1beta1.ExternalWorkload, family discoveryv1.AddressType) bool {
 	ready := false
@@ -30,7 +30,7 @@ func isReady(rules Rules, workload *v1beta1.ExternalWorkload, family discoveryv1
 	return false
 }
 
-// names says whether a message such as "[2001:db8::1]:80 uid=7c9d" names this
+// names reports whether a message such as "[2001:db8::1]:80 uid=7c9d" names this
 // address and this object.
 func names(message, address, uid string) bool {
 	if address == "" {

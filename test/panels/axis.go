@@ -56,7 +56,7 @@ func steps(high float64) []float64 {
 	return ticks
 }
 
-// decades are the powers of ten around what is between low and high.
+// decades returns the powers of ten around what is between low and high.
 func decades(low, high float64) []float64 {
 	first := math.Floor(math.Log10(low))
 	last := max(math.Ceil(math.Log10(high)), first+1)

@@ -76,7 +76,7 @@ type Variables struct {
 	RateInterval time.Duration
 }
 
-// Fill gives the query as Prometheus understands it. A variable that is not one
+// Fill returns the query as Prometheus understands it. A variable that is not one
 // of Variables is an error.
 func (v Variables) Fill(query Query) (string, error) {
 	filled := strings.NewReplacer(

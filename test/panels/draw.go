@@ -40,7 +40,7 @@ type Picture struct {
 	Series map[string][]Series
 }
 
-// Draw gives the picture as an SVG. It fails where a panel has a unit that it
+// Draw returns the picture as an SVG. It fails where a panel has a unit that it
 // cannot write.
 func Draw(p Picture) ([]byte, error) {
 	if len(p.Rows) == 0 {
@@ -101,7 +101,7 @@ func drawNumber(c *canvas, panel Panel, at box, value float64, write func(float6
 // named are the colors of the dashboard, as they can be read on white and on black.
 var named = map[string]string{"green": "#37872d", "orange": "#d9771e", "red": "#d6353f", "blue": "#3c7fd9"}
 
-// color is that of the highest step that the value has reached.
+// color returns that of the highest step that the value has reached.
 func (p Panel) color(value float64) string {
 	color := named["blue"]
 	for _, step := range p.Steps {
@@ -115,7 +115,7 @@ func (p Panel) color(value float64) string {
 // A box is a rectangle in pixels.
 type box struct{ left, top, width, height float64 }
 
-// place is where the rectangle of the grid lies when its line top is the first.
+// place returns where the rectangle of the grid lies when its line top is the first.
 func place(p Place, top int) box {
 	return box{
 		left:   float64(border + p.X*columnWidth),

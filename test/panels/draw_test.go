@@ -14,7 +14,7 @@ import (
 
 var begin = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// line is a series with a value every ten seconds from begin on.
+// line returns a series with a value every ten seconds from begin on.
 func line(name string, values ...float64) Series {
 	s := Series{Name: name}
 	for i, value := range values {
@@ -23,7 +23,7 @@ func line(name string, values ...float64) Series {
 	return s
 }
 
-// picture is one panel with its series, over a minute.
+// picture returns one panel with its series, over a minute.
 func picture(panel Panel, series ...Series) Picture {
 	panel.Title, panel.Place = "A <panel>", Place{Y: 1, W: 8, H: 8}
 	return Picture{

@@ -61,12 +61,12 @@ func (p Picture) drawTimes(c *canvas, plot box) {
 	}
 }
 
-// position is where a time lies between From, 0, and To, 1.
+// position returns where a time lies between From, 0, and To, 1.
 func (p Picture) position(at time.Time) float64 {
 	return float64(at.Sub(p.From)) / float64(p.To.Sub(p.From))
 }
 
-// points are those of the series in pixels, with NaN where the line has a gap.
+// points returns those of the series in pixels, with NaN where the line has a gap.
 func (p Picture) points(s Series, values axis, plot box) (xs, ys []float64) {
 	var before time.Time
 	for _, point := range s.Points {
@@ -112,7 +112,7 @@ func drawLegend(c *canvas, all []Series, at box) {
 	}
 }
 
-// moving gives the places of the series that are not always 0, or of all when
+// moving returns the places of the series that are not always 0, or of all when
 // there is none, and what to call the rest.
 func moving(all []Series) (places []int, rest string) {
 	for i, s := range all {

@@ -21,7 +21,7 @@ type Point struct {
 
 var labelInBraces = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
 
-// Series is the name of a series with the labels. A label that it does not have is
+// Series returns the name of a series with the labels. A label that it does not have is
 // left out.
 func (q Query) Series(labels map[string]string) string {
 	return strings.TrimSpace(labelInBraces.ReplaceAllStringFunc(q.Legend, func(braces string) string {
@@ -43,7 +43,7 @@ func HasData(all []Series) bool {
 
 func finite(value float64) bool { return !math.IsNaN(value) && !math.IsInf(value, 0) }
 
-// last is the last value of the first series; NaN: there is none.
+// last returns the last value of the first series; NaN: there is none.
 func last(all []Series) float64 {
 	if len(all) == 0 || len(all[0].Points) == 0 {
 		return math.NaN()

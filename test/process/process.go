@@ -176,7 +176,7 @@ func (p *Process) tail() string {
 	return tail
 }
 
-// Pid is the process id. It is that of another process, or of none, after Exited.
+// Pid returns the process id. It is that of another process, or of none, after Exited.
 func (p *Process) Pid() int { return p.command.Process.Pid }
 
 // Exited is closed when the program has ended, for whatever reason.

@@ -11,7 +11,7 @@ const (
 	tailBytes = 16 << 10
 )
 
-// Tail gives the last lines of a log.
+// Tail returns the last lines of a log.
 func Tail(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {

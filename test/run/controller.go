@@ -102,7 +102,7 @@ func buildController(ctx context.Context, directory string) (string, error) {
 	return binary, nil
 }
 
-// tail is the end of the controller's log, which does not outlast this program.
+// tail returns the end of the controller's log, which does not outlast this program.
 func (c *controller) tail() string {
 	tail, err := process.Tail(c.log)
 	if err != nil {

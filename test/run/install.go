@@ -87,7 +87,7 @@ func applyExample(ctx context.Context, place *cluster, out io.Writer) error {
 	return err
 }
 
-// runKubectl gives what kubectl printed; an error carries it too.
+// runKubectl returns what kubectl printed; an error carries it too.
 func (c *cluster) runKubectl(ctx context.Context, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, c.kubectl, append([]string{
 		"--kubeconfig=" + c.kubeconfig,

@@ -10,7 +10,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// String is the line that the reader sees: time, what happened, the slice, its
+// String returns the line that the reader sees: time, what happened, the slice, its
 // family, its addresses with their readiness, and its ports.
 func (c change) String() string {
 	head := fmt.Sprintf("%s %s %s/%s %s", c.at.Format("15:04:05.000"), c.kind,
@@ -77,7 +77,7 @@ func hasPort(slice *discoveryv1.EndpointSlice, name string, number int32) bool {
 
 func isTrue(value *bool) bool { return value != nil && *value }
 
-// howTo tells what the reader can do now.
+// howTo describes what the reader can do now.
 func howTo(place *cluster, running *controller) string {
 	example := " externalworkload " + exampleName + " --namespace=" + exampleNamespace
 	lines := []string{

@@ -111,7 +111,7 @@ func TestBadCommandLines(t *testing.T) {
 	}
 }
 
-// exampleSlice is what is published for docs/examples/documented.yaml.
+// exampleSlice returns what is published for docs/examples/documented.yaml.
 func exampleSlice() *discoveryv1.EndpointSlice {
 	return &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{

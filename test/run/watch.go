@@ -30,7 +30,7 @@ type change struct {
 	slice *discoveryv1.EndpointSlice
 }
 
-// watchSlices gives every change of the controller's slices, in order, until
+// watchSlices returns every change of the controller's slices, in order, until
 // ctx ends or stop is called.
 func watchSlices(ctx context.Context, config *rest.Config) (changes <-chan change, stop func() error, err error) {
 	client, err := kubernetes.NewForConfig(config)

@@ -34,7 +34,7 @@ func someServiceName(draw *rand.Rand) string {
 	return fmt.Sprintf("service-%d", draw.IntN(serviceCount))
 }
 
-// someWorkloadName gives a few names that are no DNS label.
+// someWorkloadName returns a few names that are no DNS label.
 func someWorkloadName(draw *rand.Rand) string {
 	switch n := draw.IntN(workloadCount); n {
 	case 0:

@@ -56,7 +56,7 @@ func sum(counts map[string]int) int {
 	return all
 }
 
-// line is the progress in one line.
+// line returns the progress in one line.
 func (t *tally) line() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

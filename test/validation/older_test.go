@@ -11,7 +11,7 @@ import (
 	"github.com/external-workload/controller/internal/build"
 )
 
-// olderSlice is a slice with endpoints of workloads, and with properties of which
+// olderSlice returns a slice with endpoints of workloads, and with properties of which
 // some older version accepted each. The newest refuses most of them.
 func olderSlice(c *build.Choices, service *corev1.Service, name string, workloads int) *discoveryv1.EndpointSlice {
 	slice := build.Slice("shop/"+name, build.Of(service))

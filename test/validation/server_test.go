@@ -71,7 +71,7 @@ func (s *server) write(w plan.Write) error {
 	return nil
 }
 
-// internalOf is what the API server makes of a slice before it validates it.
+// internalOf returns what the API server makes of a slice before it validates it.
 func internalOf(slice *discoveryv1.EndpointSlice) (*discovery.EndpointSlice, error) {
 	conversion.SetObjectDefaults_EndpointSlice(slice)
 	var internal discovery.EndpointSlice

@@ -73,7 +73,7 @@ func Digest(workload *v1beta1.ExternalWorkload) {
 	}
 }
 
-// laterWriter is the manager that has written the condition Ready after a time
+// laterWriter returns the manager that has written the condition Ready after a time
 // (zero: at any time), or empty if nobody but this project has.
 func laterWriter(workload *v1beta1.ExternalWorkload, declared time.Time) string {
 	ready := readyOf(workload)

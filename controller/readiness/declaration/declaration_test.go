@@ -33,7 +33,7 @@ func workload(options ...option) *v1beta1.ExternalWorkload {
 	return w
 }
 
-// applied gives the workload a manifest with these conditions.
+// applied adds the annotation of a manifest with these conditions to the workload.
 func applied(conditions string) option {
 	return manifestOf(`{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkload","metadata":{"name":"vm","namespace":"shop"},"status":{"conditions":` + conditions + `}}`)
 }

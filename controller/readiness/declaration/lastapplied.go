@@ -33,7 +33,7 @@ type manifest struct {
 	} `json:"status"`
 }
 
-// lastAppliedReady is the status of the condition Ready in the manifest that
+// lastAppliedReady returns the status of the condition Ready in the manifest that
 // was applied last; empty if it has none. A manifest of another object, which
 // was copied along with its annotations, and one that contradicts itself say
 // nothing.
@@ -68,7 +68,7 @@ func (m *manifest) describes(workload *v1beta1.ExternalWorkload) bool {
 		(m.Metadata.Namespace == "" || m.Metadata.Namespace == workload.Namespace)
 }
 
-// wordOf is a status as it was written: YAML takes True without quotes for a
+// wordOf returns a status as it was written: YAML takes True without quotes for a
 // boolean. One that is neither a text nor a boolean is kept as it is, cut, so
 // that it is refused with a reason.
 func wordOf(status json.RawMessage) string {

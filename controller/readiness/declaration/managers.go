@@ -40,7 +40,7 @@ type fields struct {
 
 const readyKey = `k:{"type":"Ready"}`
 
-// appliedAt is when the manifest that LastApplied holds was applied; zero if
+// appliedAt returns when the manifest that LastApplied holds was applied; zero if
 // that is unknown.
 func appliedAt(entries []metav1.ManagedFieldsEntry) time.Time {
 	var latest time.Time
@@ -87,7 +87,7 @@ var ownReasons = []string{
 	"Declared", "ProbeSucceeded", "ProbeFailed", "ProbeHeld", "AddressChanged", "ProbePending", "InvalidProbe", "ProbeAddressRefused", "HostNotAllowed",
 }
 
-// ReadyManager is the field manager that wrote the condition Ready last; empty if
+// ReadyManager returns the field manager that wrote the condition Ready last; empty if
 // it is not known. The workload needs its managedFields.
 func ReadyManager(workload *v1beta1.ExternalWorkload) string {
 	ready := readyOf(workload)

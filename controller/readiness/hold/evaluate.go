@@ -93,7 +93,7 @@ func New(policy Policy) *Evaluator {
 	return &Evaluator{policy: policy, evidence: evidence{targets: map[cache.ObjectName]*target{}, namespaces: map[string]*namespace{}}}
 }
 
-// Active is whether readiness is held.
+// Active reports whether readiness is held.
 func (e *Evaluator) Active() bool { return !e.began.IsZero() }
 
 // Observe tells of a probe that ended now, early or not. decidedAfter is the
@@ -145,7 +145,7 @@ func (e *Evaluator) Evaluate(now time.Time, candidates []Candidate) Decision {
 	return decision
 }
 
-// sinceOf is the time since which results count for a candidate. It stays
+// sinceOf returns the time since which results count for a candidate. It stays
 // until the candidate is held, so that a sample can cover it.
 func sinceOf(candidate Candidate, now time.Time) time.Time {
 	if candidate.Held {
@@ -197,15 +197,15 @@ func (e *Evaluator) decide(candidate Candidate, now, since time.Time) outcome {
 	return suspects
 }
 
-// tooFew is whether there are so few targets that no failures could be enough.
+// tooFew reports whether there are so few targets that no failures could be enough.
 func (e *Evaluator) tooFew() bool {
 	return max(e.votes.targets, e.failing()) < e.policy.Minimum
 }
 
-// enoughFail is whether enough targets fail.
+// enoughFail reports whether enough targets fail.
 func (e *Evaluator) enoughFail() bool { return e.failing() >= e.policy.Minimum }
 
-// failing is how many targets fail. A process whose probes nobody has answered
+// failing returns how many targets fail. A process whose probes nobody has answered
 // yet cannot tell itself from one that is cut off: there, those that never
 // answered count.
 func (e *Evaluator) failing() int {
@@ -215,7 +215,7 @@ func (e *Evaluator) failing() int {
 	return e.votes.failingTargets
 }
 
-// countFailingNamespaces is how many namespaces fail by results of the window.
+// countFailingNamespaces returns how many namespaces fail by results of the window.
 func (e *Evaluator) countFailingNamespaces(now time.Time) int {
 	return before(e.votes.failing, now.Add(-window))
 }

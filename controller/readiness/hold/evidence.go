@@ -128,7 +128,7 @@ func (e *evidence) forget(key cache.ObjectName) {
 	}
 }
 
-// fails is whether the target fails in a way that counts at the time
+// fails reports whether the target fails in a way that counts at the time
 // reference: its failures began no longer before than is needed to withdraw it.
 func (t *target) fails(now, reference time.Time) bool {
 	if !t.failingSince.IsZero() {
@@ -138,7 +138,7 @@ func (t *target) fails(now, reference time.Time) bool {
 	return !t.asked.IsZero() && asked >= answerTimeout && asked < window
 }
 
-// pending is whether the target was asked and may still answer in time.
+// pending reports whether the target was asked and may still answer in time.
 func (t *target) pending(now time.Time) bool {
 	return !t.asked.IsZero() && now.Sub(t.asked) < answerTimeout
 }

@@ -14,7 +14,7 @@ func (e *Evaluator) account(now time.Time) {
 	e.usedAt = now
 }
 
-// mayHold is whether there is time for a hold, or for the rest of the present one.
+// mayHold reports whether there is time for a hold, or for the rest of the present one.
 func (e *Evaluator) mayHold() bool {
 	switch {
 	case e.policy.Maximum == Unlimited:

@@ -44,7 +44,7 @@ func (v *votes) take(e *evidence, now, reference time.Time) {
 	}
 }
 
-// before is how many of the times are before a time.
+// before returns how many of the times are before a time.
 func before(times []time.Time, when time.Time) int {
 	return sort.Search(len(times), func(i int) bool { return !times[i].Before(when) })
 }
@@ -56,7 +56,7 @@ type tally struct {
 	namespaces int
 }
 
-// others is how all namespaces but one vote by results since a time. The one
+// others returns how all namespaces but one vote by results since a time. The one
 // must not succeed since then itself; nil if it has no evidence.
 func (v *votes) others(own *namespace, since time.Time) tally {
 	others := tally{

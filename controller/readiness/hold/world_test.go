@@ -186,7 +186,7 @@ func (w *world) evaluate() {
 	}
 }
 
-// withdrawn are how many machines are not ready, and when the last of them was withdrawn.
+// withdrawn returns how many machines are not ready, and when the last of them was withdrawn.
 func withdrawn(machines []*machine) (count int, last time.Time) {
 	for _, m := range machines {
 		if !m.withdrawn.IsZero() {

@@ -39,7 +39,7 @@ func decodeWithin(t *testing.T, annotation string) (*Spec, error) {
 	return got, err
 }
 
-// aliases is the annotation that took 2 GB: each list names the one before
+// aliases returns the annotation that took 2 GB: each list names the one before
 // nine times.
 func aliases() string {
 	text := "a0: &a0 [" + strings.Repeat("x", 12<<10) + "]\n"

@@ -12,7 +12,7 @@ const (
 // MaxCost is the highest Cost: TLS and HTTP/2 at a target of either family.
 const MaxCost = 2 * (costHTTP2 + costTLS)
 
-// Cost is the memory in bytes that a probe takes at most while all its targets
+// Cost returns the memory in bytes that a probe takes at most while all its targets
 // are asked at the same time. A number of probes would bound nothing, since what
 // one takes differs tenfold.
 func Cost(spec *Spec) int64 {

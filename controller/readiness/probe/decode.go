@@ -45,7 +45,7 @@ type Options struct {
 // permit that.
 type HostNotAllowedError struct{}
 
-// Error says what the author has to repair.
+// Error describes what the author has to repair.
 func (*HostNotAllowedError) Error() string {
 	return "host is not allowed in probes here; remove it, and the workload's own addresses are probed"
 }

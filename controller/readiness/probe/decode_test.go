@@ -15,7 +15,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// machine is a workload with two ports and the addresses given.
+// machine returns a workload with two ports and the addresses given.
 func machine(addresses ...string) *v1beta1.ExternalWorkload {
 	workload := &v1beta1.ExternalWorkload{Spec: v1beta1.ExternalWorkloadSpec{
 		MeshTLS: v1beta1.MeshTLS{Identity: "spiffe://example.org/vm", ServerName: "vm.example.org"},
@@ -31,7 +31,7 @@ func machine(addresses ...string) *v1beta1.ExternalWorkload {
 	return workload
 }
 
-// asking is a machine with the annotation of a server name.
+// asking returns a machine with the annotation of a server name.
 func asking(serverName string) *v1beta1.ExternalWorkload {
 	workload := machine("192.0.2.10")
 	workload.Annotations = map[string]string{v1beta1.ProbeServerNameAnnotation: serverName}
@@ -40,7 +40,7 @@ func asking(serverName string) *v1beta1.ExternalWorkload {
 
 func secure(s *Spec) { s.Secure = true }
 
-// spec is a probe with all defaults.
+// spec returns a probe with all defaults.
 func spec(changes ...func(*Spec)) *Spec {
 	made := &Spec{
 		Kind: TCP, Targets: []Target{{Family: corev1.IPv4Protocol, Host: "192.0.2.10", Port: 8080}},

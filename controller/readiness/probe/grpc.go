@@ -96,7 +96,7 @@ func healthFields(spec *Spec, target Target, scheme string) []hpack.HeaderField 
 	}
 }
 
-// healthRequest is a HealthCheckRequest with its prefix.
+// healthRequest returns a HealthCheckRequest with its prefix.
 func healthRequest(service string) []byte {
 	request := make([]byte, prefixBytes, prefixBytes+len(service)+4)
 	if service != "" {
@@ -185,7 +185,7 @@ func judgeCode(spec *Spec, code int) Result {
 	}
 }
 
-// nameOf is the name of a number that a server has chosen.
+// nameOf returns the name of a number that a server has chosen.
 func nameOf(names []string, number int) string {
 	if number >= 0 && number < len(names) {
 		return names[number]

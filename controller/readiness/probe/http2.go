@@ -43,7 +43,7 @@ func exchangeHTTP2(opened *connection, layer io.ReadWriter, request *http.Reques
 	return response, nil
 }
 
-// fieldsOf is the header of a request, in the form of HTTP/2.
+// fieldsOf returns the header of a request, in the form of HTTP/2.
 func fieldsOf(request *http.Request) []hpack.HeaderField {
 	host := request.Host
 	if host == "" {

@@ -79,7 +79,7 @@ func measure(kind, address string) {
 	fmt.Println((highest - min(highest, before)) / probes)
 }
 
-// inUse is the memory in bytes that the heap and stacks take after a collection.
+// inUse returns the memory in bytes that the heap and stacks take after a collection.
 func inUse() uint64 {
 	runtime.GC()
 	var stats runtime.MemStats

@@ -73,7 +73,7 @@ func eventually(t testing.TB, what string, limit int, count func() int) {
 	}
 }
 
-// endOf is the result of a probe that must end by itself, however slow the
+// endOf returns the result of a probe that must end by itself, however slow the
 // machine is: without a timeout of its own none of these would.
 func endOf(t testing.TB, prober *Prober, spec *Spec) Result {
 	t.Helper()

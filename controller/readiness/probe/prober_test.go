@@ -40,7 +40,7 @@ func path(path string) func(*Spec)             { return func(s *Spec) { s.Reques
 func byName(host string) func(*Spec)           { return func(s *Spec) { s.Targets[0].Host = host } }
 func overTLS(s *Spec)                          { s.Secure, s.ServerName = true, "vm.example.org" }
 
-// closedPort is an address at which nobody listens.
+// closedPort returns an address at which nobody listens.
 func closedPort(t testing.TB) net.Addr {
 	t.Helper()
 	listener := listen(t)
@@ -50,7 +50,7 @@ func closedPort(t testing.TB) net.Addr {
 	return listener.Addr()
 }
 
-// web is an HTTP server with a page for each case.
+// web returns an HTTP server with a page for each case.
 func web(t testing.TB) *http.ServeMux {
 	t.Helper()
 	mux := http.NewServeMux()

@@ -74,7 +74,7 @@ func onlyOne(handler *corev1.ProbeHandler) error {
 	return nil
 }
 
-// targetOf is the one target of a probe that names a host.
+// targetOf returns the one target of a probe that names a host.
 func targetOf(host string, port uint16, options Options) ([]Target, error) {
 	if !options.AllowHost {
 		return nil, &HostNotAllowedError{}
@@ -86,7 +86,7 @@ func targetOf(host string, port uint16, options Options) ([]Target, error) {
 	return []Target{{Host: host, Port: port}}, nil
 }
 
-// targetsOf are the workload's first address of each family that may be
+// targetsOf returns the workload's first address of each family that may be
 // probed, and what is refused of the families of which none may.
 func targetsOf(workload *v1beta1.ExternalWorkload, port uint16, policy AddressPolicy) (targets []Target, refused []*RefusedError, err error) {
 	found, refusals := map[corev1.IPFamily]bool{}, map[corev1.IPFamily]*RefusedError{}
@@ -147,7 +147,7 @@ func isNotInName(r rune) bool {
 	}
 }
 
-// portOf is the port's number; a name is looked up among the workload's TCP ports.
+// portOf returns the port's number; a name is looked up among the workload's TCP ports.
 func portOf(port intstr.IntOrString, workload *v1beta1.ExternalWorkload) (uint16, error) {
 	number := port.IntVal
 	if port.Type == intstr.String {

@@ -69,7 +69,7 @@ type Request struct {
 	Host string
 }
 
-// url is the URL of an HTTP probe's request at a target.
+// url returns the URL of an HTTP probe's request at a target.
 func (s *Spec) url(target Target) *url.URL {
 	complete := *s.Request.Path
 	complete.Scheme, complete.Host = "http", target.String()
@@ -91,7 +91,7 @@ type Target struct {
 	Port uint16
 }
 
-// String is the host and port in the form that dialers take.
+// String returns the host and port in the form that dialers take.
 func (t Target) String() string {
 	return net.JoinHostPort(t.Host, strconv.Itoa(int(t.Port)))
 }

@@ -17,7 +17,7 @@ func (c Capacity) validate() error {
 	return nil
 }
 
-// cost is what a plan takes. What is not known, or out of bounds, counts as the
+// cost returns what a plan takes. What is not known, or out of bounds, counts as the
 // largest.
 func (c Capacity) cost(plan Plan) int64 {
 	if plan.Cost < 1 || plan.Cost > c.Largest {
@@ -37,11 +37,11 @@ func newUsage(capacity Capacity) usage {
 	return usage{capacity: capacity, byNamespace: map[string]int64{}}
 }
 
-// hasRoom is whether any run may start. It does not depend on the cost of that
+// hasRoom reports whether any run may start. It does not depend on the cost of that
 // run: if cheap runs could fill what is left, costly ones would never start.
 func (u *usage) hasRoom() bool { return u.free() >= u.capacity.Largest }
 
-// mayStart is whether another run of a namespace may start: it gets no more than
+// mayStart reports whether another run of a namespace may start: it gets no more than
 // it leaves free. One gets half of all while it is alone; where runs hang, each
 // further one halves what is left for the next.
 func (u *usage) mayStart(namespace string) bool {

@@ -37,7 +37,7 @@ type entry struct {
 	cancel context.CancelFunc
 }
 
-// first is when the first run is due. A creation in the future, by the API
+// first returns when the first run is due. A creation in the future, by the API
 // server's clock, delays nothing: the delay counts from the first sight then.
 func (p Plan) first(firstSet, now time.Time) time.Time {
 	from := p.Created
@@ -54,7 +54,7 @@ func (p Plan) first(firstSet, now time.Time) time.Time {
 	return first
 }
 
-// next is the first time after now that lies on the plan's grid.
+// next returns the first time after now that lies on the plan's grid.
 func (p Plan) next(now time.Time) time.Time {
 	period := p.Period.Nanoseconds()
 	if period <= 0 {
@@ -65,7 +65,7 @@ func (p Plan) next(now time.Time) time.Time {
 	return now.Add(time.Duration(period - since))
 }
 
-// following is when the run after one that was due at a time and ended now is
+// following returns when the run after one that was due at a time and ended now is
 // due. If the run took so long that others were missed, it is due now, and
 // all but that one are left out.
 func (p Plan) following(due, now time.Time) time.Time {

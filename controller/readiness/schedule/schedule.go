@@ -184,7 +184,7 @@ func (s *Schedule) start(ctx context.Context, runs *sync.WaitGroup) time.Duratio
 	return min(s.waiting[0].due.Sub(now), idle)
 }
 
-// next is the entry that runs next; nil while there is no room for any.
+// next returns the entry that runs next; nil while there is no room for any.
 func (s *Schedule) next() *entry {
 	if !s.all.hasRoom() {
 		return nil
@@ -207,7 +207,7 @@ func (s *Schedule) next() *entry {
 	return s.nextSlow()
 }
 
-// nextSlow is the slow entry that runs next; nil while there is no room for any.
+// nextSlow returns the slow entry that runs next; nil while there is no room for any.
 func (s *Schedule) nextSlow() *entry {
 	return s.slow.pop(func(namespace string) bool { return s.all.mayStart(namespace) && s.forSlow.mayStart(namespace) })
 }

@@ -201,7 +201,7 @@ func (e *entry) identify(lookup WorkloadLookup, slice *discoveryv1.EndpointSlice
 	return found
 }
 
-// anonymousKey is the name of an endpoint that refers to no object.
+// anonymousKey returns the name of an endpoint that refers to no object.
 func anonymousKey(slice *discoveryv1.EndpointSlice, address string, port int32) workloadKey {
 	return workloadKey{slice.Namespace, fmt.Sprintf("%s-%s-%d", slice.Labels[discoveryv1.LabelServiceName], address, port)}
 }

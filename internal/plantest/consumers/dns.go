@@ -56,7 +56,7 @@ func (d *DNS) records(visit func(slice *discoveryv1.EndpointSlice, hostname, add
 // dashed spells an address as a DNS label.
 var dashed = strings.NewReplacer(".", "-", ":", "-")
 
-// Hostname is the DNS label of an endpoint below its Service: its host name, or
+// Hostname returns the DNS label of an endpoint below its Service: its host name, or
 // the address with dashes where it has none.
 func Hostname(hostname *string, address string) string {
 	if hostname != nil && *hostname != "" {

@@ -221,7 +221,7 @@ func sameContent(a, b *discoveryv1.EndpointSlice) bool {
 	return maps.Equal(a.Labels, b.Labels) && reflect.DeepEqual(a.Endpoints, b.Endpoints) && reflect.DeepEqual(a.Ports, b.Ports)
 }
 
-// suffix is the generated part of the n-th name. Its order is not the order of
+// suffix returns the generated part of the n-th name. Its order is not the order of
 // creation, so that nobody comes to rely on that.
 func suffix(n int) string {
 	const alphabet = "bcdfghjklmnpqrstvwxz2456789"

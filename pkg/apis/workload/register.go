@@ -1,5 +1,5 @@
-// Package workload holds the name of the API group that Linkerd gave to
-// machines outside the cluster. Its versions are in the folders below.
+// Package workload has the name of the API group of ExternalWorkloads, which Linkerd
+// defined. The folders below have its versions.
 package workload
 
 // GroupName is the API group of ExternalWorkload.

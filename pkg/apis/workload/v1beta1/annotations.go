@@ -12,13 +12,13 @@ const (
 	// which the controller finds out the machine's readiness itself.
 	ProbeAnnotation = "external-workload.io/probe"
 
-	// DrainAnnotation, with any value but an empty one, takes the machine out
-	// of service as Kubernetes does with a Pod that is being deleted: its
-	// endpoint is not ready and is terminating, regardless of who says that it is ready.
+	// DrainAnnotation, with any non-empty value, takes the machine out of service as
+	// Kubernetes does with a Pod that is being deleted: its endpoint is terminating and
+	// not ready, whatever its probe, its declaration or its condition says.
 	DrainAnnotation = "external-workload.io/drain"
 
-	// MachineDrainPrefix begins the value of DrainAnnotation that a machine has
-	// set itself. A machine ends only such a drain, when it registers again.
+	// MachineDrainPrefix begins the value of DrainAnnotation if the machine has set it
+	// itself. When a machine registers again, it ends only such a drain.
 	MachineDrainPrefix = "machine "
 
 	// InvitedCIDRsAnnotation lists the address ranges, such as
@@ -27,7 +27,7 @@ const (
 	InvitedCIDRsAnnotation = "external-workload.io/invited-cidrs"
 
 	// DeleteAfterUnreadyAnnotation is the time, such as "1h", after which the
-	// controller deletes an object whose probe has failed without a pause.
+	// controller deletes an object whose probe has failed continuously.
 	DeleteAfterUnreadyAnnotation = "external-workload.io/delete-after-unready"
 
 	// ProbeServerNameAnnotation is the server name (SNI) that a probe with TLS
@@ -39,19 +39,19 @@ const (
 	// themselves.
 	ProbeServerNameMesh = "mesh"
 
-	// InlineReadyAnnotation holds the status of the condition Ready that the
-	// last manifest had inline. The admission policy writes it, because the API
-	// server drops status from an ordinary create or update. Other than
-	// ReadyAnnotation it yields to a client that writes the condition later.
+	// InlineReadyAnnotation holds the status of the condition Ready in the last
+	// manifest. The admission policy writes it, because the API server drops status
+	// from an ordinary create or update. Unlike ReadyAnnotation, it does not apply
+	// after a client has written the condition later.
 	InlineReadyAnnotation = "external-workload.io/inline-ready"
 )
 
-// OverruledAnnotation says, on an object in memory only, why an inline Ready
-// condition is not followed.
+// OverruledAnnotation, on an object in memory only, holds the reason why an inline
+// Ready condition is not followed.
 const OverruledAnnotation = "external-workload.io/inline-ready-overruled"
 
-// Drained reports whether the machine is to get no new traffic: DrainAnnotation
-// has a value, or the object is being deleted while a finalizer holds it.
+// Drained reports whether the machine should get no new traffic: DrainAnnotation has a
+// value, or a finalizer keeps the object while it is being deleted.
 func (w *ExternalWorkload) Drained() bool {
 	return w.Annotations[DrainAnnotation] != "" || w.DeletionTimestamp != nil
 }

@@ -15,7 +15,7 @@ import (
 	typedv1beta1 "github.com/external-workload/controller/pkg/generated/clientset/versioned/typed/workload/v1beta1"
 )
 
-// fakeClient is that of a namespace which has workload a, and b with another label.
+// fakeClient returns that of a namespace which has workload a, and b with another label.
 func fakeClient(t *testing.T) typedv1beta1.ExternalWorkloadInterface {
 	t.Helper()
 	return fake.NewClientset(

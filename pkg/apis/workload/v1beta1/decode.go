@@ -10,18 +10,17 @@ import (
 	kubejson "sigs.k8s.io/json"
 )
 
-// UnreadableAnnotation says, on an object in memory only, why its spec or its
-// status could not be read. A CustomResourceDefinition that checks nothing lets
-// anything be stored, and one object that cannot be read would otherwise keep
-// all others from being listed and watched.
+// UnreadableAnnotation, on an object in memory only, holds the reason why its spec or
+// status could not be read. A CustomResourceDefinition without validation accepts any
+// content; without this, one unreadable object would make the list and watch of all
+// others fail.
 const UnreadableAnnotation = "external-workload.io/unreadable"
 
-// errUnreadable keeps an object of which a part is missing from being written.
+// errUnreadable prevents writes of an object that was not read completely.
 var errUnreadable = errors.New("the object was not read completely and must not be written back")
 
-// UnmarshalJSON reads an ExternalWorkload. A spec or status of another shape is
-// left empty, and UnreadableAnnotation says why; only metadata that cannot be
-// read is an error.
+// UnmarshalJSON reads an ExternalWorkload. A spec or status of the wrong type is left
+// empty, with the reason in UnreadableAnnotation. Only unreadable metadata is an error.
 func (w *ExternalWorkload) UnmarshalJSON(data []byte) error {
 	*w = ExternalWorkload{}
 	if decodeOnce(data, w) {
@@ -31,12 +30,12 @@ func (w *ExternalWorkload) UnmarshalJSON(data []byte) error {
 	return w.decodeGenerally(data)
 }
 
-// decodeGenerally reads an ExternalWorkload of any form.
+// decodeGenerally reads an ExternalWorkload in any valid JSON form.
 func (w *ExternalWorkload) decodeGenerally(data []byte) error {
 	type plain ExternalWorkload
 	whole := kubejson.UnmarshalCaseSensitivePreserveInts(data, (*plain)(w))
 	if whole == nil {
-		// What is stored under this name is not ours.
+		// Drop a stored annotation of this name: only the decoder sets it.
 		delete(w.Annotations, UnreadableAnnotation)
 		return nil
 	}
@@ -59,7 +58,7 @@ func (w *ExternalWorkload) decodeGenerally(data []byte) error {
 	return nil
 }
 
-// maxProblem bounds what is kept of an error, which may repeat a value.
+// maxProblem limits the length of the reason, which may repeat a value of the object.
 const maxProblem = 256
 
 func brief(problem string) string {
@@ -69,8 +68,8 @@ func brief(problem string) string {
 	return strings.ToValidUTF8(problem[:maxProblem], "") + "..."
 }
 
-// MarshalJSON writes an ExternalWorkload, unless it was not read completely:
-// writing it back would lose what is stored.
+// MarshalJSON writes an ExternalWorkload. It fails for an object that was not read
+// completely: writing it back would lose stored content.
 func (w ExternalWorkload) MarshalJSON() ([]byte, error) {
 	if _, unreadable := w.Annotations[UnreadableAnnotation]; unreadable {
 		return nil, fmt.Errorf("writing ExternalWorkload %s/%s: %w", w.Namespace, w.Name, errUnreadable)

@@ -7,8 +7,8 @@ import (
 	kubejson "sigs.k8s.io/json"
 )
 
-// once remembers which fields of an object were read. A field that comes twice
-// is left to the general decoder.
+// once records which fields of an object were read. An object with a repeated field is
+// left to the general decoder.
 type once uint32
 
 func (o *once) first(field int) bool {
@@ -18,10 +18,10 @@ func (o *once) first(field int) bool {
 	return !seen
 }
 
-// decodeOnce reads an ExternalWorkload in one pass, in place of the several of
-// the general decoder. It returns false, and a value of no meaning, on anything
-// but the plain form in which API servers write; FuzzDecodeOnce proves that what
-// it does read is what the general decoder reads. The strings are copies.
+// decodeOnce reads an ExternalWorkload in one pass; the general decoder needs several.
+// It accepts only the plain form that API servers write. For any other form it returns
+// false, and the object is undefined. FuzzDecodeOnce checks that both decoders read the
+// same. The strings are copies.
 func decodeOnce(data []byte, into *ExternalWorkload) bool {
 	s := &scanner{data: data}
 	var seen once
@@ -41,7 +41,7 @@ func decodeOnce(data []byte, into *ExternalWorkload) bool {
 			return s.skip(0)
 		}
 	})
-	// What is stored under this name is for the general decoder to drop.
+	// The general decoder drops a stored annotation of this name.
 	_, unreadable := into.Annotations[UnreadableAnnotation]
 	return ok && s.end() && !unreadable
 }
@@ -88,7 +88,7 @@ func (s *scanner) metadata(into *metav1.ObjectMeta) bool {
 	})
 }
 
-// general reads a value that is seldom there with the general decoder.
+// general reads a rare value with the general decoder.
 func (s *scanner) general(into any) bool {
 	raw, ok := s.raw()
 	return ok && kubejson.UnmarshalCaseSensitivePreserveInts(raw, into) == nil

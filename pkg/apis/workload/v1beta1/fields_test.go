@@ -22,7 +22,7 @@ const (
 	linkerdsCRD = root + "../shared/reference/linkerd-externalworkload-crd.yaml"
 )
 
-// linkerdsFields are the lines of the table of Linkerd's fields.
+// linkerdsFields returns the lines of the table of Linkerd's fields.
 func linkerdsFields(t *testing.T) []string {
 	t.Helper()
 	table, err := os.ReadFile("testdata/linkerd-fields.txt")
@@ -86,7 +86,7 @@ type schema struct {
 	Items        *schema
 }
 
-// crdFields gives a sorted line for each field of version v1beta1.
+// crdFields returns a sorted line for each field of version v1beta1.
 func crdFields(t *testing.T, crd []byte) []string {
 	t.Helper()
 	var definition struct {
@@ -129,7 +129,7 @@ func (s schema) line(path string) string {
 	return strings.TrimSpace(path + " " + s.Type + " " + s.Format)
 }
 
-// goFields gives a line for each field that a Go type has as JSON.
+// goFields returns a line for each field that a Go type has as JSON.
 func goFields(path string, t reflect.Type) []string {
 	var lines []string
 	for i := range t.NumField() {

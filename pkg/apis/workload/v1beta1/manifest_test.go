@@ -12,7 +12,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// documented is the workload of the manifest that Linkerd's reference documents.
+// documented returns the workload of the manifest that Linkerd's reference documents.
 func documented() *v1beta1.ExternalWorkload {
 	return &v1beta1.ExternalWorkload{
 		TypeMeta: metav1.TypeMeta{APIVersion: "workload.linkerd.io/v1beta1", Kind: "ExternalWorkload"},

@@ -8,10 +8,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Proof is what a passed probe proves: that this instance of a workload answered
-// at this address and port. It is the message of a condition WorkloadReadyIPv4
-// or WorkloadReadyIPv6 with status True, so that it outlives the process that
-// probed, and so that nobody takes it for the proof of another address.
+// Proof states that this instance of a workload answered a probe at this address and
+// port. It is the message of a condition WorkloadReadyIPv4 or WorkloadReadyIPv6 with
+// status True. It therefore survives a restart of the prober, and cannot be mistaken
+// for the proof of another address.
 //
 // +k8s:deepcopy-gen=false
 // +k8s:openapi-gen=false
@@ -31,7 +31,7 @@ const (
 	proofHost = "host="
 )
 
-// String is the text that ParseProof reads, such as
+// String returns the text that ParseProof reads, such as
 // "10.77.0.1:8080 uid=7c9d" or "10.77.0.1:8080 uid=7c9d host=vm.example.org:80".
 func (p Proof) String() string {
 	text := p.Target.String() + " " + proofUID + string(p.UID)
@@ -64,7 +64,7 @@ func ParseProof(text string) (proof Proof, ok bool) {
 	return proof, true
 }
 
-// ReadyIn is the type of the condition that says whether the probe of a
+// ReadyIn returns the type of the condition that says whether the probe of a
 // workload's address of one family passes.
 func ReadyIn(family corev1.IPFamily) WorkloadConditionType {
 	if family == corev1.IPv6Protocol {

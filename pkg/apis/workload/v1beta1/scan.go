@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// scanner reads JSON once, from the left to the right. Its methods return false
-// on everything that is not plain: a syntax error, a value of another type, null.
-// Then the general decoder decides what it means. The zero scanner reads nothing.
+// scanner reads JSON in one pass. Its methods return false on anything that is not
+// plain: a syntax error, a value of another type, null. The general decoder then reads
+// the object. The zero scanner reads nothing.
 //
 // +k8s:deepcopy-gen=false
 // +k8s:openapi-gen=false
@@ -42,7 +42,7 @@ func (s *scanner) take(c byte) bool {
 	return true
 }
 
-// end is whether nothing but white space follows.
+// end reports whether nothing but white space follows.
 func (s *scanner) end() bool { return s.space() == 0 && s.at == len(s.data) }
 
 // object reads an object and calls field with each key, to read the value.
@@ -263,8 +263,8 @@ func isHex(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-// skipNumber reads a number without fraction and exponent. Others are left to
-// the general decoder: no ExternalWorkload has any.
+// skipNumber reads a number without fraction and exponent. Others are left to the
+// general decoder: no ExternalWorkload has one.
 func (s *scanner) skipNumber() bool {
 	_, ok := s.integer()
 	return ok
