@@ -16,13 +16,13 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// alteredRetry is how long a write is not repeated whose slice the API server
-// stored otherwise than it was sent. A server that was upgraded meanwhile stores
-// all of it then.
+// alteredRetry is how long a write is not repeated after the API server stored the
+// slice differently than it was sent. An API server that was upgraded meanwhile stores
+// all of it.
 const alteredRetry = time.Hour
 
 // withdrawalRetry is the same for a write that takes endpoints away from clients:
-// what restored them once may not do so again.
+// whatever restored them may not do so again.
 const withdrawalRetry = 5 * time.Second
 
 // retryAfter is how long a write is not repeated.
@@ -33,25 +33,25 @@ func retryAfter(w *plan.Write) time.Duration {
 	return alteredRetry
 }
 
-// alterations are the slices of a Service that the API server stored otherwise
-// than they were sent: an older version drops fields that it does not know, and an
-// admission plugin may change any. To send the same again would change nothing.
-// Writes of one plan may end at the same time, so it has a lock.
+// alterations are the slices of a Service that the API server stored differently than
+// they were sent: an older version drops unknown fields, and an admission plugin may
+// change any. Sending the same content again would change nothing. The mutex is needed
+// because writes of one plan may end at the same time.
 type alterations struct {
 	mu    sync.Mutex
 	byUID map[types.UID]alteration
 }
 
-// alteration is a slice as it was sent, and as of which resourceVersion the API
-// server stored something else.
+// alteration is a slice as it was sent, and the resourceVersion of the different slice
+// that the API server stored.
 type alteration struct {
 	sent            *discoveryv1.EndpointSlice
 	resourceVersion string
 	at              time.Time
 }
 
-// wrote compares what was sent with what the API server has stored. It tells what
-// differs, or nothing.
+// wrote compares the sent slice with the stored one. It returns the part that differs,
+// or an empty text.
 func (a *alterations) wrote(sent, stored *discoveryv1.EndpointSlice, now time.Time) (differs string) {
 	differs = alteredPart(sent, stored)
 	a.mu.Lock()
@@ -67,8 +67,8 @@ func (a *alterations) wrote(sent, stored *discoveryv1.EndpointSlice, now time.Ti
 	return differs
 }
 
-// leaveOut leaves the writes out of a plan that would send again what the API
-// server altered, and tells when the first of them is due again; the zero time if none is.
+// leaveOut removes the writes from a plan that would repeat altered content. It returns
+// when the first of them is due again; the zero time if there is none.
 func (a *alterations) leaveOut(next plan.Plan, found []*discoveryv1.EndpointSlice, now time.Time) (rest plan.Plan, again time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -100,8 +100,8 @@ func (a *alterations) forget(found []*discoveryv1.EndpointSlice) {
 	maps.DeleteFunc(a.byUID, func(uid types.UID, _ alteration) bool { return !exist[uid] })
 }
 
-// alteredPart names the first part in which two slices differ that a write sets;
-// empty if none does. The time of the change that a write publishes is no content.
+// alteredPart returns the first part in which two slices differ, among those that a
+// write sets; empty if there is none. It ignores the trigger time.
 func alteredPart(a, b *discoveryv1.EndpointSlice) string {
 	switch equal := apiequality.Semantic.DeepEqual; {
 	case !equal(a.Endpoints, b.Endpoints):
@@ -118,7 +118,8 @@ func alteredPart(a, b *discoveryv1.EndpointSlice) string {
 	return ""
 }
 
-// alteredPartOfEndpoints tells hints, which versions differ in, from the rest.
+// alteredPartOfEndpoints distinguishes hints, which depend on the version, from the
+// rest.
 func alteredPartOfEndpoints(a, b []discoveryv1.Endpoint) string {
 	if len(a) != len(b) {
 		return "endpoints"
@@ -139,8 +140,8 @@ func lastingAnnotations(slice *discoveryv1.EndpointSlice) map[string]string {
 	return lasting
 }
 
-// logAltered says the first time in a process, for all Services, that the API
-// server stored something else than was sent.
+// logAltered logs, once per process at the default verbosity, that the API server
+// stored a slice differently than it was sent.
 func (c *Controller) logAltered(ctx context.Context, w *plan.Write, differs string) {
 	log := klog.FromContext(ctx).V(2)
 	c.alteredLogged.Do(func() { log = klog.FromContext(ctx) })

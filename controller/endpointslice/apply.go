@@ -15,23 +15,23 @@ import (
 )
 
 const (
-	// requestTimeout is the deadline of each write.
+	// requestTimeout is the timeout of each write.
 	requestTimeout = 10 * time.Second
 
-	// parallelWrites is how many writes of one Service are in flight at most.
+	// parallelWrites is the maximum number of writes of one Service in flight.
 	parallelWrites = 16
 )
 
-// apply carries out a plan. A write waits for those that it depends on and is
-// left out if one of them fails; all others go on, so that a write that is
-// refused keeps nothing back but what depends on it. When ctx is cancelled no
-// more writes begin. The next sync goes on from what is there then.
+// apply makes the writes of a plan. A write waits for its dependencies and is skipped
+// if one of them fails; all others continue, so a refused write delays only those that
+// depend on it. When ctx is cancelled, no more writes start, and the next sync
+// continues from the actual slices.
 func (c *Controller) apply(ctx context.Context, state *serviceState, next plan.Plan) error {
 	return execute(next.Writes, parallelWrites, func(w plan.Write) error { return c.write(ctx, state, w) })
 }
 
-// write makes one request. Once begun it is not broken off when ctx is
-// cancelled, so that its outcome is known.
+// write makes one request. Cancelling ctx does not interrupt a request in flight, so
+// that its outcome is known.
 func (c *Controller) write(ctx context.Context, state *serviceState, w plan.Write) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("before a write: %w", context.Cause(ctx))
@@ -51,11 +51,10 @@ func (c *Controller) write(ctx context.Context, state *serviceState, w plan.Writ
 	return nil
 }
 
-// request sends a write and remembers what the cache has to see before the
-// next one.
+// request sends a write and records what the cache must contain before the next one.
 func (c *Controller) request(ctx context.Context, state *serviceState, w plan.Write) error {
 	client := c.config.Client.EndpointSlices(w.Slice.Namespace)
-	// What the cache keeps of the field managers is no part of the object.
+	// The cached field managers are not part of the object.
 	sent := *w.Slice
 	sent.ManagedFields = nil
 	var stored *discoveryv1.EndpointSlice
@@ -81,11 +80,11 @@ func (c *Controller) request(ctx context.Context, state *serviceState, w plan.Wr
 	return nil
 }
 
-// exists looks at what has the name that a new slice was to get. Usually it is
-// the slice itself: an earlier request took effect though its answer was lost,
-// and the cache has to see it before the next write. If somebody has just taken
-// the managed-by label away, an informer is about to find it. Otherwise the
-// name belongs to somebody else, and another is chosen.
+// exists reads the object that already has the name of a new slice. Usually it is the
+// slice itself: an earlier request took effect although its answer was lost, and the
+// cache must contain it before the next write. If another writer has just removed the
+// managed-by label, an informer will find the slice. Otherwise the name belongs to
+// another object, and the next name is used.
 func (c *Controller) exists(ctx context.Context, state *serviceState, wanted *discoveryv1.EndpointSlice) error {
 	stored, err := c.config.Client.EndpointSlices(wanted.Namespace).Get(ctx, wanted.Name, metav1.GetOptions{})
 	if err != nil {
@@ -103,8 +102,8 @@ func (c *Controller) exists(ctx context.Context, state *serviceState, wanted *di
 	return nil
 }
 
-// delete deletes exactly the slice that the plan was made from. One that is
-// not found is a conflict like others: the next sync sees whether it is gone.
+// delete deletes exactly the slice from which the plan was made. A slice that is not
+// found counts as a conflict: the next sync checks whether it is gone.
 func (c *Controller) delete(ctx context.Context, state *serviceState, slice *discoveryv1.EndpointSlice) error {
 	err := c.config.Client.EndpointSlices(slice.Namespace).Delete(ctx, slice.Name, metav1.DeleteOptions{
 		Preconditions: &metav1.Preconditions{UID: &slice.UID, ResourceVersion: &slice.ResourceVersion},

@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// repairBurst is how many writes of others to the slices of one Service are
+	// repairBurst is the number of foreign writes to the slices of one Service that are
 	// repaired at once.
 	repairBurst = 20
-	// repairInterval is how often one is repaired after that. Somebody who
-	// changes slices twice in ten seconds never has to wait for it.
+	// repairInterval is the interval of repairs after that. Repairs of two foreign
+	// writes in ten seconds never have to wait.
 	repairInterval = 5 * time.Second
 	// eventThreshold is the number of foreign writes before an Event is recorded;
 	// fewer may be a manual edit or a write of another instance of this controller.
@@ -26,41 +26,42 @@ const (
 	// eventThresholdUnnamed is the same while the writer is not known, such as one
 	// that writes under our own name.
 	eventThresholdUnnamed = 30
-	// repairSteps is how many syncs one repair may take; a step more is a repair of
-	// its own, so that somebody who writes between the steps is not fought.
+	// repairSteps is the maximum number of syncs of one repair. A further step counts
+	// as another repair, so that repairs of a writer that writes between the steps are
+	// limited too.
 	repairSteps = 4
-	// quietPeriod is the time without a foreign write after which they are counted
-	// from zero.
+	// quietPeriod is the time without a foreign write after which the count is reset.
 	quietPeriod = time.Minute
 )
 
-// contention is what is remembered of foreign writes to a Service's slices: that
-// somebody else changed what we had published, and that we changed it back.
+// contention is the state of foreign writes to a Service's slices: another writer
+// changed what was published, and this controller changed it back.
 type contention struct {
-	// repairs is the budget; nil while nothing was repaired.
+	// repairs is the budget; nil if nothing was repaired yet.
 	repairs *rate.Limiter
-	// writes are those since the last quiet period; the last was seen at last.
+	// writes is the number since the last quiet period; last is when the latest was
+	// observed.
 	writes int
 	last   time.Time
-	// seen is what the slices looked like when they were last counted.
+	// seen is the evidence when writes were last counted.
 	seen evidence
-	// lastManager is the field manager of the last write, if one was seen.
+	// lastManager is the field manager of the latest write, if known.
 	lastManager string
-	// backingOff is true once it was logged that repairs wait.
+	// backingOff is true once the log says that repairs are delayed.
 	backingOff bool
 	// reported is true once an Event was recorded.
 	reported bool
 }
 
-// evidence tells foreign writes apart: each raises the resourceVersion of a
-// slice or takes one away.
+// evidence distinguishes foreign writes: each increases the resourceVersion of a slice
+// or deletes one.
 type evidence struct {
 	counted bool
 	latest  string
 	slices  int
 }
 
-// repair takes one repair from the budget, or tells how long it has to wait.
+// repair takes one repair from the budget, or returns how long it has to wait.
 func (c *contention) repair(now time.Time) (wait time.Duration) {
 	if c.repairs == nil {
 		c.repairs = rate.NewLimiter(rate.Every(repairInterval), repairBurst)
@@ -72,7 +73,7 @@ func (c *contention) repair(now time.Time) (wait time.Duration) {
 	return wait
 }
 
-// count takes a foreign write into account, and reports whether it is a new one.
+// count counts a foreign write, and reports whether it is a new one.
 func (c *contention) count(found []*discoveryv1.EndpointSlice, manager string, now time.Time) (isNew bool) {
 	present := evidence{counted: true, slices: len(found)}
 	for _, slice := range found {
@@ -91,15 +92,15 @@ func (c *contention) count(found []*discoveryv1.EndpointSlice, manager string, n
 	return true
 }
 
-// name takes note of who wrote, as far as that is known.
+// name records the writer, if it is known.
 func (c *contention) name(manager string) {
 	if manager != unknownWriter || c.lastManager == "" {
 		c.lastManager = manager
 	}
 }
 
-// report tells, once, whether so many writes were counted that somebody has to
-// know. A writer is certain if it is not known by our own name only.
+// report reports, once, that enough writes were counted for an Event. The writer is
+// uncertain if only our own field manager is known.
 func (c *contention) report(certain bool) bool {
 	if c.reported || c.writes < eventThreshold || !certain && c.writes < eventThresholdUnnamed {
 		return false
@@ -108,17 +109,17 @@ func (c *contention) report(certain bool) bool {
 	return true
 }
 
-// detectForeignWrites reports whether a plan only repairs what somebody else
-// changed: everything of ours was published and nothing has changed since. A
-// Service that is gone or going does not count, since the garbage collector
-// deletes its slices.
+// detectForeignWrites reports whether a plan only repairs changes of another writer:
+// everything was published, and no input has changed since. Services that do not exist
+// or are being deleted do not count, because the garbage collector deletes their
+// slices.
 func (c *Controller) detectForeignWrites(s *serviceState, in input, next *plan.Plan) bool {
 	if next.Empty() || in.service == nil || in.service.DeletionTimestamp != nil {
 		return false
 	}
 	if s.repairing > 0 {
-		// Somebody who takes our label away is seen only now: before, the slice
-		// looked deleted.
+		// If another writer removes our label, this is the first sync that can detect
+		// it: before, the slice looked deleted.
 		s.repairing++
 		manager, _ := foreignManager(next, c.config.FieldManager)
 		s.contention.name(manager)
@@ -126,14 +127,15 @@ func (c *Controller) detectForeignWrites(s *serviceState, in input, next *plan.P
 	return s.settled || s.repairing > repairSteps
 }
 
-// beginRepair takes note that what somebody else changed is changed back.
+// beginRepair records that a foreign change is repaired.
 func (s *serviceState) beginRepair() {
 	s.settled, s.repairing = false, 1
 	s.contention.seen = evidence{}
 }
 
-// countForeignWrite tells metrics of a foreign write, and who it is if they go
-// on: the Service's owner by an Event, the operator by one line for all Services.
+// countForeignWrite counts a foreign write in the metrics. If writes continue, it
+// reports the writer: to the Service's owner by an Event, and to the operator by one
+// log line for all Services.
 func (c *Controller) countForeignWrite(ctx context.Context, key cache.ObjectName, s *serviceState, in input, next *plan.Plan, now time.Time) {
 	manager, deleted := foreignManager(next, c.config.FieldManager)
 	if !s.contention.count(in.slices, manager, now) {
@@ -146,7 +148,7 @@ func (c *Controller) countForeignWrite(ctx context.Context, key cache.ObjectName
 	}
 }
 
-// reportForeignWrites says who else writes the slices of a Service.
+// reportForeignWrites reports who else writes the slices of a Service.
 func (c *Controller) reportForeignWrites(ctx context.Context, key cache.ObjectName, service *corev1.Service, manager string) {
 	c.config.Events.Record(eventForeignWrites, serviceReference(service), nil,
 		"field manager %q writes or deletes EndpointSlices of this Service that are managed by %q; what differs is repaired", manager, c.config.ManagedBy)
@@ -156,7 +158,7 @@ func (c *Controller) reportForeignWrites(ctx context.Context, key cache.ObjectNa
 	}
 }
 
-// logBackoff says once that repairs wait.
+// logBackoff logs once that repairs are delayed.
 func (s *serviceState) logBackoff(ctx context.Context, wait time.Duration) {
 	if s.contention.backingOff {
 		return
@@ -166,12 +168,12 @@ func (s *serviceState) logBackoff(ctx context.Context, wait time.Duration) {
 		"fieldManager", s.contention.lastManager, "wait", wait, "interval", repairInterval)
 }
 
-// unknownWriter is the name of a writer that is not known. A deletion leaves none.
+// unknownWriter is the name of an unknown writer, as after a deletion.
 const unknownWriter = "unknown"
 
 // foreignManager returns a field manager, if possible not our own, that wrote one of
-// the slices that a plan repairs, and reports whether it makes one again that was
-// deleted.
+// the slices that a plan repairs, and reports whether the plan recreates a deleted
+// slice.
 func foreignManager(next *plan.Plan, own string) (manager string, deleted bool) {
 	manager = unknownWriter
 	for i := range next.Writes {

@@ -36,7 +36,7 @@ type Observer interface {
 	ServiceForgotten(key types.NamespacedName)
 }
 
-// Config is all that the controller depends on.
+// Config has the dependencies and settings of the controller.
 type Config struct {
 	// Client writes EndpointSlices.
 	Client discoveryclient.EndpointSlicesGetter
@@ -47,61 +47,61 @@ type Config struct {
 	Events events.Recorder
 	// Observer is notified of what the controller does.
 	Observer Observer
-	// QueueMetrics makes the queue's metrics; nil for none.
+	// QueueMetrics creates the queue's metrics; nil for none.
 	QueueMetrics workqueue.MetricsProvider
 
-	// ManagedBy is the value of the label that marks slices as ours.
+	// ManagedBy is the value of the label that marks the slices of this controller.
 	ManagedBy string
 	// FieldManager is the name under which the API server records our writes.
 	FieldManager string
-	// MaxEndpoints is how many endpoints a slice is filled with at most.
+	// MaxEndpoints is the maximum number of endpoints per slice.
 	MaxEndpoints int
-	// IgnoreProbes takes the condition Ready for the readiness of workloads with a
-	// probe too, since nobody probes them.
+	// IgnoreProbes uses only the condition Ready of workloads with a probe, because
+	// probes are disabled.
 	IgnoreProbes bool
-	// WithholdSecondFamily publishes a workload that has both address families
-	// as ready in the Service's first only.
+	// WithholdSecondFamily publishes a workload with both address families as ready in
+	// the Service's first family only.
 	WithholdSecondFamily bool
 	// Zones are the zones of workloads without a zone label.
 	Zones desired.Zones
 
-	// Recovery is the last interruption of the watches; nil if none is noticed. It
-	// must be safe for concurrent use, and never goes back.
+	// Recovery returns the last interruption of the watches; nil if interruptions are
+	// not observed. It must be safe for concurrent use, and later calls must not return
+	// an earlier interruption.
 	Recovery func() desired.Recovery
 
 	// Clock is the time; nil for the real one.
 	Clock clock.WithTicker
 }
 
-// Controller keeps EndpointSlices as they are desired. Its methods are safe
-// for concurrent use.
+// Controller brings EndpointSlices to their desired state. Its methods are safe for
+// concurrent use.
 type Controller struct {
 	config     Config
 	loop       *loop.Loop
 	membership *membership
 	handlers   []cache.DoneChecker
-	// leads is true from the beginning of Run. Before that nothing but caches is
-	// kept: no key is queued and no change remembered.
+	// leads is true from the beginning of Run. Before that, only caches are kept: no
+	// key is queued and no change is recorded.
 	leads   atomic.Bool
 	changes *changes
 	states  serviceStates
-	// foreignManagers are the field managers of others that the log has named.
+	// foreignManagers are the field managers of other writers that were logged.
 	foreignManagers sync.Map
-	// alteredLogged is done once the log has named a slice that the API server
-	// stored otherwise than it was sent.
+	// alteredLogged is done once an altered slice was logged.
 	alteredLogged sync.Once
 	scratch       sync.Pool
 }
 
-// scratch is memory that one sync after another uses.
+// scratch is memory that syncs reuse.
 type scratch struct {
 	desired   desired.State
 	planner   plan.Planner
 	workloads []*desired.Workload
 }
 
-// New makes a controller and registers it with its informers, whose events it
-// takes in from then on. It queues and writes nothing before Run.
+// New returns a controller and registers its event handlers with its informers. It
+// queues and writes nothing before Run.
 func New(config Config) (*Controller, error) {
 	if config.Clock == nil {
 		config.Clock = clock.RealClock{}
@@ -130,8 +130,8 @@ func New(config Config) (*Controller, error) {
 	return c, nil
 }
 
-// Run publishes with so many workers until ctx is cancelled. It waits for the
-// caches first, and returns when the last write in flight is done.
+// Run publishes with a number of workers until ctx is cancelled. It waits for the
+// caches first, and returns when the last write in flight has ended.
 func (c *Controller) Run(ctx context.Context, workers int) error {
 	if !cache.WaitFor(ctx, Name+" caches", c.handlers...) {
 		return fmt.Errorf("waiting for the caches: %w", context.Cause(ctx))
@@ -141,8 +141,8 @@ func (c *Controller) Run(ctx context.Context, workers int) error {
 	return nil
 }
 
-// lead begins to queue, with all Services that are known and those to which
-// slices belong. No change counts as older than that.
+// lead starts queueing, with all known Services and those to which slices belong. No
+// change counts as older than this.
 func (c *Controller) lead() {
 	c.leads.Store(true) // events from now on are queued, all from before are in the caches
 	for _, key := range c.membership.services() {
@@ -159,10 +159,10 @@ func (c *Controller) lead() {
 	}
 }
 
-// errNotSynced says that the caches are not filled yet.
+// errNotSynced is returned until the caches are synced.
 var errNotSynced = errors.New("caches of Services, ExternalWorkloads and EndpointSlices are not filled yet; see the log for failing list or watch requests")
 
-// Synced is an error until the caches are filled.
+// Synced returns an error until the caches are synced.
 func (c *Controller) Synced() error {
 	for _, handler := range c.handlers {
 		select {
@@ -174,10 +174,10 @@ func (c *Controller) Synced() error {
 	return nil
 }
 
-// Stuck is an error when restarting would help: keys wait and none is finished.
+// Stuck returns an error if a restart would help: keys wait and none is finished.
 func (c *Controller) Stuck() error { return c.loop.Stuck() }
 
-// informersFor returns those that watch a namespace.
+// informersFor returns the informers of a namespace.
 func (c *Controller) informersFor(namespace string) *Informers {
 	for _, informers := range c.config.Informers {
 		if informers.namespace == namespace || informers.namespace == corev1.NamespaceAll {

@@ -1,23 +1,23 @@
-// Package endpointslice keeps, for every Service that selects
-// ExternalWorkloads, the EndpointSlices through which clients reach them.
+// Package endpointslice is the controller that publishes an EndpointSlice for every
+// address family and port list of each Service that selects ExternalWorkloads.
 //
-// One event takes this way (the file in which it happens in brackets):
+// The path of an event, with the files:
 //
 //	watch event -> informer cache, trimmed and shared    informers.go, trim.go, shares.go
 //	  -> Services that select the workload, or did       handlers.go, membership.go, selection.go
 //	  -> queue of Service keys                           controller/loop
 //	  -> worker: gather, desired, plan, apply, observe   sync.go
 //	       gather   the Service, its workloads, its slices; freshness.go: wait for the cache
-//	       desired  what has to be published             pkg/desired
+//	       desired  the desired endpoints                pkg/desired
 //	       plan     the next safe step                   pkg/plan
-//	       apply    requests, each with a deadline       apply.go, failure.go
+//	       apply    requests, each with a timeout        apply.go, failure.go
 //	       observe  metrics and Events                   observe.go, reported.go, events.go
 //	  -> the write comes back as an event of the slice: nothing to do, or the next step
 //
-// What is remembered of a Service between syncs belongs to the worker that syncs
-// it (state.go): among it how foreign writes are counted and their repairs limited
-// (contention.go). Before it leads, a controller keeps nothing but its caches.
+// The worker that syncs a Service owns the state that is kept between syncs (state.go),
+// such as the count of foreign writes and the budget of repairs (contention.go). Before
+// it leads, a controller keeps only its caches.
 //
-// It decides nothing about what is published: that is in pkg/desired and
-// pkg/plan. It writes nothing but EndpointSlices and Events.
+// The package does not decide what is published: pkg/desired and pkg/plan do. It writes
+// only EndpointSlices and Events.
 package endpointslice

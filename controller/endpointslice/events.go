@@ -13,21 +13,21 @@ import (
 // actionPublish is what the controller was doing when it recorded an Event.
 const actionPublish = "Publish"
 
-// kinds are all Events that this package records. A Service and the machines
-// behind it have Events of their own: those of a machine name the Service as the
-// related object, and the address family in the action.
+// kinds are all Events that this package records. A Service and its machines have
+// separate Events: those of a machine have the Service as the related object, and the
+// address family in the action.
 var kinds events.Kinds
 
 var (
-	// eventForeignWrites on a Service: somebody else writes its slices.
+	// eventForeignWrites on a Service: another writer changes its slices.
 	eventForeignWrites = kinds.Warning("ForeignWrites", actionPublish)
 	// eventFailed on a Service: its slices cannot be written.
 	eventFailed = kinds.Warning("PublishingFailed", actionPublish)
 	// eventRecovered on a Service: they can be written again.
 	eventRecovered = kinds.Normal("PublishingRecovered", actionPublish)
-	// eventPublished on a workload: nothing keeps it from being published any more.
+	// eventPublished on a workload: it is published after it had been skipped.
 	eventPublished = kinds.Normal("Published", actionPublish)
-	// eventsSkipped on a workload: it is left out for this reason.
+	// eventsSkipped on a workload: it is skipped for this reason.
 	eventsSkipped = func() map[desired.Reason]events.Kind {
 		skipped := map[desired.Reason]events.Kind{}
 		for _, reason := range desired.Reasons {
@@ -40,7 +40,7 @@ var (
 // EventKinds returns all kinds of Events that this package records.
 func EventKinds() []events.Kind { return kinds.All() }
 
-// skippedKind returns the kind of Event for a reason to leave a workload out.
+// skippedKind returns the kind of Event for the reason of a skip.
 func skippedKind(reason desired.Reason) events.Kind {
 	kind, declared := eventsSkipped[reason]
 	if !declared {
@@ -49,7 +49,7 @@ func skippedKind(reason desired.Reason) events.Kind {
 	return kind
 }
 
-// reference returns what an Event on a workload points to.
+// reference returns the object reference of an Event on a workload.
 func reference(w *desired.Workload) *corev1.ObjectReference {
 	return &corev1.ObjectReference{
 		APIVersion: v1beta1.GroupVersion.String(), Kind: "ExternalWorkload",
@@ -57,7 +57,7 @@ func reference(w *desired.Workload) *corev1.ObjectReference {
 	}
 }
 
-// serviceReference returns what an Event on or about a Service points to.
+// serviceReference returns the object reference of an Event on or about a Service.
 func serviceReference(service *corev1.Service) *corev1.ObjectReference {
 	return &corev1.ObjectReference{APIVersion: "v1", Kind: "Service", Namespace: service.Namespace, Name: service.Name, UID: service.UID}
 }

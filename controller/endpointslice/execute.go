@@ -9,11 +9,11 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// errDependency marks a write that was left out, since one that it waits for failed.
+// errDependency marks a write that was skipped because a dependency failed.
 var errDependency = errors.New("a write that this one waits for failed")
 
-// execute makes writes in their order, at most so many at a time, each once those
-// that it waits for have succeeded. It returns when all are done or left out.
+// execute makes writes in order, at most limit at a time, each once its dependencies
+// have succeeded. It returns when all are done or skipped.
 func execute(writes []plan.Write, limit int, write func(plan.Write) error) error {
 	if len(writes) == 1 {
 		return write(writes[0])
@@ -24,7 +24,8 @@ func execute(writes []plan.Write, limit int, write func(plan.Write) error) error
 	group.SetLimit(limit)
 	for i := range writes {
 		finished[i] = make(chan struct{})
-		// A write waits for earlier ones only, so those that wait never take all turns.
+		// A write waits only for earlier ones, so waiting writes cannot block all
+		// slots.
 		group.Go(func() error {
 			defer close(finished[i])
 			for _, earlier := range writes[i].After {
@@ -42,9 +43,8 @@ func execute(writes []plan.Write, limit int, write func(plan.Write) error) error
 	return joinFailures(errs)
 }
 
-// joinFailures makes one error of those of several writes. It wraps the most
-// serious one, which decides about what is done, and mentions one more of each
-// other kind.
+// joinFailures combines the errors of several writes. It wraps the most serious one,
+// which determines the reaction, and mentions one of each other kind.
 func joinFailures(errs []error) error {
 	var worst error
 	byReason := map[string]error{}
@@ -74,8 +74,8 @@ func joinFailures(errs []error) error {
 	return joined
 }
 
-// seriousness orders the reasons of failures: what needs a human comes before
-// what passes, and that before normal life.
+// seriousness orders the reasons of failures: those that need a human first, then
+// temporary ones, then normal ones.
 func seriousness(reason string) int {
 	switch reason {
 	case reasonTerminating, reasonStopped:

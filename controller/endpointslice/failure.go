@@ -13,7 +13,7 @@ import (
 	"github.com/external-workload/controller/controller/loop"
 )
 
-// The reasons for which a write fails, as metrics and Events show them.
+// The reasons of failed writes, in metrics and Events.
 const (
 	reasonConflict    = "Conflict"
 	reasonDenied      = "Denied"
@@ -27,8 +27,8 @@ const (
 	reasonUnavailable = "Unavailable"
 )
 
-// failed turns the failure of a write into the sync's outcome. In a namespace
-// that is going away nothing can be created, and nothing needs to be.
+// failed converts the failure of a write into the sync's outcome. In a namespace that
+// is being deleted nothing can be created, and nothing has to be.
 func (c *Controller) failed(key cache.ObjectName, err error) (loop.Outcome, error) {
 	reason := failureReason(err)
 	if reason == reasonTerminating {
@@ -42,7 +42,8 @@ func (c *Controller) failed(key cache.ObjectName, err error) (loop.Outcome, erro
 	return outcome, fmt.Errorf("publishing Service %s: %w", key, err)
 }
 
-// namespaceGoing reports whether a write failed because its namespace is going away or gone.
+// namespaceGoing reports whether a write failed because its namespace is being deleted
+// or does not exist.
 func namespaceGoing(err error) bool {
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return true
@@ -51,7 +52,7 @@ func namespaceGoing(err error) bool {
 	return ok && apierrors.IsNotFound(err) && status.ErrStatus.Details != nil && status.ErrStatus.Details.Kind == "namespaces"
 }
 
-// failureReason puts an error into one of a few classes, by its type.
+// failureReason classifies an error by its type.
 func failureReason(err error) string {
 	switch {
 	case namespaceGoing(err):
@@ -77,14 +78,14 @@ func failureReason(err error) string {
 	}
 }
 
-// quotaExceeded reports whether a ResourceQuota refused a write. The API server says
-// so in words only.
+// quotaExceeded reports whether a ResourceQuota refused a write. The API server says so
+// only in the message.
 func quotaExceeded(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "exceeded quota")
 }
 
-// denied reports whether an admission policy or webhook refused a write. The API
-// server says so in words only, whatever status the policy or webhook chose.
+// denied reports whether an admission policy or webhook refused a write. The API server
+// says so only in the message, whatever status the policy or webhook chose.
 func denied(err error) bool {
 	status, ok := errors.AsType[*apierrors.StatusError](err)
 	if !ok {
@@ -94,7 +95,7 @@ func denied(err error) bool {
 	return strings.Contains(message, "ValidatingAdmissionPolicy") || strings.Contains(message, "admission webhook")
 }
 
-// outcomeRefused is the outcome of a write that the API server refused for what it is.
+// outcomeRefused is the outcome of a write whose content the API server refused.
 const outcomeRefused = "refused"
 
 // writeOutcome returns a write's label in the metric of writes.
@@ -114,7 +115,7 @@ func writeOutcome(err error) string {
 	}
 }
 
-// advice says to a human what may help against a failure.
+// advice returns what may help against a failure.
 func advice(reason string) string {
 	switch reason {
 	case reasonForbidden:

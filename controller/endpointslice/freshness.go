@@ -11,26 +11,26 @@ import (
 )
 
 const (
-	// staleRetry is when a sync that found the cache behind is tried again, if no
-	// event does so earlier. The interval grows with the time that it is behind.
+	// staleRetry is when a sync with a stale cache is retried, if no event triggers it
+	// earlier. The interval grows while the cache stays stale.
 	staleRetry = 100 * time.Millisecond
-	// staleLimit is how long a cache may be behind our own write. A watch that
-	// works shows it within milliseconds. It does not if it stalls, or if
-	// etcd was restored from a backup: then resourceVersions have gone back.
+	// staleLimit is how long a cache may lack our own write. A working watch delivers
+	// it within milliseconds. It does not arrive if the watch stalls, or if etcd was
+	// restored from a backup, because resourceVersions then went back.
 	staleLimit = time.Minute
 )
 
-// freshness knows which writes of ours the cache has to show before it may be
-// read again. Writes of one plan may end at the same time, so it has a lock.
+// freshness records which of our writes the cache must contain before it may be read.
+// The mutex is needed because writes of one plan may end at the same time.
 type freshness struct {
 	mu      sync.Mutex
 	awaited []awaitedWrite
 	deleted []types.UID
-	// staleSince is since when the cache was found behind; zero if it was not.
+	// staleSince is when the cache was found stale; zero if it is not.
 	staleSince time.Time
 }
 
-// awaitedWrite is a slice as a write of ours left it.
+// awaitedWrite is a slice after one of our writes.
 type awaitedWrite struct {
 	uid             types.UID
 	resourceVersion string
@@ -38,7 +38,7 @@ type awaitedWrite struct {
 	shownBy int
 }
 
-// wrote remembers a slice that was written.
+// wrote records a slice that was written.
 func (f *freshness) wrote(slice *discoveryv1.EndpointSlice, managedBy string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -55,15 +55,15 @@ func (f *freshness) await(slice *discoveryv1.EndpointSlice, managedBy string) {
 	}
 }
 
-// removed remembers a slice that was deleted.
+// removed records a slice that was deleted.
 func (f *freshness) removed(uid types.UID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.deleted = append(f.deleted, uid)
 }
 
-// looked takes slices that were read from the API server itself as what the
-// cache has to show.
+// looked records slices that were read from the API server, which the cache must then
+// contain.
 func (f *freshness) looked(found []*discoveryv1.EndpointSlice, managedBy string, now time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -73,9 +73,9 @@ func (f *freshness) looked(found []*discoveryv1.EndpointSlice, managedBy string,
 	}
 }
 
-// behind is for how long the cache has been found behind our writes; it is not
-// if current is true. Found are the slices that it holds, and seen is the
-// resourceVersion that each informer had reached before they were read.
+// behind returns how long the cache has lacked our writes; it lacks none if current is
+// true. found are the cached slices, and seen is the resourceVersion of each informer
+// before they were read.
 func (f *freshness) behind(found []*discoveryv1.EndpointSlice, seen [informersOfSlices]string, now time.Time) (since time.Duration, current bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -107,8 +107,8 @@ func (f *freshness) shown(found []*discoveryv1.EndpointSlice, seen [informersOfS
 	return true
 }
 
-// newer reports whether resourceVersion a is later than b. One that cannot be
-// compared is not.
+// newer reports whether resourceVersion a is later than b; false if they cannot be
+// compared.
 func newer(a, b string) bool {
 	if a == "" || b == "" {
 		return a != ""

@@ -17,7 +17,7 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// register adds the handlers that turn events into keys.
+// register adds the event handlers, which turn events into keys.
 func (c *Controller) register(i *Informers) error {
 	services, err := i.Services.AddTypedEventHandler(coreinformers.ServiceHandlerFuncs{
 		AddFunc:    c.setService,
@@ -61,9 +61,8 @@ func (c *Controller) updateService(before, now *corev1.Service) {
 	}
 }
 
-// differs reports whether a cached Service changed in anything but its version.
-// What nothing reads is not in the cache (trimService), so this cannot pass over
-// a field that decides what is published.
+// differs reports whether a cached Service changed in anything but its version. The
+// cache has only fields that are read (trimService), so no relevant field is missed.
 func differs(before, now *corev1.Service) bool {
 	sameVersion := *before
 	sameVersion.ResourceVersion, sameVersion.Generation = now.ResourceVersion, now.Generation
@@ -76,7 +75,7 @@ func (c *Controller) deleteService(gone coreinformers.DeletedService) {
 	c.changed(key)
 }
 
-// sighting is of an object that is seen now.
+// sighting returns the Sighting of an object that is observed now.
 func (c *Controller) sighting(initial bool) desired.Sighting {
 	return desired.Sighting{At: c.config.Clock.Now(), Initial: initial, Recovery: c.config.Recovery()}
 }
@@ -100,10 +99,10 @@ func (c *Controller) deleteWorkload(gone workloadinformers.DeletedExternalWorklo
 	}
 }
 
-// changed asks for a sync of a Service because of a change that is seen now.
+// changed queues a Service because of a change that is observed now.
 func (c *Controller) changed(key cache.ObjectName) { c.changedAt(key, c.config.Clock.Now()) }
 
-// changedAt is changed for a change that was seen at a time.
+// changedAt queues a Service because of a change that was observed at a time.
 func (c *Controller) changedAt(key cache.ObjectName, at time.Time) {
 	if c.leads.Load() {
 		c.changes.add(key, at)
@@ -111,8 +110,8 @@ func (c *Controller) changedAt(key cache.ObjectName, at time.Time) {
 	}
 }
 
-// seeSlice asks for a sync of the Service that a slice belongs to. Our own
-// writes come by here too: their sync finds nothing to do, or the next step.
+// seeSlice queues the Service that a slice belongs to. This includes our own writes,
+// whose sync finds nothing to do, or the next step.
 func (c *Controller) seeSlice(slice *discoveryv1.EndpointSlice) {
 	if service, ours := plan.ServiceOf(slice); ours && c.leads.Load() {
 		c.loop.Add(cache.NewObjectName(service.Namespace, service.Name))

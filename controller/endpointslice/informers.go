@@ -21,13 +21,13 @@ import (
 // byService indexes slices by the key of the Service that they belong to.
 const byService = "service"
 
-// Informers watch one namespace, or all of them.
+// Informers are the informers of one namespace, or of all.
 type Informers struct {
 	Services  coreinformers.ServiceIndexInformer
 	Workloads workloadinformers.TypedExternalWorkloadInformer
-	// Slices watch the slices that may be ours: those with our managed-by label,
-	// those without any, and those with an empty one. Ours are among the latter
-	// two, which usually are none, while somebody has changed the label.
+	// Slices watch the slices that may be ours: those with our managed-by label, those
+	// without the label, and those with an empty one. Ours are in the latter two only
+	// after another writer has changed the label.
 	Slices [informersOfSlices]discoveryinformers.EndpointSliceIndexInformer
 
 	namespace string
@@ -43,7 +43,7 @@ const (
 	informersOfSlices
 )
 
-// informerOf returns the index of the informer that watches a slice of ours.
+// informerOf returns the index of the informer that watches one of our slices.
 func informerOf(slice *discoveryv1.EndpointSlice, managedBy string) int {
 	manager, labelled := slice.Labels[discoveryv1.LabelManagedBy]
 	switch {
@@ -56,8 +56,8 @@ func informerOf(slice *discoveryv1.EndpointSlice, managedBy string) int {
 	}
 }
 
-// NewInformers makes informers for a namespace, or for all if it is empty.
-// They cache only what this project reads.
+// NewInformers returns informers for a namespace, or for all if it is empty. They cache
+// only fields that this project reads.
 func NewInformers(client kubernetes.Interface, workloads versioned.Interface, namespace, managedBy string) (*Informers, error) {
 	i := &Informers{namespace: namespace}
 	services := i.factory(client, namespace, trimService)
@@ -85,7 +85,7 @@ func (i *Informers) factory(client kubernetes.Interface, namespace string, trim 
 	return factory
 }
 
-// Start lets the informers run until ctx is cancelled.
+// Start runs the informers until ctx is cancelled.
 func (i *Informers) Start(ctx context.Context) {
 	for _, start := range i.start {
 		start(ctx)

@@ -14,16 +14,15 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// membership knows which Services select a workload and which workloads a
-// Service selects. It is kept up to date with every event, so that an event
-// costs what it touches, whatever the number of Services and workloads. It is
-// safe for concurrent use.
+// membership maps workloads to the Services that select them, and Services to the
+// workloads that they select. Every event updates it, so an event costs only what it
+// affects, whatever the number of Services and workloads. It is safe for concurrent
+// use.
 //
-// Services with equal selectors share one selection. Each selection stands in
-// the posting list of one of the labels that it asks for, the one with the
-// shortest list; a workload looks through the lists of its own labels. The
-// other way round, a new selection goes through the workloads that have the
-// rarest of its labels.
+// Services with equal selectors share one selection. Each selection is in the posting
+// list of one of the labels that it requires, the one with the shortest list; a
+// workload searches the lists of its own labels. Conversely, a new selection searches
+// the workloads that have the rarest of its labels.
 type membership struct {
 	mu         sync.RWMutex
 	namespaces map[string]*namespace
@@ -34,9 +33,9 @@ type namespace struct {
 	services   map[string]*service
 	workloads  map[string]*workload
 	selections map[string]*selection
-	// selecting lists the selections that are found by a label.
+	// selecting has the selections by the label under which they are found.
 	selecting map[label]map[*selection]struct{}
-	// labelled lists the workloads that have a label.
+	// labelled has the workloads by label.
 	labelled map[label]map[*workload]struct{}
 }
 
@@ -51,7 +50,7 @@ type service struct {
 	settledAt time.Time
 }
 
-// selection is a selector, the Services that have it and what it selects.
+// selection is a selector, its Services and the workloads that it selects.
 type selection struct {
 	selector map[string]string
 	postedAt label
@@ -86,14 +85,14 @@ func (m *membership) namespace(name string) *namespace {
 	return n
 }
 
-// forgetIfEmpty frees a namespace in which nothing is left.
+// forgetIfEmpty removes a namespace without content.
 func (m *membership) forgetIfEmpty(name string, n *namespace) {
 	if len(n.services) == 0 && len(n.workloads) == 0 {
 		delete(m.namespaces, name)
 	}
 }
 
-// setService takes in a new or changed Service.
+// setService adds or updates a Service.
 func (m *membership) setService(object *corev1.Service, seen desired.Sighting) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -114,7 +113,7 @@ func (m *membership) setService(object *corev1.Service, seen desired.Sighting) {
 	n.choose(s)
 }
 
-// deleteService forgets a Service.
+// deleteService removes a Service.
 func (m *membership) deleteService(key cache.ObjectName) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -126,18 +125,18 @@ func (m *membership) deleteService(key cache.ObjectName) {
 	m.forgetIfEmpty(key.Namespace, n)
 }
 
-// effect is what an event of a workload means.
+// effect describes what an event of a workload changes.
 type effect struct {
 	workload *desired.Workload
-	// differs is true if what counts of the workload is not as it was.
+	// differs is true if a property that affects publishing has changed.
 	differs bool
-	// changed are the Services that publish the workload and see it change.
+	// changed are the Services that publish the workload before and after its change.
 	changed []cache.ObjectName
-	// moved are the Services that began or ceased to select the workload.
+	// moved are the Services that started or stopped selecting the workload.
 	moved []cache.ObjectName
 }
 
-// setWorkload takes in a new or changed ExternalWorkload.
+// setWorkload adds or updates an ExternalWorkload.
 func (m *membership) setWorkload(object *v1beta1.ExternalWorkload, seen desired.Sighting) effect {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -164,7 +163,7 @@ func (m *membership) setWorkload(object *v1beta1.ExternalWorkload, seen desired.
 	return e
 }
 
-// deleteWorkload forgets an ExternalWorkload and returns the Services that selected it.
+// deleteWorkload removes an ExternalWorkload and returns the Services that selected it.
 func (m *membership) deleteWorkload(key cache.ObjectName) []cache.ObjectName {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -180,7 +179,7 @@ func (m *membership) deleteWorkload(key cache.ObjectName) []cache.ObjectName {
 	return servicesOf(left)
 }
 
-// services lists all Services.
+// services returns all Services.
 func (m *membership) services() []cache.ObjectName {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -193,8 +192,8 @@ func (m *membership) services() []cache.ObjectName {
 	return keys
 }
 
-// gather returns a Service, or nil, when it has settled, and the workloads that
-// it selects, sorted by name and appended to buffer.
+// gather returns a Service, or nil, the time at which it has settled, and the workloads
+// that it selects, sorted by name and appended to buffer.
 func (m *membership) gather(key cache.ObjectName, buffer []*desired.Workload) (object *corev1.Service, settledAt time.Time, workloads []*desired.Workload) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -212,8 +211,8 @@ func (m *membership) gather(key cache.ObjectName, buffer []*desired.Workload) (o
 	return s.object, s.settledAt, buffer
 }
 
-// servicesOf lists the Services that have one of the selections, sorted. A
-// Service has one selection, so none comes up twice.
+// servicesOf returns the Services that have one of the selections, sorted. Each Service
+// has one selection, so there are no duplicates.
 func servicesOf(selections []*selection) []cache.ObjectName {
 	var keys []cache.ObjectName
 	for _, s := range selections {
@@ -226,17 +225,17 @@ func servicesOf(selections []*selection) []cache.ObjectName {
 // byName orders objects of one namespace.
 func byName(a, b cache.ObjectName) int { return strings.Compare(a.Name, b.Name) }
 
-// common lists what is in both lists.
+// common returns the elements of both lists.
 func common(a, b []*selection) []*selection {
 	return slices.DeleteFunc(slices.Clone(a), func(s *selection) bool { return !slices.Contains(b, s) })
 }
 
-// without lists what is in a but not in b.
+// without returns the elements of a that b does not have.
 func without(a, b []*selection) []*selection {
 	return slices.DeleteFunc(slices.Clone(a), func(s *selection) bool { return slices.Contains(b, s) })
 }
 
-// difference lists what is in only one of the lists.
+// difference returns the elements of exactly one of the lists.
 func difference(a, b []*selection) []*selection {
 	return append(without(a, b), without(b, a)...)
 }

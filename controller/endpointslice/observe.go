@@ -11,7 +11,7 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// observe tells metrics and Events what a sync found and did.
+// observe records metrics and Events of a sync.
 func (c *Controller) observe(ctx context.Context, key cache.ObjectName, state *serviceState, in input, wanted *desired.State, done plan.Plan, err error) {
 	name := types.NamespacedName{Namespace: key.Namespace, Name: key.Name}
 	if in.gone() {
@@ -27,7 +27,7 @@ func (c *Controller) observe(ctx context.Context, key cache.ObjectName, state *s
 	}
 }
 
-// observed counts what is wanted and what was present.
+// observed counts the desired and the actual endpoints and slices.
 func observed(in input, wanted *desired.State, done plan.Plan) metrics.ServiceObserved {
 	o := metrics.ServiceObserved{SlicesActual: len(in.slices), SlicesDesired: len(in.slices)}
 	for _, slice := range in.slices {

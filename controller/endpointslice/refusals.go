@@ -10,15 +10,15 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// refusals are the slices of a Service whose last write the API server refused,
-// and when. A conflict is no refusal. Writes of one plan may end at the same
-// time, so it has a lock.
+// refusals are the slices of a Service whose last write the API server refused, and
+// when. A conflict is not a refusal. The mutex is needed because writes of one plan may
+// end at the same time.
 type refusals struct {
 	mu sync.Mutex
 	at map[types.UID]time.Time
 }
 
-// wrote takes note of how the write of a slice ended.
+// wrote records the result of the write of a slice.
 func (r *refusals) wrote(uid types.UID, err error, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -34,7 +34,7 @@ func (r *refusals) wrote(uid types.UID, err error, now time.Time) {
 	}
 }
 
-// of returns those among the slices that there are, and forgets the others.
+// of returns the refusals of existing slices, and removes the others.
 func (r *refusals) of(found []*discoveryv1.EndpointSlice) map[types.UID]time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,15 +16,16 @@ import (
 	"github.com/external-workload/controller/pkg/events"
 )
 
-// reported is what Events said about a Service, so that each says something new.
+// reported is what Events have reported about a Service, so that each Event has
+// something new.
 type reported struct {
-	// skips are the workloads that are left out, with their names.
+	// skips are the skipped workloads, by name.
 	skips map[reportedSkip]string
-	// failure is the reason of the failure of writes, or empty.
+	// failure is the reason of failed writes, or empty.
 	failure string
 }
 
-// reportedSkip is what an Event said of a workload.
+// reportedSkip is the reported skip of a workload.
 type reportedSkip struct {
 	uid    types.UID
 	reason desired.Reason
@@ -38,8 +39,8 @@ type workloadEvent struct {
 	note string
 }
 
-// skipped returns the Events that are due: one on each workload that is newly left
-// out, and one on each that is published after it had been left out.
+// skipped returns the Events to record: one for each newly skipped workload, and one
+// for each that is published after it had been skipped.
 func (r *reported) skipped(wanted *desired.State) []workloadEvent {
 	if len(r.skips) == 0 && len(wanted.Skipped) == 0 {
 		return nil
@@ -70,8 +71,8 @@ func compareReports(a, b reportedSkip) int {
 	return cmp.Or(cmp.Compare(a.uid, b.uid), cmp.Compare(a.reason, b.reason), cmp.Compare(a.family, b.family))
 }
 
-// publishedAs finds a workload among the endpoints of the family, or of any
-// family, in which it was left out before.
+// publishedAs finds a workload among the endpoints of the family in which it was
+// skipped before, or of any family.
 func publishedAs(wanted *desired.State, report reportedSkip, name string) *desired.Workload {
 	for i := range wanted.Families {
 		f := &wanted.Families[i]
@@ -88,15 +89,15 @@ func publishedAs(wanted *desired.State, report reportedSkip, name string) *desir
 	return nil
 }
 
-// failed takes note of how the writes ended, and reports whether that is new:
-// whether they fail for another reason, or succeed again.
+// failed records how the writes ended, and reports whether that is new: they fail for
+// another reason, or succeed again.
 func (r *reported) failed(reason string) (isNew bool) {
 	isNew, r.failure = r.failure != reason, reason
 	return isNew
 }
 
-// reportFailure records an Event on the Service when writing begins to fail for
-// a reason, and when it succeeds again. Conflicts are normal.
+// reportFailure records an Event on the Service when writes start to fail for a reason,
+// and when they succeed again. Conflicts are normal.
 func (c *Controller) reportFailure(ctx context.Context, state *serviceState, service *corev1.Service, err error) {
 	reason := ""
 	if err != nil {

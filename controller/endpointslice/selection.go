@@ -8,8 +8,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// choose gives a Service the selection of its selector. A Service without
-// selector has none.
+// choose assigns a Service the selection of its selector. A Service without selector
+// has none.
 func (n *namespace) choose(s *service) {
 	if len(s.object.Spec.Selector) == 0 {
 		return
@@ -28,8 +28,8 @@ func (n *namespace) choose(s *service) {
 	s.selection = chosen
 }
 
-// unselect takes a Service's selection from it, and forgets a selection that
-// no Service has any more.
+// unselect removes a Service from its selection, and removes a selection without
+// Services.
 func (n *namespace) unselect(s *service) {
 	old := s.selection
 	if old == nil {
@@ -48,8 +48,8 @@ func (n *namespace) unselect(s *service) {
 	delete(n.selections, selectorText(old.selector))
 }
 
-// post puts a selection into the shortest of the posting lists of its labels,
-// so that a label that many selectors ask for does not lead to all of them.
+// post adds a selection to the shortest of the posting lists of its labels, so that a
+// label that many selectors require does not lead to all of them.
 func (n *namespace) post(s *selection) {
 	for _, l := range sortedLabels(s.selector) {
 		if s.postedAt == (label{}) || len(n.selecting[l]) < len(n.selecting[s.postedAt]) {
@@ -59,8 +59,8 @@ func (n *namespace) post(s *selection) {
 	add(n.selecting, s.postedAt, s)
 }
 
-// findMembers looks for a new selection's workloads among those that have the
-// rarest of its labels.
+// findMembers finds a new selection's workloads among those that have the rarest of its
+// labels.
 func (n *namespace) findMembers(s *selection) {
 	var rarest map[*workload]struct{}
 	for i, l := range sortedLabels(s.selector) {
@@ -77,7 +77,7 @@ func (n *namespace) findMembers(s *selection) {
 	slices.SortFunc(s.members, func(a, b *workload) int { return strings.Compare(a.digest.Name, b.digest.Name) })
 }
 
-// selects reports whether labels fulfil the whole selector.
+// selects reports whether labels match the whole selector.
 func (s *selection) selects(labels map[string]string) bool {
 	for key, value := range s.selector {
 		if have, ok := labels[key]; !ok || have != value {
@@ -87,7 +87,7 @@ func (s *selection) selects(labels map[string]string) bool {
 	return true
 }
 
-// relabel gives a workload new labels and the selections that go with them.
+// relabel sets new labels of a workload and updates its selections.
 func (n *namespace) relabel(w *workload, labels map[string]string) {
 	for key, value := range w.labels {
 		if now, ok := labels[key]; !ok || now != value {
@@ -127,7 +127,7 @@ func (s *selection) position(w *workload) (int, bool) {
 	})
 }
 
-// sortedLabels lists a selector's requirements in a fixed order.
+// sortedLabels returns a selector's requirements in a deterministic order.
 func sortedLabels(selector map[string]string) []label {
 	labels := make([]label, 0, len(selector))
 	for key, value := range selector {
@@ -137,7 +137,7 @@ func sortedLabels(selector map[string]string) []label {
 	return labels
 }
 
-// selectorText returns the same for equal selectors only.
+// selectorText returns the same text for equal selectors.
 func selectorText(selector map[string]string) string {
 	var b strings.Builder
 	for _, l := range sortedLabels(selector) {
@@ -147,7 +147,7 @@ func selectorText(selector map[string]string) string {
 	return b.String()
 }
 
-// add and remove keep posting lists, of which none is empty.
+// add and remove update posting lists, of which none is empty.
 func add[T comparable](lists map[label]map[T]struct{}, at label, value T) {
 	list := lists[at]
 	if list == nil {

@@ -10,19 +10,19 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// maxShares bounds each kind of what shares remember, so that values of which
-// each comes once do not pile up.
+// maxShares is the maximum number of shared values of each kind, so that unique values
+// do not accumulate.
 const maxShares = 4096
 
-// shares lets objects in a cache have equal parts in common: each object is
-// decoded with a copy of its own of every text and map, and a fleet of machines
-// has few different labels. They are safe for concurrent use.
+// shares makes equal parts of cached objects share memory: the decoder allocates every
+// text and map of each object, and a fleet of machines has few distinct labels. They
+// are safe for concurrent use.
 type shares struct {
 	mu     sync.Mutex
 	seed   maphash.Seed
 	texts  map[string]*string
 	labels map[uint64]map[string]string
-	// addresses are by the first of them, targets by their UID.
+	// addresses are keyed by the first of them, targets by their UID.
 	addresses map[string][]string
 	targets   map[types.UID]*corev1.ObjectReference
 }
@@ -34,8 +34,8 @@ func newShares() *shares {
 	}
 }
 
-// shared returns the value that is known by the key if it equals this one, else
-// this one, which is known from now on.
+// shared returns the stored value of the key if it equals this one; otherwise it stores
+// and returns this one.
 func shared[K comparable, V any](s *shares, known map[K]V, key K, value V, equal func(a, b V) bool) V {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,7 +49,7 @@ func shared[K comparable, V any](s *shares, known map[K]V, key K, value V, equal
 	return value
 }
 
-// text returns a text that equal ones share. It is for texts that recur.
+// text returns a shared copy of a text. It is for texts that recur.
 func (s *shares) text(text string) string {
 	if text == "" {
 		return ""
@@ -64,8 +64,7 @@ func (s *shares) text(text string) string {
 	return *s.pointer(&recurring)
 }
 
-// pointer returns a pointer that those to equal texts share. Nobody may change
-// what it points to.
+// pointer returns a pointer to a shared text, which nobody may change.
 func (s *shares) pointer(text *string) *string {
 	if text == nil {
 		return nil
@@ -75,12 +74,12 @@ func (s *shares) pointer(text *string) *string {
 
 func equalTexts(a, b *string) bool { return *a == *b }
 
-// labelsOf returns labels that equal ones share. Nobody may change them.
+// labelsOf returns shared labels, which nobody may change.
 func (s *shares) labelsOf(labels map[string]string) map[string]string {
 	if len(labels) == 0 {
 		return nil
 	}
-	// The order in which a map is gone through must not matter.
+	// The order of iteration over the map must not matter.
 	var sum uint64
 	for key, value := range labels {
 		sum += maphash.Comparable(s.seed, label{key, value})
@@ -88,8 +87,8 @@ func (s *shares) labelsOf(labels map[string]string) map[string]string {
 	return shared(s, s.labels, sum, labels, maps.Equal)
 }
 
-// addressesOf returns addresses that equal ones share: a machine is in a slice of
-// every Service that selects it. Nobody may change them.
+// addressesOf returns shared addresses, which nobody may change: a machine is in a
+// slice of every Service that selects it.
 func (s *shares) addressesOf(addresses []string) []string {
 	if len(addresses) == 0 {
 		return addresses
@@ -97,7 +96,7 @@ func (s *shares) addressesOf(addresses []string) []string {
 	return shared(s, s.addresses, addresses[0], addresses, slices.Equal)
 }
 
-// targetOf returns a reference that equal ones share. Nobody may change it.
+// targetOf returns a shared reference, which nobody may change.
 func (s *shares) targetOf(target *corev1.ObjectReference) *corev1.ObjectReference {
 	return shared(s, s.targets, target.UID, target, equalTargets)
 }

@@ -8,26 +8,26 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// serviceState is what is remembered of a Service from one sync to the next.
-// What is published is decided without it: it says when the cache may be read,
-// how old a change is, which writes are repairs and may wait, which names new
-// slices cannot have, and what was reported already.
+// serviceState is the state of a Service that is kept from sync to sync. It does not
+// affect what is published. It determines when the cache may be read, how old a change
+// is, which writes are repairs and may wait, which names new slices cannot have, and
+// what was reported already.
 //
-// Its owner is the worker that syncs the Service. The queue lets only one do so
-// at a time, so it needs no lock.
+// The worker that syncs the Service owns it. The queue permits only one at a time, so
+// it needs no mutex.
 type serviceState struct {
-	// trigger is when the oldest change was seen that is not published and that
-	// no endpoint shows; zero if there is none.
+	// trigger is when the oldest change was observed that is not published and that no
+	// endpoint shows; zero if there is none.
 	trigger time.Time
-	// since is up to when changes of endpoints are published.
+	// since is the time until which changes of endpoints are published.
 	since time.Time
-	// settled is true while everything of ours is published: what differs then
-	// was changed by somebody else.
+	// settled is true while everything is published: a difference was then made by
+	// another writer.
 	settled bool
-	// repairing counts the syncs of a repair that is under way; zero if none is.
+	// repairing is the number of syncs of the current repair; zero if there is none.
 	repairing int
-	// namesTaken is how many names for new slices belong to somebody else.
-	// Creations of one plan may meet them at once.
+	// namesTaken is the number of names for new slices that other objects have.
+	// Creations of one plan may find them concurrently.
 	namesTaken atomic.Int32
 
 	cache      freshness
@@ -37,13 +37,12 @@ type serviceState struct {
 	reported   reported
 }
 
-// serviceStates holds the state of each Service. Workers of different Services
-// use it at once.
+// serviceStates has the state of each Service. Workers use it concurrently.
 type serviceStates struct{ byKey sync.Map }
 
-// of returns the state of a Service, which is new if nothing is remembered. Of a
-// Service that is new, changes of endpoints from before do not count: its own
-// change, or the beginning of the lead, is the oldest.
+// of returns the state of a Service, a new one if there is none. For a new one, changes
+// of endpoints from before do not count: the oldest change is that of the Service, or
+// the beginning of the leadership.
 func (s *serviceStates) of(key cache.ObjectName, now time.Time) *serviceState {
 	if known, found := s.byKey.Load(key); found {
 		return known.(*serviceState)
@@ -53,12 +52,12 @@ func (s *serviceStates) of(key cache.ObjectName, now time.Time) *serviceState {
 	return state
 }
 
-// forget frees the state of a Service of which nothing is left.
+// forget removes the state of a Service that does not exist any more.
 func (s *serviceStates) forget(key cache.ObjectName) { s.byKey.Delete(key) }
 
-// changes are what handlers saw and no sync has taken up yet: the Services that
-// changed and when they first did. It is the only memory that handlers and
-// workers share, and safe for concurrent use.
+// changes are changes that handlers observed and no sync has processed yet: the
+// Services that changed and when they first did. They are the only memory that handlers
+// and workers share, and are safe for concurrent use.
 type changes struct {
 	mu    sync.Mutex
 	first map[cache.ObjectName]time.Time
@@ -66,8 +65,8 @@ type changes struct {
 
 func newChanges() *changes { return &changes{first: map[cache.ObjectName]time.Time{}} }
 
-// add takes note of a change of a Service. The time is zero if the endpoints
-// that changed show it themselves.
+// add records a change of a Service. The time is zero if the changed endpoints have it
+// themselves.
 func (c *changes) add(key cache.ObjectName, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -76,7 +75,7 @@ func (c *changes) add(key cache.ObjectName, at time.Time) {
 	}
 }
 
-// take removes the changes of a Service. It reports whether there were any.
+// take removes the changes of a Service, and reports whether there were any.
 func (c *changes) take(key cache.ObjectName) (first time.Time, changed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -85,7 +84,7 @@ func (c *changes) take(key cache.ObjectName) (first time.Time, changed bool) {
 	return first, changed
 }
 
-// takeUp adds to what is to be published.
+// takeUp adds changes to those that have to be published.
 func (s *serviceState) takeUp(first time.Time, changed bool) {
 	if !changed {
 		return
@@ -96,8 +95,7 @@ func (s *serviceState) takeUp(first time.Time, changed bool) {
 	}
 }
 
-// settle takes note that a sync, which began at a time, made everything as
-// desired.
+// settle records that a sync, which began at a time, reached the desired state.
 func (s *serviceState) settle(begin time.Time) {
 	s.trigger, s.since, s.settled, s.repairing = time.Time{}, begin, true, 0
 }

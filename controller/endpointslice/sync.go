@@ -19,24 +19,24 @@ import (
 
 // The results of a sync, as metrics show them.
 const (
-	// resultUnchanged: the actual slices are the desired ones.
+	// resultUnchanged: the actual slices are as desired.
 	resultUnchanged = "unchanged"
-	// resultPublished: writes brought it there, or a step nearer.
+	// resultPublished: writes made a step to the desired state.
 	resultPublished = "published"
-	// resultStale: the cache has not seen our own last write yet.
+	// resultStale: the cache lacks our own last write.
 	resultStale = "stale"
-	// resultYielded: somebody else writes the slices again and again, so their
-	// repair waits for a while.
+	// resultYielded: another writer changes the slices repeatedly, so their repair is
+	// delayed.
 	resultYielded = "yielded"
-	// resultConflict: somebody else wrote in between.
+	// resultConflict: another writer changed a slice in between.
 	resultConflict = "conflict"
-	// resultTerminating: the namespace is going, and takes no new objects.
+	// resultTerminating: the namespace is being deleted and accepts no new objects.
 	resultTerminating = "terminating"
 )
 
-// input is what a sync reads. Nothing of it may be changed.
+// input is the input of a sync. It must not be changed.
 type input struct {
-	// service is nil if there is none of that name.
+	// service is nil if it does not exist.
 	service *corev1.Service
 	// settledAt is when endpoints of the Service may first be published.
 	settledAt time.Time
@@ -46,7 +46,7 @@ type input struct {
 // gone reports whether there is neither a Service nor a slice of it.
 func (in *input) gone() bool { return in.service == nil && len(in.slices) == 0 }
 
-// sync brings the slices of one Service a step nearer to what is desired.
+// sync brings the slices of one Service one step closer to the desired state.
 func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outcome, error) {
 	m := c.scratch.Get().(*scratch)
 	defer c.scratch.Put(m)
@@ -86,8 +86,8 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	return outcomeOf(next, desired.Earlier(retryAt, again).Sub(begin)), nil
 }
 
-// plan computes the next step, without the writes that the API server would
-// store otherwise than they are sent; those are tried again at a later time.
+// plan computes the next step, without the writes that the API server would alter
+// again; those are retried later.
 func (c *Controller) plan(state *serviceState, in input, m *scratch, recovery desired.Recovery, now time.Time) (next plan.Plan, again time.Time) {
 	if slices.ContainsFunc(in.slices, plan.RefreshRequested) {
 		state.takeUp(now, true) // a change that was asked for, and no foreign write
@@ -105,8 +105,8 @@ func (c *Controller) plan(state *serviceState, in input, m *scratch, recovery de
 	return state.altered.leaveOut(next, in.slices, now)
 }
 
-// yield counts a foreign write, if the plan would repair one, and gives the time
-// for which the repair has to wait; zero if it may be made now.
+// yield counts a foreign write, if the plan would repair one, and returns how long the
+// repair has to wait; zero if it may be made now.
 func (c *Controller) yield(ctx context.Context, key cache.ObjectName, state *serviceState, in input, next *plan.Plan, now time.Time) time.Duration {
 	if !c.detectForeignWrites(state, in, next) {
 		return 0
@@ -121,17 +121,17 @@ func (c *Controller) yield(ctx context.Context, key cache.ObjectName, state *ser
 	return 0
 }
 
-// gather reads a Service's part of the world: caches, nothing of which may be
-// changed. If the slices' cache is behind our own writes it tells when to look
-// again; if it has been so for long, the slices are read from the API server.
+// gather reads the input of a Service from the caches, which must not be changed. If
+// the cache of slices lacks our own writes, it returns when to retry; if it has lacked
+// them for long, it reads the slices from the API server.
 func (c *Controller) gather(ctx context.Context, key cache.ObjectName, state *serviceState, m *scratch, now time.Time) (in input, stale time.Duration, err error) {
 	in.service, in.settledAt, m.workloads = c.membership.gather(key, m.workloads[:0])
 	informers := c.informersFor(key.Namespace)
 	if informers == nil {
 		return in, 0, nil
 	}
-	// What a cache has seen is asked before what it holds: the other way round,
-	// it could say that it has seen a write which is not in what was read.
+	// Read the resourceVersions of the caches before their content. In the other order,
+	// they could include a write that the content lacks.
 	var seen [informersOfSlices]string
 	for i, informer := range informers.Slices {
 		seen[i] = informer.GetStore().LastStoreSyncResourceVersion()
@@ -150,8 +150,8 @@ func (c *Controller) gather(ctx context.Context, key cache.ObjectName, state *se
 	return in, 0, err
 }
 
-// slicesOf returns the slices of a Service that informers hold, each once. One whose
-// label is just being changed may be in two of them; the first counts.
+// slicesOf returns the slices of a Service from the informers, without duplicates. A
+// slice whose label is just being changed may be in two caches; the first counts.
 func slicesOf(informers *Informers, key cache.ObjectName) []*discoveryv1.EndpointSlice {
 	var all []*discoveryv1.EndpointSlice
 	for _, informer := range informers.Slices {
@@ -172,8 +172,8 @@ func slicesOf(informers *Informers, key cache.ObjectName) []*discoveryv1.Endpoin
 	return all
 }
 
-// look reads a Service's slices from the API server. Those that the cache holds
-// and that do not carry the Service's name are taken as they are there.
+// look reads a Service's slices from the API server. Cached slices without the
+// Service's name label are taken from the cache.
 func (c *Controller) look(ctx context.Context, key cache.ObjectName, cached []*discoveryv1.EndpointSlice) ([]*discoveryv1.EndpointSlice, error) {
 	klog.FromContext(ctx).Error(nil, "The watch of EndpointSlices has not shown our own write for long; it stalls, or etcd was restored from a backup. Reading them directly",
 		"after", staleLimit)
@@ -199,7 +199,7 @@ func (c *Controller) look(ctx context.Context, key cache.ObjectName, cached []*d
 	return found, nil
 }
 
-// optionsOf returns what a plan has to know of the past.
+// optionsOf returns the plan options that depend on the past.
 func (c *Controller) optionsOf(s *serviceState, found []*discoveryv1.EndpointSlice, recovering bool) plan.Options {
 	return plan.Options{
 		MaxEndpoints: c.config.MaxEndpoints, Trigger: s.trigger, Since: s.since,
@@ -207,7 +207,7 @@ func (c *Controller) optionsOf(s *serviceState, found []*discoveryv1.EndpointSli
 	}
 }
 
-// outcomeOf says what a sync did that carried out a plan.
+// outcomeOf returns the outcome of a sync that executed a plan.
 func outcomeOf(done plan.Plan, after time.Duration) loop.Outcome {
 	outcome := loop.Outcome{Result: resultUnchanged, After: max(after, 0)}
 	if !done.Empty() {

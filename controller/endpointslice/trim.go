@@ -13,7 +13,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// trimService drops what is not read of a Service.
+// trimService removes fields of a Service that are not read.
 func trimService(object any) (any, error) {
 	if service, ok := object.(*corev1.Service); ok {
 		service.ManagedFields, service.Annotations, service.Finalizers, service.OwnerReferences = nil, nil, nil, nil
@@ -22,7 +22,7 @@ func trimService(object any) (any, error) {
 	return object, nil
 }
 
-// trimSlice drops what is not read of an EndpointSlice.
+// trimSlice removes fields of an EndpointSlice that are not read.
 func (s *shares) trimSlice(object any) (any, error) {
 	slice, ok := object.(*discoveryv1.EndpointSlice)
 	if !ok {
@@ -45,8 +45,8 @@ func (s *shares) trimSlice(object any) (any, error) {
 	return slice, nil
 }
 
-// exactly returns endpoints without the room that a decoder leaves behind them,
-// where it is more than an eighth.
+// exactly returns endpoints without the spare capacity of the decoder, if it is more
+// than an eighth.
 func exactly(endpoints []discoveryv1.Endpoint) []discoveryv1.Endpoint {
 	if cap(endpoints)-len(endpoints) <= len(endpoints)/8 {
 		return endpoints
@@ -58,7 +58,7 @@ func exactly(endpoints []discoveryv1.Endpoint) []discoveryv1.Endpoint {
 
 var knownTrue, knownFalse = true, false
 
-// known returns a truth value that equal ones share. Nobody may change it.
+// known returns a shared bool, which nobody may change.
 func known(value *bool) *bool {
 	switch {
 	case value == nil:
@@ -70,9 +70,9 @@ func known(value *bool) *bool {
 	}
 }
 
-// trimWorkload drops what is not read of an ExternalWorkload: all annotations
-// but our own, and of the copy of the whole object that one of the others may be
-// all but the Ready condition.
+// trimWorkload removes fields of an ExternalWorkload that are not read: all annotations
+// but our own. Of the copy of the manifest in another annotation, it keeps the Ready
+// condition.
 func (s *shares) trimWorkload(object any) (any, error) {
 	workload, ok := object.(*v1beta1.ExternalWorkload)
 	if !ok {
@@ -108,8 +108,8 @@ func (s *shares) trimWorkload(object any) (any, error) {
 	return workload, nil
 }
 
-// keepLastWriters leaves of a slice's field managers the names of those that
-// wrote in the second of the last write.
+// keepLastWriters keeps, of a slice's field managers, the names of those that wrote in
+// the second of the last write.
 func keepLastWriters(slice *discoveryv1.EndpointSlice) {
 	var last metav1.Time
 	for i := range slice.ManagedFields {
@@ -126,8 +126,8 @@ func keepLastWriters(slice *discoveryv1.EndpointSlice) {
 	slice.ManagedFields = namesOnly(names)
 }
 
-// namesOnly makes entries that hold names. All cached slices with the same
-// names share them; there are few, as few programs write slices of ours.
+// namesOnly returns entries with only names. All cached slices with the same names
+// share them; there are few, because few programs write our slices.
 func namesOnly(names []string) []metav1.ManagedFieldsEntry {
 	if len(names) == 0 {
 		return nil

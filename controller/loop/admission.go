@@ -2,17 +2,17 @@ package loop
 
 import "time"
 
-// Which keys of namespaceQueue may be begun now. All of it is called with its
-// mutex held.
+// This file decides which keys of namespaceQueue may be started now. Its functions need
+// the mutex.
 
-// mayRetry reports whether a key of a namespace that hangs may be tried again.
+// mayRetry reports whether a hanging key of a namespace may be retried.
 func (q *namespaceQueue) mayRetry(namespace string) bool {
 	working := q.namespaces[namespace].working
 	return admits(q.working.hanging, working.hanging, q.hangingPlaces(), q.reserve()) &&
 		admits(q.working.all, working.all, q.workers, q.reserve())
 }
 
-// mayBegin reports whether a key of a namespace may be begun.
+// mayBegin reports whether a key of a namespace may be started.
 func (q *namespaceQueue) mayBegin(name string, now time.Time) bool {
 	n := q.namespaces[name]
 	if !admits(q.working.all, n.working.all, q.workers, q.reserve()) {
@@ -25,20 +25,21 @@ func (q *namespaceQueue) mayBegin(name string, now time.Time) bool {
 	return false
 }
 
-// admits reports whether one more may use a number of places, of which all and
-// mine are in use. The last ones are for a namespace that has none.
+// admits reports whether one more key may be started, with all keys in progress and
+// mine of this namespace. The last places are reserved for namespaces without a key in
+// progress.
 func admits(all, mine, places, reserve int) bool {
 	return all < places-reserve || mine == 0 && all < places
 }
 
-// hangingPlaces returns how many keys that hang may be worked on at once.
+// hangingPlaces returns the maximum number of hanging keys in progress.
 func (q *namespaceQueue) hangingPlaces() int { return max(q.workers/4, 1) }
 
-// reserve returns how many places are for namespaces that have none.
+// reserve returns the number of places for namespaces without a key in progress.
 func (q *namespaceQueue) reserve() int { return max(q.workers/16, 1) }
 
 // hasNeighbour reports whether a key of another namespace, which is not busy, was
-// begun lately.
+// started recently.
 func (q *namespaceQueue) hasNeighbour(name string, now time.Time) bool {
 	neighbour := q.last
 	if neighbour.namespace == name {
@@ -47,8 +48,8 @@ func (q *namespaceQueue) hasNeighbour(name string, now time.Time) bool {
 	return !neighbour.at.IsZero() && now.Sub(neighbour.at) < neighbourFor
 }
 
-// wakeSoon lets waiting workers look again when the namespace that was passed
-// over may begin a key: nothing else may happen until then.
+// wakeSoon wakes waiting workers when the skipped namespace may start a key: without
+// another event, nothing else would.
 func (q *namespaceQueue) wakeSoon() {
 	if q.waking {
 		return

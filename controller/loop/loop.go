@@ -1,7 +1,6 @@
-// Package loop runs a sync function over the keys of a rate-limited work
-// queue, with several workers, for ever. It is what all controllers of this
-// project share: it knows keys, retries, panics and progress, and nothing of
-// what a key stands for.
+// Package loop runs a sync function on the keys of a rate-limited work queue, with
+// several workers. All controllers of this project use it. It handles keys, retries,
+// panics and progress; the sync function knows the objects.
 package loop
 
 import (
@@ -20,20 +19,21 @@ import (
 )
 
 const (
-	// DefaultMinBackoff is the pause before the first retry of a failing key.
+	// DefaultMinBackoff is the backoff before the first retry of a failing key.
 	DefaultMinBackoff = 5 * time.Millisecond
 
-	// DefaultMaxBackoff caps the pause between retries of a failing key, which
+	// DefaultMaxBackoff is the maximum backoff between retries of a failing key. A key
 	// is never dropped.
 	DefaultMaxBackoff = 2 * time.Minute
 
-	// StuckAfter is how long keys may wait without a single one being finished
-	// before the loop says that it is stuck. Every request has a deadline far
-	// below it, so only a defect reaches it.
+	// StuckAfter is how long keys may wait without any key being finished before the
+	// loop counts as stuck. Every request has a much shorter timeout, so only a defect
+	// can reach it.
 	StuckAfter = 5 * time.Minute
 
-	// failuresToReport is after how many failures in a row a success is logged.
-	// A few are normal: conflicts, and requests during an update of the API server.
+	// failuresToReport is the number of consecutive failures after which a success is
+	// logged. A few failures are normal: conflicts, and requests during an update of
+	// the API server.
 	failuresToReport = 8
 )
 
@@ -44,7 +44,7 @@ const (
 	ResultError = "error"
 )
 
-// Outcome is what a sync did with a key.
+// Outcome is the result of one sync of a key.
 type Outcome struct {
 	// Result is a short constant word, used as a metric label.
 	Result string
@@ -54,10 +54,10 @@ type Outcome struct {
 	After time.Duration
 }
 
-// Sync brings the object that key names to its desired state. It is called by
-// one worker at a time for the same key. An error makes the key be tried again
-// after a backoff that grows with each failure; it is never given up. When ctx
-// is cancelled, Sync returns soon, but need not break off a request in flight.
+// Sync brings the object of a key to its desired state. For each key, one worker at a
+// time calls it. After an error, the key is retried with a backoff that grows with each
+// failure, without end. When ctx is cancelled, Sync returns soon, but may finish a
+// request in flight.
 type Sync func(ctx context.Context, key cache.ObjectName) (Outcome, error)
 
 // Observer is notified of every sync. It must be safe for concurrent use.
@@ -66,7 +66,7 @@ type Observer interface {
 	PanicRecovered(controller string)
 }
 
-// Config is all that a Loop depends on.
+// Config has the dependencies and settings of a Loop.
 type Config struct {
 	// Name is the controller's name: it labels metrics and log lines.
 	Name string
@@ -92,8 +92,8 @@ type Loop struct {
 	progress progress
 }
 
-// New makes a Loop. It starts nothing but the queue's own bookkeeping, which
-// ends with Run.
+// New returns a Loop. It starts only the queue's internal goroutines, which end with
+// Run.
 func New(config Config) *Loop {
 	if config.MinBackoff == 0 {
 		config.MinBackoff = DefaultMinBackoff
@@ -108,7 +108,7 @@ func New(config Config) *Loop {
 	return &Loop{config: config, order: order, queue: newQueue(config, order)}
 }
 
-// newQueue makes a queue in which namespaces take turns and failures back off.
+// newQueue returns a queue in which namespaces take turns, with backoff after failures.
 func newQueue(config Config, order workqueue.Queue[cache.ObjectName]) workqueue.TypedRateLimitingInterface[cache.ObjectName] {
 	ordered := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[cache.ObjectName]{
 		Name: config.Name, MetricsProvider: config.QueueMetrics, Clock: config.Clock, Queue: order,
@@ -129,8 +129,8 @@ func (l *Loop) Add(key cache.ObjectName) { l.queue.Add(key) }
 // Len returns the number of keys that wait.
 func (l *Loop) Len() int { return l.order.size() }
 
-// Run syncs keys with so many workers until ctx is cancelled, and returns when
-// the last worker has ended. Keys that still wait then are left.
+// Run syncs keys with a number of workers until ctx is cancelled, and returns when the
+// last worker has ended. It does not process keys that still wait.
 func (l *Loop) Run(ctx context.Context, workers int) {
 	l.order.open(workers)
 	l.progress.start(l.config.Clock.Now())
@@ -159,7 +159,7 @@ func (l *Loop) Stuck() error {
 	return fmt.Errorf("controller %s: no key finished for %s while %d wait", l.config.Name, idle.Round(time.Second), l.Len())
 }
 
-// next syncs one key. It returns false when the worker has to end.
+// next syncs one key. It returns false when the worker should end.
 func (l *Loop) next(ctx context.Context) bool {
 	if !l.order.acquire() {
 		return false
@@ -186,7 +186,7 @@ func (l *Loop) next(ctx context.Context) bool {
 	return true
 }
 
-// schedule decides when key is synced again.
+// schedule decides when the key is synced again.
 func (l *Loop) schedule(ctx context.Context, key cache.ObjectName, outcome Outcome, err error) {
 	failures := l.queue.NumRequeues(key)
 	if err != nil {
@@ -203,9 +203,9 @@ func (l *Loop) schedule(ctx context.Context, key cache.ObjectName, outcome Outco
 	}
 }
 
-// logFailure logs a failure when the number of them in a row has doubled, so
-// that a key that fails for hours does not fill the log; the others are logged
-// at level 2.
+// logFailure logs a failure when the number of consecutive failures has doubled, so
+// that a key that fails for hours does not fill the log. It logs the others at
+// verbosity 2.
 func (l *Loop) logFailure(ctx context.Context, key cache.ObjectName, failures int, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
@@ -217,8 +217,8 @@ func (l *Loop) logFailure(ctx context.Context, key cache.ObjectName, failures in
 	logger.Info("Sync failed; the controller will retry", "controller", l.config.Name, "key", key, "failures", failures, "err", err)
 }
 
-// syncSafely turns a panic of the sync function into an error, so that one bad
-// object does not stop the others.
+// syncSafely converts a panic of the sync function into an error, so that one object
+// cannot stop the others.
 func (l *Loop) syncSafely(ctx context.Context, key cache.ObjectName) (outcome Outcome, err error) {
 	logger := klog.LoggerWithValues(klog.FromContext(ctx), "controller", l.config.Name, "key", key)
 	defer func() {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// progress remembers when a key was last finished, and how many are in work.
+// progress records when a key was last finished, and how many are being synced.
 type progress struct {
 	mu       sync.Mutex
 	running  bool
@@ -25,8 +25,8 @@ func (p *progress) stop() {
 	p.running = false
 }
 
-// begin also counts as progress when nothing was in work: the time before it
-// was spent waiting for a key, not on one.
+// If no key was being synced, begin counts as progress: the time before it was spent
+// waiting for a key.
 func (p *progress) begin(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

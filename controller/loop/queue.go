@@ -10,77 +10,77 @@ import (
 )
 
 const (
-	// hangsAfter is how long a failing sync may take before its key counts as
-	// hanging: its next try waits for a place among those that hang.
+	// hangsAfter is how long a failing sync may take before its key counts as hanging.
+	// Retries of hanging keys have a limited number of places.
 	hangsAfter = time.Second
-	// startRate is how many keys a second a namespace may begin beside its
-	// neighbours, as far as it begins more than one at a time. It is a small part
-	// of what an API server takes, so that neighbours do not wait for that either.
+	// startRate is the number of keys per second that a busy namespace may start in
+	// parallel while it has neighbours. It is a small part of what an API server
+	// handles, so that neighbours do not wait for the API server either.
 	startRate = 100
-	// startBurst is how many it may begin before that: a change that touches some
-	// thousands of Services is published with all workers.
+	// startBurst is the number of keys that it may start before that: all workers
+	// publish a change that affects some thousands of Services.
 	startBurst = 2000
-	// neighbourFor is how long a namespace counts as a neighbour after one of
-	// its keys was begun.
+	// neighbourFor is how long a namespace counts as a neighbour after one of its keys
+	// was started.
 	neighbourFor = time.Second
 )
 
-// namespaceQueue decides which key is worked on next. Namespaces take turns.
-// All workers are used, but for these:
+// namespaceQueue decides which key is synced next. Namespaces take turns. Keys may use
+// all workers, with these limits:
 //
-//   - The last sixteenth of the workers is for namespaces of which no key is
-//     worked on, so that requests that hang in one do not stop the others.
-//   - Keys whose sync failed slowly get at most a quarter of the workers, so that
-//     requests that hang do not stop the other keys of their namespace.
-//   - A namespace that has begun startBurst keys, and goes on faster than
-//     startRate, begins further ones only one at a time while it has neighbours
-//     that are not busy themselves. More would make them wait for the API server.
+//   - The last sixteenth of the workers is reserved for namespaces without a key in
+//     progress, so that requests that hang in one namespace do not stop the others.
+//   - Keys whose sync failed slowly ("hanging") get at most a quarter of the workers,
+//     so that they do not stop the other keys of their namespace.
+//   - A namespace that has used up startBurst and exceeds startRate starts further keys
+//     only one at a time while it has neighbours that are not busy themselves.
+//     Otherwise they would wait for the API server.
 //
-// It is the order of a workqueue, which keeps keys unique and measures: a worker
-// calls acquire, then the workqueue's Get, and finish before Done. It is safe
+// It implements the order of a workqueue, which deduplicates keys and has metrics: a
+// worker calls acquire, then the workqueue's Get, and finish before Done. It is safe
 // for concurrent use.
 type namespaceQueue struct {
 	clock clock.PassiveClock
 
 	mu sync.Mutex
-	// changed wakes those who wait in acquire.
+	// changed wakes the workers that wait in acquire.
 	changed *sync.Cond
 	closed  bool
 	waking  bool
 
 	workers int
-	// waiting counts the keys that are neither granted nor in work.
+	// waiting is the number of keys that are neither granted nor in progress.
 	waiting int
 	ready   rotation
 	hanging rotation
-	// granted are the keys that acquire has chosen and Pop has not given yet.
+	// granted are the keys that acquire has selected and Pop has not returned yet.
 	granted []cache.ObjectName
 	// hangs are the keys whose last sync failed slowly.
 	hangs map[cache.ObjectName]struct{}
 
 	working    tally
 	namespaces map[string]*namespace
-	// resting are the namespaces that began to have no keys, the first of them first.
+	// resting are the namespaces without keys, in the order in which they became so.
 	resting []visit
-	// last is of the namespace of which a key was begun last, and other of the
-	// one before that was another; busy ones do not count.
+	// last is the last start of a key, and other the last one in another namespace than
+	// last. Starts of busy namespaces do not count.
 	last, other visit
 }
 
-// tally counts keys in work.
+// tally counts keys in progress.
 type tally struct{ all, hanging int }
 
-// namespace is what is known of a namespace that has keys or had some lately.
+// namespace is the state of a namespace that has keys or recently had some.
 type namespace struct {
 	working tally
 	starts  *rate.Limiter
 	// restingSince is when its last key was finished; zero while it has one.
 	restingSince time.Time
-	// listed is true while it is among those that rest.
+	// listed is true while it is in resting.
 	listed bool
 }
 
-// visit is when a key of a namespace was begun.
+// visit is the start of a key of a namespace.
 type visit struct {
 	namespace string
 	at        time.Time
@@ -95,14 +95,14 @@ func newNamespaceQueue(clock clock.PassiveClock) *namespaceQueue {
 	return q
 }
 
-// open says how many workers there are.
+// open sets the number of workers.
 func (q *namespaceQueue) open(workers int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.workers = workers
 }
 
-// close ends all waiting in acquire.
+// close ends all calls of acquire.
 func (q *namespaceQueue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -110,7 +110,7 @@ func (q *namespaceQueue) close() {
 	q.changed.Broadcast()
 }
 
-// Touch implements workqueue.Queue: a key that waits keeps its place.
+// Touch implements workqueue.Queue: a waiting key keeps its place.
 func (q *namespaceQueue) Touch(cache.ObjectName) {}
 
 // Push implements workqueue.Queue.
@@ -133,7 +133,7 @@ func (q *namespaceQueue) Push(key cache.ObjectName) {
 	q.changed.Signal()
 }
 
-// Len implements workqueue.Queue: it counts the keys that Pop may give.
+// Len implements workqueue.Queue: it returns the number of keys that Pop may return.
 func (q *namespaceQueue) Len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -156,7 +156,7 @@ func (q *namespaceQueue) size() int {
 	return q.waiting
 }
 
-// acquire waits until a key may be begun, which Pop then gives. It returns false
+// acquire waits until a key may be started, which Pop then returns. It returns false
 // once the queue is closed.
 func (q *namespaceQueue) acquire() bool {
 	q.mu.Lock()
@@ -171,8 +171,8 @@ func (q *namespaceQueue) acquire() bool {
 	return false
 }
 
-// next takes the key that is begun next. Those that hang come first, since they
-// have few places.
+// next removes the key that is started next. Hanging keys come first, because they have
+// few places.
 func (q *namespaceQueue) next() (cache.ObjectName, bool) {
 	var key cache.ObjectName
 	hangs := false
@@ -190,7 +190,7 @@ func (q *namespaceQueue) next() (cache.ObjectName, bool) {
 	return key, true
 }
 
-// begin counts a key that is worked on from now on.
+// begin records that a key is in progress.
 func (q *namespaceQueue) begin(key cache.ObjectName, hangs bool) {
 	n, now := q.namespaces[key.Namespace], q.clock.Now()
 	q.waiting--
@@ -208,8 +208,8 @@ func (q *namespaceQueue) begin(key cache.ObjectName, hangs bool) {
 	}
 }
 
-// finish counts a key as not worked on any more. It hangs if its sync took a
-// while and failed.
+// finish records that a key is no longer in progress. The key counts as hanging if its
+// sync was slow and failed.
 func (q *namespaceQueue) finish(key cache.ObjectName, hangs bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

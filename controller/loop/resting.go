@@ -2,7 +2,7 @@ package loop
 
 import "time"
 
-// rest takes note that a namespace has no keys left.
+// rest records that a namespace has no keys left.
 func (q *namespaceQueue) rest(name string, n *namespace, now time.Time) {
 	n.restingSince = now
 	if !n.listed {
@@ -12,8 +12,8 @@ func (q *namespaceQueue) rest(name string, n *namespace, now time.Time) {
 	q.forgetRested(now)
 }
 
-// forgetRested frees the namespaces that have had no key for so long that all
-// of their burst is there again.
+// forgetRested removes the namespaces that have had no key for so long that their whole
+// burst is available again.
 func (q *namespaceQueue) forgetRested(now time.Time) {
 	for len(q.resting) > 0 && now.Sub(q.resting[0].at) >= startBurst/startRate*time.Second {
 		first := q.resting[0]

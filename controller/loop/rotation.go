@@ -6,16 +6,16 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// rotation holds keys that wait. The namespaces take turns; within a namespace
-// it is first come, first served.
+// rotation queues waiting keys. Namespaces take turns; within a namespace, keys are
+// first in, first out.
 type rotation struct {
-	// turns are the namespaces that have keys, in the order of their turns.
+	// turns are the namespaces with keys, in the order of their turns.
 	turns *list.List
-	// waiting finds a namespace among the turns.
+	// waiting maps the namespaces in turns.
 	waiting map[string]*list.Element
 }
 
-// turn is a namespace and its keys, of which there is at least one.
+// turn is a namespace and its keys, at least one.
 type turn struct {
 	namespace string
 	keys      []cache.ObjectName
@@ -36,8 +36,7 @@ func (r *rotation) push(key cache.ObjectName) {
 	t.keys = append(t.keys, key)
 }
 
-// take removes the key whose turn it is, passing over namespaces that may not
-// have one taken.
+// take removes the next key, skipping namespaces that must not start one.
 func (r *rotation) take(may func(namespace string) bool) (key cache.ObjectName, found bool) {
 	for at := r.turns.Front(); at != nil; at = at.Next() {
 		t := at.Value.(*turn)

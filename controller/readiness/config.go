@@ -22,18 +22,19 @@ const Name = "readiness"
 
 // Defaults of the Config, and the bounds that a caller has to keep.
 const (
-	// DefaultProbeMemory suffices for 10,000 workloads of one namespace, probed by
-	// TCP every 10 s with a timeout of 1 s, none of which answers: a quarter of it
-	// is room for the thousand probes that wait at any time.
+	// DefaultProbeMemory is enough for 10,000 workloads of one namespace, probed by TCP
+	// every 10 s with a timeout of 1 s, none of which answers: a quarter of it is
+	// enough for the thousand probes that wait at any time.
 	DefaultProbeMemory int64 = 64 << 20
-	// MinProbeMemory leaves room for others beside a namespace of the costliest probes.
+	// MinProbeMemory leaves room for other namespaces in addition to one with the most
+	// expensive probes.
 	MinProbeMemory int64 = 8 << 20
 	MaxProbeMemory int64 = 1 << 30
 
 	DefaultHoldMinimum = hold.DefaultMinimum
 	DefaultHoldMaximum = hold.DefaultMaximum
-	// HoldUnlimited is a HoldMaximum without end, and HoldNever one that holds
-	// nothing. MinHoldMaximum bounds all others.
+	// HoldUnlimited is a HoldMaximum without limit, and HoldNever disables the hold.
+	// MinHoldMaximum is the minimum of all other values.
 	HoldUnlimited  = hold.Unlimited
 	HoldNever      = time.Duration(-1)
 	MinHoldMaximum = time.Minute
@@ -46,47 +47,47 @@ const (
 // Observer is notified of what the controller does. It must be safe for concurrent use.
 type Observer interface {
 	loop.Observer
-	// Probed tells of one probe: its kind (tcp, http or grpc), its outcome
-	// (success, failure, timeout, refused or error), how long it took, and how
-	// much later than planned it began.
+	// Probed records one probe: its kind (tcp, http or grpc), its outcome (success,
+	// failure, timeout, refused or error), its duration, and its delay after the
+	// planned start.
 	Probed(probe, outcome string, duration, lateness time.Duration)
-	// SetWorkloads tells how many workloads have their readiness from a source
-	// (probe, declared or other) and how ready they are (True, False or Unknown).
+	// SetWorkloads sets the number of workloads with a source of readiness (probe,
+	// declared or other) and a readiness (True, False or Unknown).
 	SetWorkloads(source, ready string, count int)
-	// StatusWritten tells of a request that writes a status: success, conflict
-	// or error.
+	// StatusWritten records a request that writes a status: success, conflict or error.
 	StatusWritten(outcome string)
 	// SetHold reports whether readiness is held.
 	SetHold(active bool)
-	// ReadyOverwritten tells that another writer has overwritten Ready.
+	// ReadyOverwritten records that another writer has overwritten Ready.
 	ReadyOverwritten()
-	// AnnotationRejected tells of an annotation that cannot be followed.
+	// AnnotationRejected records an annotation that cannot be followed.
 	AnnotationRejected(reason string)
-	// WorkloadExpired tells that a workload was deleted since its probe failed for long.
+	// WorkloadExpired records that a workload was deleted after its probe had failed
+	// for the time in its annotation.
 	WorkloadExpired()
 }
 
-// Config is all that a Controller depends on.
+// Config has the dependencies and settings of a Controller.
 type Config struct {
 	// Client writes the status of workloads.
 	Client versioned.Interface
-	// Workloads is the informer of all workloads. It is started by the caller.
-	// Its transform calls declaration.Digest, by which the conditions that
-	// manifests have inline are known.
+	// Workloads is the informer of all workloads, which the caller starts. Its
+	// transform must call declaration.Digest, which preserves the inline conditions of
+	// manifests.
 	Workloads informers.TypedExternalWorkloadInformer
-	// MoreWorkloads are informers of further namespaces, where Workloads is one
-	// of a single namespace. All are judged together. No two have a workload in
-	// common.
+	// MoreWorkloads are informers of further namespaces, if Workloads is that of a
+	// single namespace. The hold counts all of them together. No workload may be in two
+	// informers.
 	MoreWorkloads []informers.TypedExternalWorkloadInformer
 	// Events records Events about workloads.
 	Events events.Recorder
-	// HoldRegarding returns the object that Events about a hold regard, such as
-	// the controller's Lease or Pod. If it is nil, or returns nil, only the log
-	// and the metric tell of a hold.
+	// HoldRegarding returns the object of Events about a hold, such as the controller's
+	// Lease or Pod. If it is nil, or returns nil, a hold is only logged and in the
+	// metric.
 	HoldRegarding func(context.Context) runtime.Object
 	// Observer is notified of what the controller does.
 	Observer Observer
-	// QueueMetrics makes the queue's metrics; nil for none.
+	// QueueMetrics creates the queue's metrics; nil for none.
 	QueueMetrics workqueue.MetricsProvider
 	// Clock is the time; nil for the real one.
 	Clock clock.WithTicker
@@ -95,33 +96,33 @@ type Config struct {
 	ProbeAllow []netip.Prefix
 	// ProbeDeny refuses probes of addresses in these ranges, also those in ProbeAllow.
 	ProbeDeny []netip.Prefix
-	// ClusterNetworks gives the ranges of the cluster's own Services, Pods and
-	// API servers, which are not probed; nil for none. It is called for each
-	// probe and must be cheap and safe for concurrent use.
+	// ClusterNetworks returns the ranges of the cluster's own Services, Pods and API
+	// servers, which are not probed; nil for none. It is called for each probe, and
+	// must be cheap and safe for concurrent use.
 	ClusterNetworks func() []netip.Prefix
 	// ProbeAllowHost permits probes that name a host.
 	ProbeAllowHost bool
-	// ProbeLoopback permits probes of loopback addresses. It is for tests alone.
+	// ProbeLoopback permits probes of loopback addresses. It is only for tests.
 	ProbeLoopback bool
 
 	// ProbeMemory is the memory in bytes for all probes in flight, which namespaces
 	// share fairly; 0 for the default.
 	ProbeMemory int64
-	// HoldMinimum is the number of workloads that must fail before readiness is
-	// held; 0 for the default.
+	// HoldMinimum is the minimum number of failing workloads for a hold; 0 for the
+	// default.
 	HoldMinimum int
-	// HoldMaximum is the longest time that readiness is held; 0 for the default,
-	// HoldUnlimited for no limit, HoldNever for no hold.
+	// HoldMaximum is the maximum duration of a hold; 0 for the default, HoldUnlimited
+	// for no limit, HoldNever for no hold.
 	HoldMaximum time.Duration
-	// ProbeTimeRefresh is the shortest time after which lastProbeTime is
-	// written for its own sake; 0 for the default.
+	// ProbeTimeRefresh is the minimum interval between two writes that change only
+	// lastProbeTime; 0 for the default.
 	ProbeTimeRefresh time.Duration
-	// DeleteExpired permits the deletion of workloads that ask for it by their
-	// annotation, after their probes have failed for long.
+	// DeleteExpired permits the deletion of workloads whose annotation requests it,
+	// after their probes have failed for long.
 	DeleteExpired bool
 }
 
-// complete fills in the defaults.
+// complete sets the defaults.
 func (c *Config) complete() {
 	if c.Clock == nil {
 		c.Clock = clock.RealClock{}

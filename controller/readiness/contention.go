@@ -15,33 +15,34 @@ import (
 )
 
 const (
-	// overwriteThreshold is the number of times that another writer may overwrite
-	// Ready before it is taken for a second owner; fewer may be a manual edit.
+	// overwriteThreshold is the number of times that another writer may overwrite Ready
+	// before it counts as a second owner; fewer may be a manual edit.
 	overwriteThreshold = 3
-	// firstBackoff is the time for which the other value is left after that. It
-	// doubles with each further write, up to lastBackoff.
+	// firstBackoff is how long the other value stays after that. It doubles with each
+	// further overwrite, up to lastBackoff.
 	firstBackoff = time.Second
 	lastBackoff  = 5 * time.Minute
-	// quietPeriod is the time without an overwrite after which counting begins
-	// again.
+	// quietPeriod is the time without an overwrite after which the count is reset.
 	quietPeriod = 15 * time.Minute
 )
 
-// contention is what is remembered of our writes of one workload's Ready, and of
-// others that overwrite them.
+// contention is the state of our writes of one workload's Ready, and of other writers
+// that overwrite them.
 type contention struct {
 	uid types.UID
-	// written is the status that we wrote last, over the object of this version.
+	// written is the status that we wrote last, and the version of the object that it
+	// was computed from.
 	written v1beta1.ConditionStatus
 	over    string
-	// overwrites counts those since the last quiet period; the last was at last.
+	// overwrites is the number since the last quiet period; last is when the latest was
+	// observed.
 	overwrites int
 	last       time.Time
 	// until is when we write again.
 	until time.Time
 }
 
-// wrote takes note of a write of ours.
+// wrote records a write of ours.
 func (c *contention) wrote(workload *v1beta1.ExternalWorkload, status v1beta1.ConditionStatus) {
 	if c.uid != workload.UID {
 		*c = contention{uid: workload.UID}
@@ -49,14 +50,14 @@ func (c *contention) wrote(workload *v1beta1.ExternalWorkload, status v1beta1.Co
 	c.written, c.over = status, workload.ResourceVersion
 }
 
-// overwritten reports whether another writer has changed what we wrote last and still
-// want. A cache that has not seen our write says nothing.
+// overwritten reports whether another writer has changed the status that we wrote last
+// and still desire. A cache that lacks our write does not count.
 func (c *contention) overwritten(workload *v1beta1.ExternalWorkload, desired, actual v1beta1.ConditionStatus) bool {
 	return c.uid == workload.UID && c.written == desired && actual != desired && c.over != workload.ResourceVersion
 }
 
-// count takes an overwrite into account that we are about to repair. It returns
-// whether it is the first that cannot be an accident.
+// count counts an overwrite that is about to be repaired. It reports whether the count
+// has just reached the threshold.
 func (c *contention) count(now time.Time) (first bool) {
 	if now.Sub(c.last) > quietPeriod {
 		c.overwrites = 0
@@ -69,8 +70,8 @@ func (c *contention) count(now time.Time) (first bool) {
 	return c.overwrites == overwriteThreshold
 }
 
-// yieldReady is for how long Ready is left as another writer has written it. A
-// change of what we want is never held back, only its repetition.
+// yieldReady returns how long the other writer's Ready stays. Only a repetition of our
+// last status is delayed, never a changed one.
 func (c *Controller) yieldReady(ctx context.Context, workload *v1beta1.ExternalWorkload, desired *condition) time.Duration {
 	actual := find(workload.Status.Conditions, v1beta1.WorkloadReady)
 	if desired == nil || actual == nil {
@@ -97,7 +98,7 @@ func (c *Controller) yieldReady(ctx context.Context, workload *v1beta1.ExternalW
 	return 0
 }
 
-// noteWritten remembers the status that was written over a workload.
+// noteWritten records the status that was written.
 func (c *Controller) noteWritten(workload *v1beta1.ExternalWorkload, desired *condition) {
 	if desired == nil {
 		return
@@ -116,8 +117,8 @@ func (c *Controller) noteWritten(workload *v1beta1.ExternalWorkload, desired *co
 	remembered.wrote(workload, desired.status)
 }
 
-// reportContention says who else writes Ready: to the workload's owner by an
-// Event, to the operator by a line in the log.
+// reportContention reports the other writer of Ready: to the workload's owner by an
+// Event, to the operator by a log line.
 func (c *Controller) reportContention(ctx context.Context, workload *v1beta1.ExternalWorkload, desired *condition, actual *v1beta1.WorkloadCondition) {
 	manager := c.readyManager(ctx, workload)
 	c.config.Events.Record(eventReadyConflict, workload, nil,
@@ -126,8 +127,8 @@ func (c *Controller) reportContention(ctx context.Context, workload *v1beta1.Ext
 	klog.FromContext(ctx).Error(nil, "Another writer overwrites the condition Ready; backing off", "fieldManager", manager, "workload", klog.KObj(workload))
 }
 
-// readyManager returns the field manager that wrote Ready last. The cache does not
-// hold managedFields, so the API server is asked.
+// readyManager returns the field manager that wrote Ready last. It reads the object
+// from the API server, because the cache has no managedFields.
 func (c *Controller) readyManager(ctx context.Context, workload *v1beta1.ExternalWorkload) string {
 	const unknown = "unknown"
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)

@@ -19,8 +19,8 @@ import (
 	listers "github.com/external-workload/controller/pkg/generated/listers/workload/v1beta1"
 )
 
-// Controller keeps the conditions Ready and Accepted of all workloads. Its
-// methods are safe for concurrent use; Run is called once.
+// Controller writes the conditions of all workloads. Its methods are safe for
+// concurrent use; Run is called once.
 type Controller struct {
 	config   Config
 	sources  []informers.TypedExternalWorkloadInformer
@@ -40,7 +40,7 @@ type Controller struct {
 	holds       map[corev1.IPFamily]*holdState
 }
 
-// New makes a Controller. It starts nothing.
+// New returns a Controller. It starts nothing.
 func New(config Config) (*Controller, error) {
 	config.complete()
 	if err := config.validate(); err != nil {
@@ -84,9 +84,9 @@ func New(config Config) (*Controller, error) {
 // Stuck returns an error while the controller's queue makes no progress.
 func (c *Controller) Stuck() error { return c.loop.Stuck() }
 
-// Run probes workloads and writes their status, with so many workers for the
-// writes, until ctx is cancelled. It returns when everything that it started
-// has ended. The informer is started by the caller.
+// Run probes workloads and writes their status, with a number of workers for the
+// writes, until ctx is cancelled. It returns when everything that it started has ended.
+// The caller starts the informer.
 func (c *Controller) Run(ctx context.Context, workers int) error {
 	if workers < 1 {
 		return errors.New("at least one worker is needed")
@@ -97,7 +97,7 @@ func (c *Controller) Run(ctx context.Context, workers int) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	// The loop runs in any case, since only it ends its queue.
+	// The loop always runs, because only it shuts down its queue.
 	running.Go(func() { c.loop.Run(ctx, workers) })
 	for _, source := range c.sources {
 		informer := source.TypedInformer()
@@ -121,10 +121,10 @@ func (c *Controller) Run(ctx context.Context, workers int) error {
 	return nil
 }
 
-// get returns the workload as cached; nil if there is none.
+// get returns the cached workload; nil if there is none.
 func (c *Controller) get(key cache.ObjectName) *v1beta1.ExternalWorkload {
 	for _, lister := range c.listers {
-		// A lister of a cache fails only where the object is not found.
+		// A lister fails only with NotFound.
 		if workload, err := lister.ExternalWorkloads(key.Namespace).Get(key.Name); err == nil {
 			return workload
 		}

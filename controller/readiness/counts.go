@@ -6,7 +6,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// class is what workloads are counted by.
+// class is the key by which workloads are counted.
 type class struct {
 	source Source
 	ready  v1beta1.ConditionStatus
@@ -20,8 +20,8 @@ type workloadCounts struct {
 	counts map[class]int
 }
 
-// move counts a workload that was added (before is nil), changed or deleted
-// (after is nil).
+// move updates the counts for a workload that was added (before is nil), changed or
+// deleted (after is nil).
 func (c *workloadCounts) move(before, after *v1beta1.ExternalWorkload) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -15,51 +15,51 @@ const (
 	// ReasonProbeSucceeded and ReasonProbeFailed: Ready, by a probe.
 	ReasonProbeSucceeded = "ProbeSucceeded"
 	ReasonProbeFailed    = "ProbeFailed"
-	// ReasonProbeHeld: Ready stays True although the probe fails, since the
-	// prober is the suspect.
+	// ReasonProbeHeld: Ready stays True although the probe fails, because the prober
+	// may be cut off.
 	ReasonProbeHeld = "ProbeHeld"
-	// ReasonAddressChanged: an address, its probed port or the host that is probed
-	// has changed, and the probe has not passed there yet.
+	// ReasonAddressChanged: an address, its probed port or the probed host has changed,
+	// and the probe has not passed there yet.
 	ReasonAddressChanged = "AddressChanged"
 	// ReasonProbePending: Ready was True when the workload got its probe, which
 	// has not passed yet.
 	ReasonProbePending = "ProbePending"
-	// ReasonDeclared: Ready, by an annotation or by the manifest itself.
+	// ReasonDeclared: Ready comes from an annotation or from the manifest.
 	ReasonDeclared = "Declared"
-	// ReasonInvalidProbe: Accepted is False since the probe does not decode.
+	// ReasonInvalidProbe: Accepted is False because the probe does not decode.
 	ReasonInvalidProbe = "InvalidProbe"
-	// ReasonProbeAddressRefused: Accepted is False since the probe would reach
-	// an address that must not be reached.
+	// ReasonProbeAddressRefused: Accepted is False because the probe would reach an
+	// address that must not be probed.
 	ReasonProbeAddressRefused = "ProbeAddressRefused"
-	// ReasonHostNotAllowed: Accepted is False since the probe names a host, and
-	// the operator does not permit that.
+	// ReasonHostNotAllowed: Accepted is False because the probe sets a host, which the
+	// operator does not permit.
 	ReasonHostNotAllowed = "HostNotAllowed"
-	// ReasonInvalidReady: Accepted is False since the declaration is none.
+	// ReasonInvalidReady: Accepted is False because the declaration is invalid.
 	ReasonInvalidReady = "InvalidReady"
-	// ReasonInvalidAddress: Accepted is False since an address cannot be published.
+	// ReasonInvalidAddress: Accepted is False because an address cannot be published.
 	ReasonInvalidAddress = "InvalidAddress"
 )
 
-// Problem is something about a workload that keeps it from being published or
-// probed. It becomes the condition Accepted.
+// Problem is an error in a workload that prevents publishing or probing. It becomes the
+// condition Accepted.
 type Problem struct {
 	// Reason is a CamelCase word.
 	Reason string
-	// Message says what to repair.
+	// Message says what to fix.
 	Message string
 }
 
-// Source is where a workload's readiness comes from. It is a metric label.
+// Source is the source of a workload's readiness. It is a metric label.
 type Source string
 
-// The sources of readiness, the first that is there counts.
+// The sources of readiness; the first one in this list that applies wins.
 const (
 	SourceProbe    Source = "probe"
 	SourceDeclared Source = "declared"
 	SourceOther    Source = "other"
 )
 
-// sourceOf describes where the readiness of a workload comes from.
+// sourceOf returns the source of a workload's readiness.
 func sourceOf(workload *v1beta1.ExternalWorkload) Source {
 	if _, is := workload.Annotations[v1beta1.ProbeAnnotation]; is {
 		return SourceProbe
@@ -70,8 +70,8 @@ func sourceOf(workload *v1beta1.ExternalWorkload) Source {
 	return SourceOther
 }
 
-// declaredReady returns what a workload declares, and where. The annotation for it
-// takes precedence over a condition that the manifest has inline.
+// declaredReady returns the declared readiness and where it is declared. The annotation
+// takes precedence over an inline condition of the manifest.
 func declaredReady(workload *v1beta1.ExternalWorkload) (status, origin string, declared bool) {
 	if status, declared = workload.Annotations[v1beta1.ReadyAnnotation]; declared {
 		return status, "the annotation " + v1beta1.ReadyAnnotation, true
@@ -80,40 +80,40 @@ func declaredReady(workload *v1beta1.ExternalWorkload) (status, origin string, d
 	return status, "the condition in the manifest", declared
 }
 
-// decision is what the conditions should be.
+// decision has the desired conditions.
 type decision struct {
-	// ready and accepted are the conditions of these types; nil leaves them.
+	// ready and accepted are the desired conditions of these types; nil does not change
+	// them.
 	ready, accepted *condition
-	// draining is nil if the condition Draining is to be absent.
+	// draining is nil if the condition Draining should be absent.
 	draining *condition
-	// families are the conditions of address families that should be another way.
+	// families are the conditions of address families that have to change.
 	families []*condition
-	// remove are the types of conditions to take away.
+	// remove are the types of conditions to remove.
 	remove []v1beta1.WorkloadConditionType
 }
 
-// addFamily adds the condition of a family, unless it is to be left as it is.
+// addFamily adds the condition of a family, unless it is nil.
 func (d *decision) addFamily(c *condition) {
 	if c != nil {
 		d.families = append(d.families, c)
 	}
 }
 
-// condition is a condition as it should be, without the times that follow from
-// what it was.
+// condition is a desired condition, without the times, which depend on the actual one.
 type condition struct {
 	kind    v1beta1.WorkloadConditionType
 	status  v1beta1.ConditionStatus
 	reason  string
 	message string
-	// probed is when the last probe ended; zero if none has.
+	// probed is when the last probe ended; zero if there was none.
 	probed time.Time
-	// lazy is whether a change of the message alone can wait.
+	// lazy is true if a change of only the message is not urgent.
 	lazy bool
 }
 
-// decide says what a workload's conditions should be. observed is what is known
-// of its probe beside the object; nil if that is nothing.
+// decide returns the desired conditions of a workload. observed is the state of its
+// probe; nil if there is none.
 func decide(workload *v1beta1.ExternalWorkload, observed *record) decision {
 	var (
 		decided  decision
@@ -144,7 +144,7 @@ func decide(workload *v1beta1.ExternalWorkload, observed *record) decision {
 	return decided
 }
 
-// addressProblems returns what keeps addresses of a workload from being published.
+// addressProblems returns the reasons why addresses of a workload cannot be published.
 func addressProblems(workload *v1beta1.ExternalWorkload) []Problem {
 	var problems []Problem
 	for _, problem := range desired.AddressProblems(workload.Spec.WorkloadIPs) {
@@ -153,8 +153,8 @@ func addressProblems(workload *v1beta1.ExternalWorkload) []Problem {
 	return problems
 }
 
-// decideDeclared says what Ready should be by a declaration. One that cannot be
-// read changes nothing, unless it clearly withdraws.
+// decideDeclared returns the desired Ready of a declaration. An unreadable one changes
+// nothing, unless it clearly means "not ready".
 func decideDeclared(workload *v1beta1.ExternalWorkload) (*condition, []Problem) {
 	value, origin, _ := declaredReady(workload)
 	status, ok, withdraws := parseDeclaration(value)
@@ -174,7 +174,7 @@ func decideDeclared(workload *v1beta1.ExternalWorkload) (*condition, []Problem) 
 	}, problems
 }
 
-// notAccepted names the first reason and the messages of all.
+// notAccepted returns the condition with the first reason and all messages.
 func notAccepted(problems []Problem) *condition {
 	messages := make([]string, 0, len(problems))
 	for _, problem := range problems {
@@ -188,8 +188,8 @@ func notAccepted(problems []Problem) *condition {
 	}
 }
 
-// repaired reports whether it is known that what a reason stands for is gone. After
-// a restart it is not known of a refused address before it is probed again.
+// repaired reports whether the cause of a reason is known to be gone. After a restart
+// this is unknown for a refused address until it is probed again.
 func repaired(workload *v1beta1.ExternalWorkload, reason string, observed *record) bool {
 	switch reason {
 	case ReasonInvalidProbe, ReasonHostNotAllowed, ReasonInvalidReady, ReasonInvalidAddress:
@@ -201,10 +201,10 @@ func repaired(workload *v1beta1.ExternalWorkload, reason string, observed *recor
 	}
 }
 
-// maxMessage bounds a condition's message.
+// maxMessage is the maximum length of a condition's message.
 const maxMessage = 1024
 
-// clip bounds a message.
+// clip shortens a message.
 func clip(message string) string {
 	if len(message) <= maxMessage {
 		return message

@@ -1,29 +1,28 @@
-// Package readiness keeps the conditions Ready and Accepted of
-// ExternalWorkloads.
+// Package readiness is the controller that probes ExternalWorkloads and writes their
+// conditions Ready, ReadyIPv4, ReadyIPv6, Accepted and Draining.
 //
-// Ready has one of three sources: the probe in a workload's annotation, which
-// the package performs; the declaration in another annotation; or whoever else
-// writes the condition. The probe goes before the declaration, and a workload
-// with neither annotation is never touched.
+// Ready has one of three sources: the probe in a workload's annotation, the declaration
+// in another annotation or in the manifest, or another writer of the condition. A probe
+// takes precedence over a declaration. The package does not write Ready of a workload
+// with neither.
 //
-// A probed workload has the conditions ReadyIPv4 and ReadyIPv6 beside it, one for
-// each family of its addresses. They name the very target that has passed, since
-// publishing reads nothing but the object: so a changed address is withdrawn
-// without this package, and a restart keeps what is proven and nothing else.
+// A probed workload also has the conditions ReadyIPv4 and ReadyIPv6, one for each
+// family of its addresses. They contain the exact target at which the probe has passed.
+// Publishing reads only the object, so a changed address is withdrawn even if this
+// package does not run, and after a restart only addresses that have passed are ready.
 //
-// Accepted is False while an annotation cannot be followed, or while an address
-// cannot be published; it is taken away when that is repaired.
+// Accepted is False while an annotation cannot be followed or an address cannot be
+// published. It is removed when the error is fixed.
 //
-//	informer -> handlers: decode the annotations, plan the probes
-//	schedule -> turn: probe each target once, count successes and failures
-//	judge: may those whose failures reached their threshold be withdrawn, or is
-//	       the prober the suspect?
-//	loop -> sync: what the conditions should be, merged into what they are,
-//	        written if that differs
+//	informer -> handlers: decode the annotations, schedule the probes
+//	schedule -> runProbe: probe each target once, count successes and failures
+//	evaluateHold: withdraw the workloads whose failures reached their threshold,
+//	              or hold their readiness because the prober may be cut off
+//	loop -> sync: compute the desired conditions, merge them into the actual
+//	              ones, and write the status if it differs
 //
-// What is decided is decided in pure functions and types: probe.Decode,
-// hold.Policy, health, decide and merge. Only the Controller reads the clock,
-// the network and the API.
+// Decisions are pure functions and types: probe.Decode, hold.Evaluator, health, decide
+// and merge. Only the Controller uses the clock, the network and the API.
 //
-// The package must not touch EndpointSlices, nor conditions of other types.
+// The package must not write EndpointSlices or conditions of other types.
 package readiness

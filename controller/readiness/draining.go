@@ -11,12 +11,12 @@ import (
 const (
 	// ReasonDrainRequested: the annotation asks for it.
 	ReasonDrainRequested = "DrainRequested"
-	// ReasonDeleting: the object is being deleted, and a finalizer holds it.
+	// ReasonDeleting: the object is being deleted, and a finalizer keeps it.
 	ReasonDeleting = "Deleting"
 )
 
-// decideDraining says what the condition Draining should be: True while the
-// workload is drained, and absent otherwise.
+// decideDraining returns the desired condition Draining: True while the workload is
+// drained, and absent otherwise.
 func decideDraining(workload *v1beta1.ExternalWorkload) *condition {
 	switch {
 	case workload.DeletionTimestamp != nil:
@@ -33,8 +33,8 @@ func decideDraining(workload *v1beta1.ExternalWorkload) *condition {
 	return nil
 }
 
-// mergeDraining brings the condition Draining into a workload's conditions. One
-// with another reason belongs to somebody else, and stays until it is needed.
+// mergeDraining merges the condition Draining into a workload's conditions. One with
+// another reason belongs to another writer, and stays until the workload is drained.
 func mergeDraining(conditions []v1beta1.WorkloadCondition, draining *condition, now time.Time) (merged []v1beta1.WorkloadCondition, differs bool) {
 	if draining != nil {
 		return set(conditions, draining, now, func(time.Time) bool { return false })

@@ -14,19 +14,20 @@ import (
 )
 
 const (
-	// evaluateInterval is the shortest time between two evaluations of the
-	// hold. Failures that come together are decided together.
+	// evaluateInterval is the minimum interval between two evaluations of the hold, so
+	// that simultaneous failures are evaluated together.
 	evaluateInterval = 100 * time.Millisecond
 
-	// holdInterval is the time between evaluations during a hold.
+	// holdInterval is the interval between evaluations during a hold.
 	holdInterval = time.Second
 )
 
-// holdFamilies are what a prober can lose each alone: the networks of one address
-// family, or the hosts that probes name. A workload has at most one target in each.
+// holdFamilies are the groups of targets that a prober can lose independently: the
+// networks of one address family, or the hosts that probes set. A workload has at most
+// one target in each.
 var holdFamilies = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol, ""}
 
-// nameOf returns a family as people call it.
+// nameOf returns the name of a family in messages.
 func nameOf(family corev1.IPFamily) string {
 	if family == "" {
 		return "Host"
@@ -34,7 +35,7 @@ func nameOf(family corev1.IPFamily) string {
 	return string(family)
 }
 
-// holdState is what is held of one family, and the evidence for it.
+// holdState is the hold of one family, and its evidence.
 type holdState struct {
 	*hold.Evaluator
 	// candidates are the workloads whose failures may have reached their threshold.
@@ -49,7 +50,7 @@ func newHoldStates(policy hold.Policy) map[corev1.IPFamily]*holdState {
 	return states
 }
 
-// forgetEvidence drops what probes of a target have found out about the prober.
+// forgetEvidence removes the evidence of a target.
 func (c *Controller) forgetEvidence(key cache.ObjectName, forgotten target) {
 	c.holds[forgotten.Family].Forget(key)
 }
@@ -67,22 +68,22 @@ func (c *Controller) healthIn(key cache.ObjectName, family corev1.IPFamily) *hea
 	return &current.targets[at].health
 }
 
-// holdDecision is what one evaluation has decided for a family.
+// holdDecision is the result of one evaluation for a family.
 type holdDecision struct {
 	hold.Decision
 	family corev1.IPFamily
-	// active is whether readiness is held from now on.
+	// active is true if readiness is held from now on.
 	active bool
-	// changed are the workloads whose condition follows from the decision.
+	// changed are the workloads whose condition changes with the decision.
 	changed []cache.ObjectName
 }
 
-// evaluateHolds decides whenever the failures of a workload have reached its
-// threshold, and again while something is undecided.
+// evaluateHolds evaluates the hold whenever the failures of a workload have reached its
+// threshold, and again while a decision is pending.
 func (c *Controller) evaluateHolds(ctx context.Context) {
 	defer c.config.Observer.SetHold(false)
 	c.config.Observer.SetHold(false)
-	// Without anything undecided the timer is far away.
+	// Without pending decisions the timer is far in the future.
 	timer := c.config.Clock.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -119,7 +120,7 @@ func (c *Controller) evaluateFamilies(ctx context.Context) time.Duration {
 	return next
 }
 
-// pause keeps evaluations apart. It returns false when ctx is cancelled.
+// pause waits between evaluations. It returns false when ctx is cancelled.
 func (c *Controller) pause(ctx context.Context) bool {
 	timer := c.config.Clock.NewTimer(evaluateInterval)
 	defer timer.Stop()
@@ -131,8 +132,8 @@ func (c *Controller) pause(ctx context.Context) bool {
 	}
 }
 
-// evaluateHold decides about all workloads of a family whose failures have
-// reached their threshold.
+// evaluateHold decides about all workloads of a family whose failures have reached
+// their threshold.
 func (c *Controller) evaluateHold(family corev1.IPFamily) holdDecision {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -166,7 +167,7 @@ func (c *Controller) evaluateHold(family corev1.IPFamily) holdDecision {
 }
 
 // candidates returns the workloads whose failures in a family have reached their
-// threshold, in order. Only what is proven becomes a candidate.
+// threshold, in order. Only targets whose probe has passed can be candidates.
 func (c *Controller) candidates(family corev1.IPFamily) []hold.Candidate {
 	state := c.holds[family]
 	candidates := make([]hold.Candidate, 0, len(state.candidates))
@@ -186,8 +187,8 @@ func (c *Controller) candidates(family corev1.IPFamily) []hold.Candidate {
 	return candidates
 }
 
-// resetCounters sets aside the failures of all proven targets of a family: what
-// was found while the prober was the suspect does not count.
+// resetCounters ignores earlier failures of all ready targets of a family: results from
+// while the prober may have been cut off do not count.
 func (c *Controller) resetCounters(family corev1.IPFamily) {
 	for key := range c.records {
 		if health := c.healthIn(key, family); health != nil && health.ready && health.failures > 0 {
@@ -196,7 +197,7 @@ func (c *Controller) resetCounters(family corev1.IPFamily) {
 	}
 }
 
-// carryOut acts on a decision.
+// carryOut applies a decision.
 func (c *Controller) carryOut(ctx context.Context, decision holdDecision) {
 	c.schedule.RunEarly(decision.Sample...)
 	for _, key := range decision.changed {
@@ -215,7 +216,7 @@ func (c *Controller) carryOut(ctx context.Context, decision holdDecision) {
 	}
 }
 
-// wakeEvaluation asks for an evaluation. One that is pending is enough.
+// wakeEvaluation requests an evaluation, unless one is pending.
 func (c *Controller) wakeEvaluation() {
 	select {
 	case c.evaluate <- struct{}{}:

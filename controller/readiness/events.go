@@ -13,7 +13,7 @@ import (
 	"github.com/external-workload/controller/pkg/events"
 )
 
-// What the controller was doing when it recorded an Event.
+// The actions of Events.
 const (
 	actionProbe  = "Probe"
 	actionDecode = "DecodeAnnotation"
@@ -27,11 +27,10 @@ var kinds events.Kinds
 var (
 	// eventProbeFailed on a workload: it was ready, and its probes failed.
 	eventProbeFailed = kinds.Warning(ReasonProbeFailed, actionProbe)
-	// eventAddressChanged on a workload: it was ready at another address, port or
-	// host than the present one.
+	// eventAddressChanged on a workload: it was ready at another address, port or host
+	// than the current one.
 	eventAddressChanged = kinds.Normal(ReasonAddressChanged, actionProbe)
-	// eventProbeWarning on a workload: a probe succeeded in a way that its author
-	// should look at.
+	// eventProbeWarning on a workload: a probe succeeded with a warning.
 	eventProbeWarning = kinds.Warning("ProbeWarning", actionProbe)
 	// eventsRejected on a workload: an annotation cannot be followed, for this reason.
 	eventsRejected = map[string]events.Kind{
@@ -43,13 +42,13 @@ var (
 	// eventDeclarationOverruled on a workload: another manager has written the
 	// condition that the manifest declares.
 	eventDeclarationOverruled = kinds.Warning("DeclarationOverruled", actionDecode)
-	// eventStatusRefused on a workload: the API server does not store its conditions.
+	// eventStatusRefused on a workload: the API server refuses its conditions.
 	eventStatusRefused = kinds.Warning("StatusRefused", actionWrite)
-	// eventReadyConflict on a workload: somebody else writes the condition Ready too.
+	// eventReadyConflict on a workload: another writer changes the condition Ready too.
 	eventReadyConflict = kinds.Warning("ReadyConflict", actionWrite)
-	// eventHoldBegan: readiness is held, since the prober is the suspect.
+	// eventHoldBegan: readiness is held, because the prober may be cut off.
 	eventHoldBegan = kinds.Warning("ReadinessHoldBegan", actionHold)
-	// eventHoldEnded and eventHoldExpired: it is not held any more.
+	// eventHoldEnded and eventHoldExpired: readiness is no longer held.
 	eventHoldEnded   = kinds.Normal("ReadinessHoldEnded", actionHold)
 	eventHoldExpired = kinds.Warning("ReadinessHoldEnded", actionHold)
 )
@@ -57,7 +56,7 @@ var (
 // EventKinds returns all kinds of Events that this package records.
 func EventKinds() []events.Kind { return kinds.All() }
 
-// reportChanges records what went wrong with a workload, once it is written.
+// reportChanges records Events of a workload after its conditions were written.
 func (c *Controller) reportChanges(before *v1beta1.ExternalWorkload, decided decision) {
 	for _, family := range decided.families {
 		c.reportWithdrawal(before, family)
@@ -107,8 +106,8 @@ func (c *Controller) reportWarning(key cache.ObjectName, family corev1.IPFamily,
 	}
 }
 
-// reportHoldBegan and reportHoldEnded name no workload and no namespace: who
-// may read the Event need not be the tenant whose workloads are held.
+// reportHoldBegan and reportHoldEnded name no workload and no namespace: readers of the
+// Event may belong to another tenant.
 func (c *Controller) reportHoldBegan(ctx context.Context, decision holdDecision) {
 	if regarding := c.holdRegarding(ctx); regarding != nil {
 		c.config.Events.Record(eventHoldBegan.For(nameOf(decision.family)), regarding, nil,
@@ -130,7 +129,7 @@ func (c *Controller) reportHoldEnded(ctx context.Context, decision holdDecision)
 	}
 }
 
-// holdRegarding returns the object that Events about a hold regard; nil for none.
+// holdRegarding returns the object of Events about a hold; nil for none.
 func (c *Controller) holdRegarding(ctx context.Context) runtime.Object {
 	if c.config.HoldRegarding == nil {
 		return nil

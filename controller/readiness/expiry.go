@@ -16,27 +16,28 @@ import (
 )
 
 const (
-	// MinExpiry is the shortest time after which a workload may be deleted.
+	// MinExpiry is the minimum time after which a workload may be deleted.
 	MinExpiry = 5 * time.Minute
-	// expiryInterval is the time between two looks at all workloads.
+	// expiryInterval is the interval between two checks of all workloads.
 	expiryInterval = 30 * time.Second
-	// maxExpiriesPerLook bounds how many workloads one look deletes, so that
-	// somebody has time to notice when something is wrong with the probes.
+	// maxExpiriesPerLook is the maximum number of workloads that one check deletes, so
+	// that an operator has time to notice a problem of the probes.
 	maxExpiriesPerLook = 10
 
-	// reasonInvalidExpiry: the annotation gives no time that can be followed.
+	// reasonInvalidExpiry: the annotation has no valid time.
 	reasonInvalidExpiry = "InvalidExpiry"
 )
 
 var (
-	// eventExpired on a workload: it was deleted, since its probe failed for long.
+	// eventExpired on a workload: it was deleted because its probe has failed for long.
 	eventExpired = kinds.Normal("Expired", "DeleteExpired")
-	// eventInvalidExpiry on a workload: it will not expire.
+	// eventInvalidExpiry on a workload: it does not expire because its annotation is
+	// invalid.
 	eventInvalidExpiry = kinds.Warning(reasonInvalidExpiry, actionDecode)
 )
 
-// expiryOf reads how long a workload may be unready before it is deleted; 0 if
-// it may be for ever.
+// expiryOf returns how long a workload may be not ready before it is deleted; 0 for no
+// limit.
 func expiryOf(workload *v1beta1.ExternalWorkload) (time.Duration, error) {
 	value := workload.Annotations[v1beta1.DeleteAfterUnreadyAnnotation]
 	if value == "" {
@@ -49,10 +50,10 @@ func expiryOf(workload *v1beta1.ExternalWorkload) (time.Duration, error) {
 	return after, nil
 }
 
-// expired reports whether a workload is to be deleted: its probe has failed for
-// the whole time that its annotation gives, all of which lies after watched,
-// the last moment at which probes could not be trusted. Nobody but a probe lets
-// a workload expire, and one that is being deleted goes anyway.
+// expired reports whether a workload should be deleted: its probe has failed for the
+// whole time in its annotation, and all of that time is after watched, the last moment
+// at which probes were not reliable. Only probed workloads expire, and not those that
+// are already being deleted.
 func expired(workload *v1beta1.ExternalWorkload, watched, now time.Time) bool {
 	after, err := expiryOf(workload)
 	if err != nil || after == 0 || workload.DeletionTimestamp != nil {
@@ -75,15 +76,14 @@ func expired(workload *v1beta1.ExternalWorkload, watched, now time.Time) bool {
 // expiry deletes workloads that have expired.
 type expiry struct {
 	mu sync.Mutex
-	// watched is when probes were last not to be trusted: at the start, or
-	// during a hold.
+	// watched is when probes were last not reliable: at the start, or during a hold.
 	watched time.Time
 	held    bool
-	// rejected are the values that an Event has named already, by workload.
+	// rejected are the invalid values that an Event has reported already, by workload.
 	rejected map[cache.ObjectName]string
 }
 
-// setHold takes note of whether readiness is held.
+// setHold records whether readiness is held.
 func (e *expiry) setHold(held bool, now time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -93,14 +93,14 @@ func (e *expiry) setHold(held bool, now time.Time) {
 	e.held = held
 }
 
-// trustedSince is since when probes are to be trusted, and whether they are.
+// trustedSince returns since when probes are reliable, and whether they are.
 func (e *expiry) trustedSince() (time.Time, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.watched, !e.held
 }
 
-// expire looks for expired workloads until ctx is cancelled.
+// expire deletes expired workloads until ctx is cancelled.
 func (c *Controller) expire(ctx context.Context) {
 	c.expiry.mu.Lock()
 	c.expiry.watched, c.expiry.rejected = c.config.Clock.Now(), map[cache.ObjectName]string{}
@@ -117,7 +117,7 @@ func (c *Controller) expire(ctx context.Context) {
 	}
 }
 
-// expireOnce deletes what has expired by now.
+// expireOnce deletes the workloads that have expired by now.
 func (c *Controller) expireOnce(ctx context.Context) {
 	watched, trusted := c.expiry.trustedSince()
 	if !trusted {
@@ -125,7 +125,7 @@ func (c *Controller) expireOnce(ctx context.Context) {
 	}
 	now, deleted := c.config.Clock.Now(), 0
 	for _, lister := range c.listers {
-		// A lister of a cache does not fail.
+		// A lister does not fail here.
 		workloads, _ := lister.List(labels.Everything())
 		for _, workload := range workloads {
 			c.rejectExpiry(workload)
@@ -138,7 +138,7 @@ func (c *Controller) expireOnce(ctx context.Context) {
 	}
 }
 
-// rejectExpiry records an Event about an annotation that cannot be followed, once.
+// rejectExpiry records an Event about an invalid annotation, once.
 func (c *Controller) rejectExpiry(workload *v1beta1.ExternalWorkload) {
 	_, err := expiryOf(workload)
 	key, value := cache.MetaObjectToName(workload), workload.Annotations[v1beta1.DeleteAfterUnreadyAnnotation]
@@ -153,7 +153,7 @@ func (c *Controller) rejectExpiry(workload *v1beta1.ExternalWorkload) {
 	}
 }
 
-// deleteExpired deletes a workload, unless it was changed after it was seen.
+// deleteExpired deletes a workload, unless it has changed since it was read.
 func (c *Controller) deleteExpired(ctx context.Context, workload *v1beta1.ExternalWorkload) {
 	requestContext, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()

@@ -7,7 +7,7 @@ import (
 	informers "github.com/external-workload/controller/pkg/generated/informers/externalversions/workload/v1beta1"
 )
 
-// handler turns events of workloads into plans of probes and keys to sync.
+// handler turns events of workloads into scheduled probes and keys to sync.
 type handler struct{ *Controller }
 
 // OnAdd handles a workload that is new, or new to this controller.
@@ -16,7 +16,7 @@ func (h handler) OnAdd(workload *v1beta1.ExternalWorkload, isInInitialList bool)
 	h.seen(workload, isInInitialList)
 }
 
-// OnUpdate handles a changed workload. A resync changes nothing.
+// OnUpdate handles a changed workload. It ignores resyncs.
 func (h handler) OnUpdate(before, after *v1beta1.ExternalWorkload) {
 	h.counts.move(before, after)
 	if before.UID != after.UID {
@@ -39,7 +39,7 @@ func (h handler) seen(workload *v1beta1.ExternalWorkload, initial bool) {
 	h.syncIfNeeded(cache.MetaObjectToName(workload))
 }
 
-// gone forgets a workload.
+// gone removes the state of a workload.
 func (h handler) gone(key cache.ObjectName) {
 	h.forget(key)
 	h.refused.forget(key)

@@ -6,30 +6,31 @@ import (
 	"github.com/external-workload/controller/controller/readiness/probe"
 )
 
-// health is what the probes of one target have found out. It is a value: its
-// methods return the next one.
+// health is the state of one target's probes. It is an immutable value: its methods
+// return the next one.
 type health struct {
-	// ready is whether the target is proven: it has passed, and has not failed
-	// so often that this was withdrawn. It begins as what the condition says of
-	// this very target, so that a restart changes nothing by itself.
+	// ready is true if the probe has passed and the target was not withdrawn since. It
+	// starts with the state in the condition of exactly this target, so that a restart
+	// alone changes nothing.
 	ready bool
-	// decided is whether probes of this process have confirmed ready or brought
-	// it about. Until then the condition is left as it is.
+	// decided is true once probes of this process have confirmed or changed ready.
+	// Until then the condition does not change.
 	decided bool
-	// successes and failures count those in a row; one of them is zero.
+	// successes and failures are the numbers of consecutive results; one of them is
+	// zero.
 	successes, failures int32
-	// failingSince is when the first of failures ended, and reached is when
-	// they reached the threshold while the target was ready.
+	// failingSince is when the first of the consecutive failures ended, and reached is
+	// when they reached the threshold while the target was ready.
 	failingSince, reached time.Time
-	// probed is when the last probe ended, and lastSuccess when the last that
-	// succeeded did.
+	// probed is when the last probe ended, and lastSuccess when the last successful one
+	// did.
 	probed, lastSuccess time.Time
-	// held is whether the target stays ready although failures have reached the
-	// threshold, since the prober is the suspect.
+	// held is true if the target stays ready although its failures have reached the
+	// threshold, because the prober may be cut off.
 	held bool
-	// message belongs to the state, and failure to the last failure.
+	// message is the message of the state, and failure that of the last failure.
 	message, failure string
-	// refused is why the last probe was refused; empty if it was not.
+	// refused is the reason why the last probe was refused; empty if it was not.
 	refused string
 }
 
@@ -77,27 +78,27 @@ func (h health) afterFailure(message string, spec *probe.Spec, now time.Time) he
 	return h
 }
 
-// candidate reports whether the failures have reached the threshold, so that the
-// target is withdrawn unless its readiness is held.
+// candidate reports whether the failures have reached the threshold, so that the target
+// is withdrawn unless it is held.
 func (h health) candidate() bool { return !h.reached.IsZero() }
 
-// withdraw turns the target not ready.
+// withdraw makes the target not ready.
 func (h health) withdraw() health {
 	h.ready, h.decided, h.message = false, true, h.failure
 	h.reached, h.held = time.Time{}, false
 	return h
 }
 
-// resetCounters sets aside what probes found so far and keeps the state. It
-// takes as many failures as at the beginning to change it.
+// resetCounters resets the counts and keeps the state. A change then needs as many
+// failures as at the start.
 func (h health) resetCounters() health {
 	h.successes, h.failures = 0, 0
 	h.failingSince, h.reached, h.held = time.Time{}, time.Time{}, false
 	return h
 }
 
-// resetForNewProbe returns the health of a target that is asked in another way from
-// now on. The state is kept until that has decided something.
+// resetForNewProbe returns the health of a target whose probe has changed. The state
+// stays until the new probe has decided.
 func (h health) resetForNewProbe() health {
 	h = h.resetCounters()
 	h.decided, h.refused, h.probed = false, "", time.Time{}
@@ -105,8 +106,7 @@ func (h health) resetForNewProbe() health {
 	return h
 }
 
-// adoptCondition takes over the condition's state as long as probes have decided
-// nothing.
+// adoptCondition sets the state from the condition, unless probes have decided already.
 func (h health) adoptCondition(ready bool) health {
 	if !h.decided {
 		h.ready = ready

@@ -19,10 +19,10 @@ func find(conditions []v1beta1.WorkloadCondition, kind v1beta1.WorkloadCondition
 	return nil
 }
 
-// merge brings a decision into a workload's conditions. It returns a new list,
-// in which the conditions of other types are as and where they were, and
-// whether it differs from the old one in anything that is worth a write. due
-// says whether lastProbeTime is old enough to be written for its own sake.
+// merge merges a decision into a workload's conditions. It returns a new list, in which
+// conditions of other types and their positions do not change, and reports whether the
+// difference is worth a write. due is true if lastProbeTime is old enough to be written
+// alone.
 func merge(conditions []v1beta1.WorkloadCondition, decided decision, now time.Time, due func(lastProbe time.Time) bool) (merged []v1beta1.WorkloadCondition, differs bool) {
 	merged = slices.Clone(conditions)
 	for _, desired := range slices.Concat([]*condition{decided.ready}, decided.families, []*condition{decided.accepted}) {
@@ -39,9 +39,9 @@ func merge(conditions []v1beta1.WorkloadCondition, decided decision, now time.Ti
 	return merged, differs || drainingDiffers
 }
 
-// set puts one condition into the list. A list stored under a lax definition
-// may have several of a type: the first is kept, and the others, which readers
-// might take for it, go.
+// set sets one condition in the list. A list that was stored under a definition without
+// list keys may have several of a type: the first is kept, and the others are removed,
+// because readers might use them.
 func set(conditions []v1beta1.WorkloadCondition, desired *condition, now time.Time, due func(time.Time) bool) ([]v1beta1.WorkloadCondition, bool) {
 	actual := find(conditions, desired.kind)
 	if actual == nil {
@@ -77,7 +77,7 @@ func (desired *condition) differs(actual *v1beta1.WorkloadCondition, due func(ti
 	return !desired.probed.IsZero() && desired.probed.After(actual.LastProbeTime.Time) && due(actual.LastProbeTime.Time)
 }
 
-// into writes the condition over another of its type.
+// into returns the condition as the successor of another of its type.
 func (desired *condition) into(actual *v1beta1.WorkloadCondition) {
 	actual.Status, actual.Reason, actual.Message = desired.status, desired.reason, desired.message
 	if !desired.probed.IsZero() {
@@ -85,9 +85,9 @@ func (desired *condition) into(actual *v1beta1.WorkloadCondition) {
 	}
 }
 
-// refreshDue reports whether a lastProbeTime is to be written again: after once to
-// twice the refresh time, which of it follows from seed. So the writes of many
-// workloads that were probed for the first time together spread.
+// refreshDue reports whether a lastProbeTime has to be written again: after one to two
+// refresh intervals, depending on seed. This spreads the writes of workloads that were
+// first probed at the same time.
 func refreshDue(lastProbe, now time.Time, refresh time.Duration, seed uint64) bool {
 	spread := time.Duration(seed % uint64(refresh))
 	return now.Sub(lastProbe) >= refresh+spread

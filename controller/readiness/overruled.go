@@ -2,8 +2,8 @@ package readiness
 
 import "github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 
-// reportOverruled records that another manager has taken the condition Ready
-// over from the manifest, when that is new.
+// reportOverruled records, once, that another manager has overwritten the condition
+// Ready of the manifest.
 func (c *Controller) reportOverruled(before, after *v1beta1.ExternalWorkload) {
 	overruled := after.Annotations[v1beta1.OverruledAnnotation]
 	if overruled == "" || overruled == before.Annotations[v1beta1.OverruledAnnotation] || sourceOf(after) != SourceOther {

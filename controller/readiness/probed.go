@@ -10,11 +10,11 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// familyConditions are the conditions beside Ready, one for each address family.
+// familyConditions are the conditions of the address families.
 var familyConditions = []v1beta1.WorkloadConditionType{v1beta1.WorkloadReadyIPv4, v1beta1.WorkloadReadyIPv6}
 
-// decideProbed says what the conditions of a probed workload should be.
-// observed is nil as long as its annotation has not been looked at.
+// decideProbed returns the desired conditions of a probed workload. observed is nil
+// until its annotation was decoded.
 func decideProbed(workload *v1beta1.ExternalWorkload, observed *record) (decision, []Problem) {
 	switch {
 	case observed == nil:
@@ -50,8 +50,8 @@ func decideProbed(workload *v1beta1.ExternalWorkload, observed *record) (decisio
 	return decided, problems
 }
 
-// decideFamily says what the condition of one family should be; nil leaves it
-// as it is. found is what it is.
+// decideFamily returns the desired condition of one family; nil does not change it.
+// found is the actual condition.
 func decideFamily(t target, p proof, found *v1beta1.WorkloadCondition) *condition {
 	health := t.health
 	stale := found != nil && found.Status == v1beta1.ConditionTrue && found.Message != p.message
@@ -69,8 +69,8 @@ func decideFamily(t target, p proof, found *v1beta1.WorkloadCondition) *conditio
 	}
 }
 
-// decideRefused says what the condition of a family should be whose address may
-// not be probed. What was proven while it was permitted remains proven.
+// decideRefused returns the desired condition of a family whose address may not be
+// probed. A proof from before stays valid.
 func decideRefused(workload *v1beta1.ExternalWorkload, r refusal) *condition {
 	found := find(workload.Status.Conditions, r.condition)
 	if found != nil && found.Proves(r.address, workload.UID) {
@@ -79,8 +79,8 @@ func decideRefused(workload *v1beta1.ExternalWorkload, r refusal) *condition {
 	return &condition{kind: r.condition, status: v1beta1.ConditionFalse, reason: ReasonProbeAddressRefused, message: r.message}
 }
 
-// decideUnprobed says what becomes of the conditions while the annotation
-// cannot be followed: what is proven of the present addresses remains proven.
+// decideUnprobed returns the desired conditions while the annotation cannot be
+// followed: proofs of the current addresses stay valid.
 func decideUnprobed(workload *v1beta1.ExternalWorkload, problem Problem) decision {
 	var decided decision
 	proven := false
@@ -100,8 +100,8 @@ func decideUnprobed(workload *v1beta1.ExternalWorkload, problem Problem) decisio
 	return decided
 }
 
-// decideReady says what Ready should be: True as long as one family is. It is
-// left as it is where probes have decided nothing that bears on it.
+// decideReady returns the desired Ready: True if at least one family is. It does not
+// change if probes have decided nothing that affects it.
 func decideReady(workload *v1beta1.ExternalWorkload, observed *record, changes []*condition) *condition {
 	passed, failed, open := sortTargets(observed)
 	switch {
@@ -126,7 +126,7 @@ func decideReady(workload *v1beta1.ExternalWorkload, observed *record, changes [
 	return decideOpen(workload, observed, open, changes)
 }
 
-// sortTargets tells targets that probes have decided from those that are open.
+// sortTargets separates targets that probes have decided from the others.
 func sortTargets(observed *record) (passed *target, failed, open []target) {
 	for i := range observed.targets {
 		t := &observed.targets[i]
@@ -144,8 +144,8 @@ func sortTargets(observed *record) (passed *target, failed, open []target) {
 	return passed, failed, open
 }
 
-// decideOpen says what Ready should be while no family is proven and probes
-// have decided none. A new workload has no condition before that.
+// decideOpen returns the desired Ready while no family has passed and probes have
+// decided none. A new workload has no condition before that.
 func decideOpen(workload *v1beta1.ExternalWorkload, observed *record, open []target, changes []*condition) *condition {
 	reason := ReasonProbePending
 	for _, change := range changes {
@@ -171,7 +171,7 @@ func decideOpen(workload *v1beta1.ExternalWorkload, observed *record, open []tar
 	return &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: reason, message: clip(strings.Join(messages, "; "))}
 }
 
-// anyTrue reports whether a family is True once the changes are made.
+// anyTrue reports whether a family is True after the changes.
 func anyTrue(conditions []v1beta1.WorkloadCondition, changes []*condition) bool {
 	for _, kind := range familyConditions {
 		at := slices.IndexFunc(changes, func(c *condition) bool { return c.kind == kind })
@@ -185,7 +185,7 @@ func anyTrue(conditions []v1beta1.WorkloadCondition, changes []*condition) bool 
 	return false
 }
 
-// failureMessage returns the common message of failed targets, or that of each.
+// failureMessage returns the common message of failed targets, or one of each.
 func failureMessage(failed []target) string {
 	same := !slices.ContainsFunc(failed, func(t target) bool { return t.health.message != failed[0].health.message })
 	if same {

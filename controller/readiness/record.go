@@ -13,20 +13,19 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// record is what is known of one workload's probe. All but the health of its
-// targets is fixed.
+// record is the state of one workload's probe. Only the health of its targets changes.
 type record struct {
 	uid types.UID
-	// spec is nil where problem says why the annotation cannot be followed.
+	// spec is nil if the annotation cannot be followed; problem then says why.
 	spec    *probe.Spec
 	problem *Problem
 	// targets are those of spec, in the same order.
 	targets []target
-	// refused are the families of which no address may be probed.
+	// refused are the families without an address that may be probed.
 	refused []refusal
 }
 
-// newRecord reads the probe of a workload, of which nothing is known yet.
+// newRecord decodes the probe of a workload, without any results yet.
 func newRecord(workload *v1beta1.ExternalWorkload, annotation string, options probe.Options) *record {
 	made := &record{uid: workload.UID}
 	var err error
@@ -38,14 +37,14 @@ func newRecord(workload *v1beta1.ExternalWorkload, annotation string, options pr
 	return made
 }
 
-// sameProbe reports whether both ask the same targets in the same way.
+// sameProbe reports whether both probe the same targets in the same way.
 func (r *record) sameProbe(other *record) bool {
 	return r.uid == other.uid && reflect.DeepEqual(r.spec, other.spec) && reflect.DeepEqual(r.problem, other.problem) &&
 		slices.EqualFunc(r.targets, other.targets, target.same)
 }
 
-// inherit takes over what is known of targets that both ask. The way in which
-// they are asked has changed, so that the counts begin again.
+// inherit copies the state of targets that both have. Their probe has changed, so the
+// counts start again.
 func (r *record) inherit(from *record) {
 	for i := range r.targets {
 		for _, known := range from.targets {
@@ -56,8 +55,8 @@ func (r *record) inherit(from *record) {
 	}
 }
 
-// adoptConditions takes over what the workload's conditions say of its targets,
-// as far as probes have decided nothing.
+// adoptConditions sets the state of targets from the workload's conditions, unless
+// probes have decided already.
 func (r *record) adoptConditions(workload *v1beta1.ExternalWorkload) {
 	ready := isReady(workload)
 	for i := range r.targets {
@@ -66,14 +65,14 @@ func (r *record) adoptConditions(workload *v1beta1.ExternalWorkload) {
 	}
 }
 
-// probed reports whether any target has answered or failed since the probe was set.
+// probed reports whether any target has a result since the probe was set.
 func (r *record) probed() bool {
 	return slices.ContainsFunc(r.targets, func(t target) bool { return !t.health.probed.IsZero() })
 }
 
-// follow makes the probe of a workload the one that its annotation says. What
-// is unchanged goes on as it was. initial is true for workloads that were there
-// when the controller started: their first probes are spread.
+// follow updates the probe of a workload from its annotation. An unchanged probe
+// continues. initial is true for workloads that existed when the controller started:
+// their first probes are spread.
 func (c *Controller) follow(workload *v1beta1.ExternalWorkload, initial bool) {
 	key := cache.MetaObjectToName(workload)
 	annotation, probed := workload.Annotations[v1beta1.ProbeAnnotation]
@@ -110,7 +109,7 @@ func (c *Controller) follow(workload *v1beta1.ExternalWorkload, initial bool) {
 	})
 }
 
-// forgetLost drops the evidence of targets that are not asked any more.
+// forgetLost removes the evidence of targets that are no longer probed.
 func (c *Controller) forgetLost(key cache.ObjectName, before, next *record) {
 	for _, t := range before.targets {
 		if next == nil || !slices.ContainsFunc(next.targets, t.same) {
@@ -119,7 +118,7 @@ func (c *Controller) forgetLost(key cache.ObjectName, before, next *record) {
 	}
 }
 
-// forget ends the probes of a workload.
+// forget stops the probes of a workload.
 func (c *Controller) forget(key cache.ObjectName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -130,7 +129,7 @@ func (c *Controller) forget(key cache.ObjectName) {
 	}
 }
 
-// observations returns all that is known of a workload beside the object.
+// observations returns the state of a workload's probe.
 func (c *Controller) observations(workload *v1beta1.ExternalWorkload) *record {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -148,10 +147,10 @@ func isReady(workload *v1beta1.ExternalWorkload) bool {
 	return ready != nil && ready.Status == v1beta1.ConditionTrue
 }
 
-// seedOf returns a number that differs from workload to workload and stays.
+// seedOf returns a number that differs between workloads and is stable.
 func seedOf(workload *v1beta1.ExternalWorkload) uint64 {
 	hash := fnv.New64a()
-	// Writing to a hash never fails.
+	// Writes to a hash never fail.
 	_, _ = hash.Write([]byte(workload.UID))
 	return hash.Sum64()
 }

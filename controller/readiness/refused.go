@@ -13,13 +13,12 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// refusedRetry is when a status that the API server refused is written again.
-// Another try before the object or its definition has changed is in vain, and a
-// changed object is handled at once.
+// refusedRetry is when a refused status is written again. Before the object or its
+// definition changes, retries fail, and a changed object is synced at once.
 const refusedRetry = 10 * time.Minute
 
-// refusals are the workloads whose status the API server refused last. The zero
-// value is ready for use, by several goroutines.
+// refusals are the workloads whose status the API server refused last. The zero value
+// is ready for use. It is safe for concurrent use.
 type refusals struct {
 	mu  sync.Mutex
 	uid map[cache.ObjectName]types.UID
@@ -46,9 +45,9 @@ func (r *refusals) forget(key cache.ObjectName) {
 	delete(r.uid, key)
 }
 
-// reportRefused records once that the API server refuses a workload's status.
-// Before Kubernetes 1.33 it checks the whole object again with each write of the
-// status, also what was stored under a laxer definition.
+// reportRefused records, once, that the API server refuses a workload's status. Before
+// Kubernetes 1.33, it validates the whole object with each write of the status,
+// including fields that were stored under a less strict definition.
 func (c *Controller) reportRefused(ctx context.Context, workload *v1beta1.ExternalWorkload, err error) loop.Outcome {
 	if c.refused.add(workload) {
 		klog.FromContext(ctx).Info("The API server rejected the conditions of a workload", "err", err)

@@ -15,10 +15,11 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// slowAfter is when a probe counts as slow: the schedule keeps room for others.
+// slowAfter is the duration from which a probe counts as slow; the schedule reserves
+// memory for others.
 const slowAfter = 500 * time.Millisecond
 
-// runProbe probes all targets of one workload once, at the same time.
+// runProbe probes all targets of one workload once, concurrently.
 func (c *Controller) runProbe(ctx context.Context, key cache.ObjectName, run schedule.Run) (slow bool) {
 	c.mu.Lock()
 	current := c.records[key]
@@ -36,9 +37,8 @@ func (c *Controller) runProbe(ctx context.Context, key cache.ObjectName, run sch
 	return ctx.Err() == nil && c.config.Clock.Since(begin) >= slowAfter
 }
 
-// probeTarget probes one target of a workload, and takes note of the result. That
-// of an early probe is evidence about the prober only: thresholds count probes
-// that are a period apart.
+// probeTarget probes one target of a workload and records the result. An early probe is
+// only evidence about the prober: thresholds count probes that are a period apart.
 func (c *Controller) probeTarget(ctx context.Context, key cache.ObjectName, current *record, index int, run schedule.Run) {
 	target := current.targets[index].Target
 	begin := c.config.Clock.Now()
@@ -59,7 +59,7 @@ func (c *Controller) probeTarget(ctx context.Context, key cache.ObjectName, curr
 	c.reportWarning(key, target.Family, before, result)
 }
 
-// note counts a result, unless the workload has another probe by now.
+// note records a result, unless the workload's probe has changed meanwhile.
 func (c *Controller) note(key cache.ObjectName, current *record, index int, result probe.Result, now time.Time, early bool) (before, after health, valid bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -80,7 +80,7 @@ func (c *Controller) note(key cache.ObjectName, current *record, index int, resu
 	return before, target.health, true
 }
 
-// observe tells a result as evidence about the prober.
+// observe records a result as evidence about the prober.
 func observe(evaluator *hold.Evaluator, key cache.ObjectName, spec *probe.Spec, result probe.Result, now time.Time) {
 	switch result.Outcome {
 	case probe.Refused:
@@ -91,11 +91,11 @@ func observe(evaluator *hold.Evaluator, key cache.ObjectName, spec *probe.Spec, 
 	}
 }
 
-// syncIfNeeded queues the workload if its conditions are not what they should be.
+// syncIfNeeded queues the workload if its conditions differ from the desired ones.
 func (c *Controller) syncIfNeeded(key cache.ObjectName) {
 	workload := c.get(key)
 	if workload == nil {
-		// Its record goes with the event of its deletion.
+		// The deletion event removes its record.
 		return
 	}
 	if _, _, differs := c.desired(workload); differs {
@@ -103,14 +103,14 @@ func (c *Controller) syncIfNeeded(key cache.ObjectName) {
 	}
 }
 
-// desired returns what the workload's conditions should be, and whether they differ.
+// desired returns the workload's desired conditions, and whether they differ.
 func (c *Controller) desired(workload *v1beta1.ExternalWorkload) (decided decision, conditions []v1beta1.WorkloadCondition, differs bool) {
 	decided = decide(workload, c.observations(workload))
 	conditions, differs = c.merge(workload, decided)
 	return decided, conditions, differs
 }
 
-// merge brings a decision into the workload's conditions as of now.
+// merge merges a decision into the workload's conditions as of now.
 func (c *Controller) merge(workload *v1beta1.ExternalWorkload, decided decision) ([]v1beta1.WorkloadCondition, bool) {
 	now := c.config.Clock.Now()
 	return merge(workload.Status.Conditions, decided, now, func(lastProbe time.Time) bool {

@@ -7,19 +7,19 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// The words that are taken for a declaration, in any case. The first two lists
-// are what YAML takes for a boolean, quoted or not, with y and n, which only some
-// of its readers take for one. A word of withdrawing says clearly that the machine
-// is not to get traffic, though it is no boolean.
+// The spellings of declarations, in any case. The first two lists are booleans in YAML,
+// quoted or not, including y and n, which only some YAML parsers accept. The third one
+// has words that are not booleans, but clearly mean that the machine should not get
+// traffic.
 var (
 	wordsTrue        = []string{"true", "yes", "on", "y"}
 	wordsFalse       = []string{"false", "no", "off", "n"}
 	wordsWithdrawing = []string{"0", "not ready", "not-ready", "notready", "unready", "unavailable", "disabled", "disable", "down", "drain", "drained", "stopped", "none", "null", "~", "f"}
 )
 
-// parseDeclaration reads a declared readiness. ok is whether it can be read; if it
-// cannot, withdraws is whether it clearly says that the machine is not ready, so
-// that it is withdrawn all the same.
+// parseDeclaration parses a declared readiness. ok is true if it is valid; if it is
+// not, withdraws is true if it clearly means "not ready", so that the machine is
+// withdrawn nevertheless.
 func parseDeclaration(value string) (status v1beta1.ConditionStatus, ok, withdraws bool) {
 	word := strings.ToLower(strings.Trim(strings.TrimSpace(value), `"'`))
 	word = strings.TrimSpace(word)

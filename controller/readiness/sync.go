@@ -17,7 +17,7 @@ import (
 // fieldManager owns the fields that this package writes.
 const fieldManager = declaration.FieldManager
 
-// writeTimeout bounds one request.
+// writeTimeout is the timeout of one request.
 const writeTimeout = 30 * time.Second
 
 // Results of a sync, and outcomes of a write.
@@ -34,10 +34,10 @@ const (
 	outcomeError    = "error"
 )
 
-// sync brings the conditions of one workload to what they should be. It writes
-// the whole list with the resourceVersion that it was computed from, since in
-// some definitions the list is atomic: another writer's change in between is
-// a conflict, never lost.
+// sync brings the conditions of one workload to the desired state. It writes the whole
+// list with the resourceVersion from which it was computed, because the list is atomic
+// in some definitions: another writer's change in between causes a conflict and is not
+// lost.
 func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outcome, error) {
 	workload := c.get(key)
 	if workload == nil {

@@ -12,11 +12,12 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// target is one place that a workload's probe asks, and what it has found out.
+// target is one address and port that a workload's probe reaches, and the state of its
+// probes.
 type target struct {
 	probe.Target
-	// proofs are what a passed probe of it proves: one for the address of its
-	// family, or one for each family if the probe names a host.
+	// proofs are the proofs after a passed probe: one for the address of its family, or
+	// one for each family if the probe sets a host.
 	proofs []proof
 	health health
 }
@@ -27,14 +28,14 @@ type proof struct {
 	message   string
 }
 
-// refusal is a family of which no address may be probed.
+// refusal is a family without an address that may be probed.
 type refusal struct {
 	condition v1beta1.WorkloadConditionType
 	address   string
 	message   string
 }
 
-// same reports whether both ask the same instance of a workload at the same place.
+// same reports whether both are the same place of the same instance of a workload.
 func (t target) same(other target) bool {
 	return t.Target == other.Target && slices.Equal(t.proofs, other.proofs)
 }
@@ -44,7 +45,7 @@ func (t target) provenBy(conditions []v1beta1.WorkloadCondition) bool {
 	return len(t.proofs) > 0 && !slices.ContainsFunc(t.proofs, func(p proof) bool { return !p.isIn(conditions) })
 }
 
-// isIn reports whether the conditions hold the proof.
+// isIn reports whether the conditions contain the proof.
 func (p proof) isIn(conditions []v1beta1.WorkloadCondition) bool {
 	found := find(conditions, p.condition)
 	return found != nil && found.Status == v1beta1.ConditionTrue && found.Message == p.message
@@ -52,7 +53,7 @@ func (p proof) isIn(conditions []v1beta1.WorkloadCondition) bool {
 
 var families = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
 
-// targetsOf returns the targets of a probe, of which nothing is known yet.
+// targetsOf returns the targets of a probe, without results.
 func targetsOf(workload *v1beta1.ExternalWorkload, spec *probe.Spec) []target {
 	targets := make([]target, 0, len(spec.Targets))
 	for _, given := range spec.Targets {

@@ -1,13 +1,12 @@
-// Package declaration finds out which Ready condition a manifest declares.
+// Package declaration finds the Ready condition that a workload's manifest declares.
 //
-// Status is a subresource, so the API server drops a condition that a manifest
-// has inline. What the author wrote is kept in two other places: kubectl apply
-// and Argo CD keep the whole manifest in an annotation, and the admission policy
-// of the chart keeps the condition's status in another one, for tools that keep
-// nothing.
+// Status is a subresource, so the API server drops an inline condition from a manifest.
+// It survives in two other places: kubectl apply and Argo CD store the whole manifest
+// in an annotation, and the chart's admission policy stores the condition's status in
+// another annotation, for all other tools.
 //
-// The package is pure: the same object always gives the same Declaration. What
-// it reads was written by a tenant, so the effort is bounded.
+// The package is pure: the same object always has the same Declaration. A tenant writes
+// its input, so its work is bounded.
 package declaration
 
 import (
@@ -24,23 +23,23 @@ import (
 // FieldManager owns the conditions that this project writes.
 const FieldManager = "external-workload-controller-readiness"
 
-// Declaration is what the manifest of a workload says of its readiness.
+// Declaration is the readiness that the manifest of a workload declares.
 type Declaration struct {
-	// Status is the status of the inline condition Ready as it was written;
-	// empty if there is none.
+	// Status is the status of the inline condition Ready as written; empty if there is
+	// none.
 	Status string
-	// OverruledBy is the field manager that has written the condition Ready
-	// since; empty if the declaration is to be followed.
+	// OverruledBy is the field manager that has written the condition Ready since;
+	// empty if the declaration applies.
 	OverruledBy string
 }
 
-// Of returns the declaration of a workload as the API server stores it, with
-// its managedFields.
+// Of returns the declaration of a workload as the API server stores it, with its
+// managedFields.
 //
-// The word that the admission policy kept is newer than that of the last
-// kubectl apply, because the policy takes it away when that changes. Whoever
-// writes the condition later than the manifest wins, and so does an unknown
-// order: a manifest says what its author expects, and an agent what it sees.
+// The admission policy's annotation is newer than the last kubectl apply, because the
+// policy removes it when the applied manifest changes. A later writer of the condition
+// takes precedence over the manifest, also if the order is unknown: a manifest says
+// what its author expects, an agent what it observes.
 func Of(workload *v1beta1.ExternalWorkload) Declaration {
 	var declared time.Time
 	status, kept := workload.Annotations[v1beta1.InlineReadyAnnotation]
@@ -53,9 +52,9 @@ func Of(workload *v1beta1.ExternalWorkload) Declaration {
 	return Declaration{Status: status, OverruledBy: laterWriter(workload, declared)}
 }
 
-// Digest leaves of a workload's declaration only what counts, in the annotations
-// InlineReadyAnnotation and OverruledAnnotation, for a cache that keeps neither
-// the manifest nor managedFields. Doing it twice is doing it once.
+// Digest reduces a workload's declaration to the annotations InlineReadyAnnotation and
+// OverruledAnnotation, for a cache without manifests and managedFields. It is
+// idempotent.
 func Digest(workload *v1beta1.ExternalWorkload) {
 	if workload.ManagedFields == nil && workload.Annotations[LastApplied] == "" {
 		return // nothing is left to find out
@@ -74,7 +73,7 @@ func Digest(workload *v1beta1.ExternalWorkload) {
 }
 
 // laterWriter returns the manager that has written the condition Ready after a time
-// (zero: at any time), or empty if nobody but this project has.
+// (zero: at any time), or empty if only this project has.
 func laterWriter(workload *v1beta1.ExternalWorkload, declared time.Time) string {
 	ready := readyOf(workload)
 	if ready == nil {

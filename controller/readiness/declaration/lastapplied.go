@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// maxManifest bounds the manifest that is read. One with a hundred ports,
-	// which is all that a workload may have, takes 8 KiB.
+	// maxManifest is the maximum size of a manifest that is read. One with a hundred
+	// ports, the maximum of a workload, has 8 KiB.
 	maxManifest = 32 << 10
-	// maxStatus bounds the status that is kept. No word for a boolean is longer.
+	// maxStatus is the maximum length of a status. No boolean has a longer spelling.
 	maxStatus = 16
 )
 
-// manifest is the part of a manifest that counts.
+// manifest is the part of a manifest that is read.
 type manifest struct {
 	APIVersion string `json:"apiVersion"`
 	Kind       string `json:"kind"`
@@ -33,10 +33,9 @@ type manifest struct {
 	} `json:"status"`
 }
 
-// lastAppliedReady returns the status of the condition Ready in the manifest that
-// was applied last; empty if it has none. A manifest of another object, which
-// was copied along with its annotations, and one that contradicts itself say
-// nothing.
+// lastAppliedReady returns the status of the condition Ready in the last applied
+// manifest; empty if it has none. It ignores a contradictory manifest, and a manifest
+// of another object, whose annotations were copied.
 func lastAppliedReady(workload *v1beta1.ExternalWorkload) string {
 	text := workload.Annotations[LastApplied]
 	if text == "" || len(text) > maxManifest || !strings.Contains(text, `"conditions"`) {
@@ -68,9 +67,9 @@ func (m *manifest) describes(workload *v1beta1.ExternalWorkload) bool {
 		(m.Metadata.Namespace == "" || m.Metadata.Namespace == workload.Namespace)
 }
 
-// wordOf returns a status as it was written: YAML takes True without quotes for a
-// boolean. One that is neither a text nor a boolean is kept as it is, cut, so
-// that it is refused with a reason.
+// wordOf returns a status as written: YAML reads True without quotes as a boolean. A
+// value that is neither text nor boolean is returned as it is, shortened, so that it is
+// refused with a reason.
 func wordOf(status json.RawMessage) string {
 	word := string(status)
 	switch word {

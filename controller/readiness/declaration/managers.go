@@ -10,25 +10,25 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// maxFields bounds the managedFields of one manager that are read. Those of a
-// workload with a hundred ports take 20 KiB.
+// maxFields is the maximum size of one manager's managedFields that is read. Those of a
+// workload with a hundred ports have 20 KiB.
 const maxFields = 64 << 10
 
-// appliers are the managers whose writes apply a manifest each time. Another
-// that owns the manifest's annotation, such as a backup that was restored, may
-// have written since for another reason, so that its time says nothing.
+// appliers are the managers that apply a manifest with every write. Another manager
+// that owns the manifest's annotation, such as the restore of a backup, may have
+// written later for another reason, so its time is not the time of the apply.
 var appliers = []string{
 	"kubectl-client-side-apply", "kubectl-last-applied", "argocd-controller", "argocd-application-controller",
 }
 
-// write is who wrote a field last, and when.
+// write is the last write of a field: manager and time.
 type write struct {
 	manager string
 	at      time.Time
 }
 
-// fields is the part of managedFields that counts. Conditions are a map by type
-// where the definition says so, and one value in Linkerd's definition.
+// fields is the part of managedFields that is read. Conditions are a map by type if the
+// definition says so, and one value in Linkerd's definition.
 type fields struct {
 	Metadata struct {
 		Annotations map[string]json.RawMessage `json:"f:annotations"`
@@ -40,8 +40,7 @@ type fields struct {
 
 const readyKey = `k:{"type":"Ready"}`
 
-// appliedAt returns when the manifest that LastApplied holds was applied; zero if
-// that is unknown.
+// appliedAt returns when the manifest in LastApplied was applied; zero if unknown.
 func appliedAt(entries []metav1.ManagedFieldsEntry) time.Time {
 	var latest time.Time
 	for i := range entries {
@@ -56,9 +55,9 @@ func appliedAt(entries []metav1.ManagedFieldsEntry) time.Time {
 	return latest
 }
 
-// readyWriter is who wrote the condition Ready last. Several managers own parts
-// of it where one changed its status only: the owner of the status counts.
-// Where nobody owns it alone, the reason reports whether this project wrote it.
+// readyWriter returns the last writer of the condition Ready. Several managers own
+// parts of it after one changed only its status: the owner of the status counts. If no
+// manager owns it alone, the reason shows whether this project wrote it.
 func readyWriter(entries []metav1.ManagedFieldsEntry, reason string) write {
 	var last write
 	for i := range entries {
@@ -102,7 +101,7 @@ func fieldsOf(entry *metav1.ManagedFieldsEntry) fields {
 	if entry.FieldsV1 == nil {
 		return owned
 	}
-	// What cannot be read owns nothing.
+	// Unreadable fields own nothing.
 	raw := entry.FieldsV1.GetRawBytes()
 	if len(raw) > maxFields || json.Unmarshal(raw, &owned) != nil {
 		return fields{}

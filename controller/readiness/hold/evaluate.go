@@ -8,87 +8,88 @@ import (
 )
 
 const (
-	// DefaultMinimum is how many targets must fail: fewer cannot tell.
+	// DefaultMinimum is the minimum number of failing targets; fewer are too few to
+	// compare.
 	DefaultMinimum = 3
-	// DefaultMaximum is how long readiness is held.
+	// DefaultMaximum is the maximum duration of holds.
 	DefaultMaximum = 10 * time.Minute
-	// Unlimited is a Maximum without end.
+	// Unlimited is a Maximum without limit.
 	Unlimited = time.Duration(math.MaxInt64)
 
-	// evidenceTimeout is how long a decision waits for evidence at most. It
-	// covers the pause between two samples and the time to answer one.
+	// evidenceTimeout is how long a decision waits for evidence at most. It covers the
+	// interval between two samples and the time to answer one.
 	evidenceTimeout = sampleInterval + answerTimeout + 100*time.Millisecond
 
-	// recovery is how much longer than a hold it takes until as much time is
-	// available for the next one.
+	// recovery is the ratio of the time in which used time becomes available again to
+	// the used time.
 	recovery = 6
 )
 
-// Policy says when readiness is held.
+// Policy has the settings of the hold.
 type Policy struct {
-	// Minimum is how many targets must fail at least.
+	// Minimum is the minimum number of failing targets.
 	Minimum int
-	// Maximum is how long all holds together last at most; Unlimited for no
-	// limit, and 0 for no hold at all. Time that was used becomes available
-	// again in six times as long, and a hold begins only when half is available.
+	// Maximum is the maximum duration of all holds together; Unlimited for no limit,
+	// and 0 for no hold. Used time becomes available again in six times as long, and a
+	// hold begins only when half of it is available.
 	Maximum time.Duration
 }
 
-// Candidate is a target that is withdrawn unless it is held: its failures have
-// reached its threshold.
+// Candidate is a target whose failures have reached its threshold. It is withdrawn
+// unless it is held.
 type Candidate struct {
 	Key cache.ObjectName
-	// FailingSince is when the first of its failures in a row ended.
+	// FailingSince is when the first of its consecutive failures ended.
 	FailingSince time.Time
 	// Reached is when they reached the threshold.
 	Reached time.Time
-	// Held is whether the last decision held it.
+	// Held is true if the last decision held it.
 	Held bool
-	// Unproven is whether it has never passed a probe, so that it is never held.
+	// Unproven is true if it has never passed a probe. It is then never held.
 	Unproven bool
 }
 
-// Decision is what becomes of all candidates. Each is in one of the first three
+// Decision is the decision about all candidates. Each is in one of the first three
 // lists or waits for evidence.
 type Decision struct {
-	// Withdraw are to be turned not ready.
+	// Withdraw become not ready.
 	Withdraw []cache.ObjectName
 	// Hold stay ready although their probes fail.
 	Hold []cache.ObjectName
-	// Release were held while the prober was the suspect, and it no longer is:
-	// the failures that it found are void.
+	// Release were held while the prober may have been cut off, which is over: their
+	// failures during the hold do not count.
 	Release []cache.ObjectName
-	// Waiting is how many wait for evidence. Evaluate is to be called again soon.
+	// Waiting is the number of candidates that wait for evidence. Evaluate must be
+	// called again soon.
 	Waiting int
-	// Sample are to be probed at once, wherever their periods stand.
+	// Sample are targets to probe at once, whatever their periods.
 	Sample []cache.ObjectName
 
-	// Began and Ended tell that a hold did. Expired is whether the one that
-	// ended has used up the time for holds.
+	// Began and Ended report that a hold did. Expired is true if the ended hold has
+	// used up the time for holds.
 	Began, Ended, Expired bool
-	// FailingNamespaces, Namespaces, FailingTargets and Targets are how much
-	// evidence there is, and how much of it fails.
+	// FailingNamespaces, Namespaces, FailingTargets and Targets count the evidence, and
+	// how much of it fails.
 	FailingNamespaces, Namespaces, FailingTargets, Targets int
 }
 
-// Evaluator decides by the evidence that it is told. It is not safe for
-// concurrent use.
+// Evaluator collects evidence and decides. It is not safe for concurrent use.
 type Evaluator struct {
 	policy   Policy
 	evidence evidence
 	votes    votes
-	// sampled is when a sample was last taken, and sampledSince the time since
-	// which every target has a result or was in a sample, as far as one reaches.
+	// sampled is when a sample was last taken; sampledSince is the time since which
+	// every target has a result or was in a sample.
 	sampled, sampledSince time.Time
 
-	// began is when the present hold began; zero while there is none.
+	// began is when the current hold began; zero if there is none.
 	began time.Time
-	// used is how much of the maximum was used up at the time usedAt.
+	// used is how much of the maximum was used at the time usedAt.
 	used   time.Duration
 	usedAt time.Time
 }
 
-// New makes an Evaluator without evidence.
+// New returns an Evaluator without evidence.
 func New(policy Policy) *Evaluator {
 	return &Evaluator{policy: policy, evidence: evidence{targets: map[cache.ObjectName]*target{}, namespaces: map[string]*namespace{}}}
 }
@@ -96,13 +97,13 @@ func New(policy Policy) *Evaluator {
 // Active reports whether readiness is held.
 func (e *Evaluator) Active() bool { return !e.began.IsZero() }
 
-// Observe tells of a probe that ended now, early or not. decidedAfter is the
-// time in which failures of the target reach its threshold.
+// Observe records a probe that ended now, early or not. decidedAfter is the time in
+// which failures of the target reach its threshold.
 func (e *Evaluator) Observe(now time.Time, key cache.ObjectName, success bool, decidedAfter time.Duration) {
 	e.evidence.observe(now, key, success, decidedAfter)
 }
 
-// Forget tells that a target is gone, or has become another one.
+// Forget removes the evidence of a target that is deleted or has changed.
 func (e *Evaluator) Forget(key cache.ObjectName) { e.evidence.forget(key) }
 
 // Evaluate decides about all candidates.
@@ -145,8 +146,8 @@ func (e *Evaluator) Evaluate(now time.Time, candidates []Candidate) Decision {
 	return decision
 }
 
-// sinceOf returns the time since which results count for a candidate. It stays
-// until the candidate is held, so that a sample can cover it.
+// sinceOf returns the time since which results count for a candidate. It does not
+// change until the candidate is held, so that a sample can cover it.
 func sinceOf(candidate Candidate, now time.Time) time.Time {
 	if candidate.Held {
 		return later(candidate.FailingSince, now.Add(-window))
@@ -154,19 +155,19 @@ func sinceOf(candidate Candidate, now time.Time) time.Time {
 	return later(candidate.FailingSince, candidate.Reached.Add(-window))
 }
 
-// outcome is what the evidence says about one candidate.
+// outcome is the conclusion from the evidence for one candidate.
 type outcome int
 
 const (
 	// waits: more evidence is needed.
 	waits outcome = iota
-	// releases: the prober is not the suspect.
+	// releases: the prober is not cut off.
 	releases
-	// suspects: it is.
+	// suspects: it may be cut off.
 	suspects
 )
 
-// decide weighs the evidence since a time about one candidate.
+// decide evaluates the evidence since a time for one candidate.
 func (e *Evaluator) decide(candidate Candidate, now, since time.Time) outcome {
 	own := e.evidence.namespaces[candidate.Key.Namespace]
 	if own != nil && !own.succeedsSince.Before(since) {
@@ -197,7 +198,7 @@ func (e *Evaluator) decide(candidate Candidate, now, since time.Time) outcome {
 	return suspects
 }
 
-// tooFew reports whether there are so few targets that no failures could be enough.
+// tooFew reports whether there are too few targets for a hold, even if all fail.
 func (e *Evaluator) tooFew() bool {
 	return max(e.votes.targets, e.failing()) < e.policy.Minimum
 }
@@ -205,9 +206,9 @@ func (e *Evaluator) tooFew() bool {
 // enoughFail reports whether enough targets fail.
 func (e *Evaluator) enoughFail() bool { return e.failing() >= e.policy.Minimum }
 
-// failing returns how many targets fail. A process whose probes nobody has answered
-// yet cannot tell itself from one that is cut off: there, those that never
-// answered count.
+// failing returns the number of failing targets. While no target has answered a probe
+// of this process, targets that never answered count too, because the process may be
+// cut off.
 func (e *Evaluator) failing() int {
 	if e.votes.targets == 0 {
 		return e.evidence.unproven
@@ -215,7 +216,8 @@ func (e *Evaluator) failing() int {
 	return e.votes.failingTargets
 }
 
-// countFailingNamespaces returns how many namespaces fail by results of the window.
+// countFailingNamespaces returns the number of namespaces that fail by results of the
+// window.
 func (e *Evaluator) countFailingNamespaces(now time.Time) int {
 	return before(e.votes.failing, now.Add(-window))
 }

@@ -8,32 +8,32 @@ import (
 )
 
 const (
-	// window is how old a success may be to count, and how long a failure
-	// counts after the target could have been withdrawn for it.
+	// window is the maximum age of a success that counts, and how long a failure counts
+	// after the target could have been withdrawn for it.
 	window = time.Minute
 
-	// longestFailure is how long a failure counts at most: a target that fails
-	// for longer while it is not withdrawn has thresholds of its author's choice.
+	// longestFailure is how long a failure counts at most: a target that fails for
+	// longer without being withdrawn has thresholds that its author chose.
 	longestFailure = 10 * time.Minute
 
-	// answerTimeout is how long an early probe may take before its target
-	// counts as failing. It bounds what tenants' own timeouts can do.
+	// answerTimeout is how long an early probe may take before its target counts as
+	// failing. It limits the effect of tenants' own timeouts.
 	answerTimeout = time.Second
 )
 
-// target is what is known of one probed address.
+// target is the evidence of one probed address.
 type target struct {
 	key cache.ObjectName
-	// index is its place in its namespace; -1 before it has first succeeded.
+	// index is its position in its namespace; -1 before its first success.
 	index int
-	// succeeded and probed are when a probe last succeeded, and last ended.
+	// succeeded is when a probe last succeeded, and probed when the last one ended.
 	succeeded, probed time.Time
-	// failingSince is when the first failure since then ended; zero while the
-	// last probe succeeded.
+	// failingSince is when the first failure since then ended; zero if the last probe
+	// succeeded.
 	failingSince time.Time
 	// counts is how long after failingSince the failures are evidence.
 	counts time.Duration
-	// asked is when an early probe was asked for; zero when it has ended.
+	// asked is when an early probe was requested; zero after it has ended.
 	asked time.Time
 }
 
@@ -42,34 +42,34 @@ type namespace struct {
 	name string
 	// targets are those that have succeeded once.
 	targets []*target
-	// next is where the next sample begins.
+	// next is where the next sample starts.
 	next int
 
-	// The rest is set by count. failing and pending are how many targets fail,
-	// or were asked and may still answer.
+	// count sets the rest. failing and pending are the numbers of targets that fail, or
+	// that were asked and may still answer in time.
 	failing, pending int
-	// evidence is how many targets are neither failing for long nor unproven.
+	// evidence is the number of targets that are neither failing for long nor unproven.
 	evidence int
 	// succeedsSince is the latest time since which at least as many targets have
-	// succeeded as fail, and one; zero if there is none.
+	// succeeded as fail, and at least one; zero if there is none.
 	succeedsSince time.Time
 }
 
-// evidence is what probes of this process have found, of one address family.
+// evidence is the results of this process's probes in one address family.
 type evidence struct {
 	targets map[cache.ObjectName]*target
 	// namespaces are those with at least one target that has succeeded.
 	namespaces map[string]*namespace
 	order      []*namespace
-	// unproven is how many targets have failed and never succeeded.
+	// unproven is the number of targets that have failed and never succeeded.
 	unproven int
 
 	// successes is reused by count.
 	successes []time.Time
 }
 
-// observe records the end of a probe. decidedAfter is how long the failures of
-// the target take to reach its threshold.
+// observe records the end of a probe. decidedAfter is the time in which failures of the
+// target reach its threshold.
 func (e *evidence) observe(now time.Time, key cache.ObjectName, success bool, decidedAfter time.Duration) {
 	known := e.targets[key]
 	if known == nil {
@@ -89,7 +89,7 @@ func (e *evidence) observe(now time.Time, key cache.ObjectName, success bool, de
 	}
 }
 
-// prove makes a target that has succeeded evidence of its namespace.
+// prove adds a target that has succeeded to the evidence of its namespace.
 func (e *evidence) prove(known *target) {
 	if known.index >= 0 {
 		return
@@ -105,7 +105,7 @@ func (e *evidence) prove(known *target) {
 	of.targets = append(of.targets, known)
 }
 
-// forget drops all evidence of a target.
+// forget removes all evidence of a target.
 func (e *evidence) forget(key cache.ObjectName) {
 	known := e.targets[key]
 	if known == nil {
@@ -128,8 +128,8 @@ func (e *evidence) forget(key cache.ObjectName) {
 	}
 }
 
-// fails reports whether the target fails in a way that counts at the time
-// reference: its failures began no longer before than is needed to withdraw it.
+// fails reports whether the target's failures count at the time reference: they began
+// no longer before it than a withdrawal takes.
 func (t *target) fails(now, reference time.Time) bool {
 	if !t.failingSince.IsZero() {
 		return reference.Sub(t.failingSince) <= t.counts

@@ -7,21 +7,21 @@ import (
 )
 
 const (
-	// sampleSize is how many targets are probed early at a time at most.
+	// sampleSize is the maximum number of targets in a sample.
 	sampleSize = 64
 
-	// sampleInterval is the shortest time between two samples. It bounds what a
-	// tenant whose workloads flip can make the prober ask of others.
+	// sampleInterval is the minimum interval between two samples. It limits the probes
+	// of others that a tenant with flapping workloads can cause.
 	sampleInterval = 500 * time.Millisecond
 
-	// holdSampleInterval is the time between samples during a hold, so that its
-	// end is found soon also where all periods are long.
+	// holdSampleInterval is the interval between samples during a hold, so that its end
+	// is detected soon even if all periods are long.
 	holdSampleInterval = 5 * time.Second
 )
 
-// sample chooses targets whose last result is older than since. Namespaces
-// take turns, one target each, and the next sample begins with other
-// namespaces and other targets. Those chosen are outstanding from now on.
+// sample selects targets whose last result is older than since. Namespaces take turns,
+// one target each, and the next sample starts with other namespaces and other targets.
+// The selected targets are pending from now on.
 func (e *evidence) sample(now, reference, since time.Time) []cache.ObjectName {
 	var chosen []cache.ObjectName
 	visited := make([]int, len(e.order))
@@ -42,9 +42,9 @@ func (e *evidence) sample(now, reference, since time.Time) []cache.ObjectName {
 	return chosen
 }
 
-// stale returns the next target of the namespace that has no result since a
-// time and none outstanding; nil if there is none. visited counts those looked
-// at in this sample.
+// stale returns the next target of the namespace that has no result since a time and is
+// not pending; nil if there is none. visited counts the targets that this sample has
+// checked.
 func (n *namespace) stale(visited *int, now, reference, since time.Time) *target {
 	for *visited < len(n.targets) {
 		n.next = (n.next + 1) % len(n.targets)
@@ -59,7 +59,7 @@ func (n *namespace) stale(visited *int, now, reference, since time.Time) *target
 	return nil
 }
 
-// rotate puts the first n namespaces last.
+// rotate moves the first n namespaces to the end.
 func (e *evidence) rotate(n int) {
 	if n = min(n, len(e.order)); n > 0 && n < len(e.order) {
 		first := append([]*namespace(nil), e.order[:n]...)

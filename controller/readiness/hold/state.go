@@ -2,8 +2,8 @@ package hold
 
 import "time"
 
-// account brings the used time up to now: it grows during a hold, and shrinks
-// more slowly without one.
+// account updates the used time: it grows during a hold, and shrinks more slowly
+// without one.
 func (e *Evaluator) account(now time.Time) {
 	passed := now.Sub(e.usedAt)
 	if e.Active() {
@@ -14,7 +14,7 @@ func (e *Evaluator) account(now time.Time) {
 	e.usedAt = now
 }
 
-// mayHold reports whether there is time for a hold, or for the rest of the present one.
+// mayHold reports whether there is time for a hold, or for the rest of the current one.
 func (e *Evaluator) mayHold() bool {
 	switch {
 	case e.policy.Maximum == Unlimited:
@@ -26,7 +26,7 @@ func (e *Evaluator) mayHold() bool {
 	}
 }
 
-// transit begins or ends the hold.
+// transit starts or ends the hold.
 func (e *Evaluator) transit(now time.Time, mayHold bool, decision *Decision) {
 	switch holds := len(decision.Hold) > 0; {
 	case holds && !e.Active():

@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// votes is how the namespaces vote, as a function of the time since which
-// results count.
+// votes are the votes of the namespaces, as a function of the time since which results
+// count.
 type votes struct {
-	// succeeding are the times since which namespaces succeed, in order;
-	// failing are those of namespaces in which targets fail, and pending those
-	// of namespaces that have only outstanding probes to offer beside.
+	// succeeding are the times since which namespaces succeed, in order; failing are
+	// those of namespaces with failing targets, and pending those of namespaces whose
+	// other targets are only pending.
 	succeeding, failing, pending []time.Time
-	// namespaces is how many have evidence, and targets how much it is.
+	// namespaces is the number of namespaces with evidence, and targets the amount of
+	// it.
 	namespaces, targets int
-	// failingTargets is how many targets fail.
+	// failingTargets is the number of failing targets.
 	failingTargets int
 }
 
@@ -49,15 +50,15 @@ func before(times []time.Time, when time.Time) int {
 	return sort.Search(len(times), func(i int) bool { return !times[i].Before(when) })
 }
 
-// tally is how the namespaces other than one vote.
+// tally has the votes of all namespaces except one.
 type tally struct {
 	succeeding, failing, pending int
-	// namespaces is how many have evidence, whether they have a vote or not.
+	// namespaces is the number of namespaces with evidence, with or without a vote.
 	namespaces int
 }
 
-// others returns how all namespaces but one vote by results since a time. The one
-// must not succeed since then itself; nil if it has no evidence.
+// others returns the votes of all namespaces except one, by results since a time. That
+// one must not succeed since then; nil if it has no evidence.
 func (v *votes) others(own *namespace, since time.Time) tally {
 	others := tally{
 		succeeding: len(v.succeeding) - before(v.succeeding, since),

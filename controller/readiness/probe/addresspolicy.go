@@ -9,31 +9,31 @@ import (
 	"github.com/external-workload/controller/pkg/address"
 )
 
-// AddressPolicy says which addresses a probe may reach. The zero policy permits
+// AddressPolicy decides which addresses a probe may reach. The zero policy permits
 // every address that [address.Unprobeable] does not refuse.
 type AddressPolicy struct {
 	// Allow, if not empty, permits only the addresses in these ranges.
 	Allow []netip.Prefix
 	// Deny refuses the addresses in these ranges, also those in Allow.
 	Deny []netip.Prefix
-	// ClusterNetworks gives the ranges of the cluster's own Services, Pods and
-	// API servers, which are refused unless a range in Allow is within one of
-	// them. It is called for each check and must be cheap and safe for
-	// concurrent use; nil for none.
+	// ClusterNetworks returns the ranges of the cluster's own Services, Pods and API
+	// servers, which are refused unless a range in Allow is within one of them. It is
+	// called for each check, and must be cheap and safe for concurrent use; nil for
+	// none.
 	ClusterNetworks func() []netip.Prefix
-	// AllowLoopback permits loopback addresses. It is for tests alone.
+	// AllowLoopback permits loopback addresses. It is only for tests.
 	AllowLoopback bool
 }
 
-// RefusedError says that a probe must not reach an address.
+// RefusedError is returned for an address that a probe must not reach.
 type RefusedError struct {
 	// Address is the refused address.
 	Address netip.Addr
-	// Why says what is wrong with it.
+	// Why says why it is refused.
 	Why string
 }
 
-// Error names the address and what is wrong with it.
+// Error returns the address and the reason.
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("address %s must not be probed: %s", e.Address, e.Why)
 }
@@ -50,7 +50,7 @@ func (p AddressPolicy) refuse(a netip.Addr) string {
 	if why := address.Unprobeable(a); why != "" && (!p.AllowLoopback || !a.IsLoopback()) {
 		return "it is " + why
 	}
-	// A gateway may send what goes to an address to the one that is embedded in it.
+	// A gateway may forward packets for this address to the embedded one.
 	reached := append(address.Embedded(a), a)
 	if slices.ContainsFunc(reached, func(a netip.Addr) bool { return address.Contains(p.Deny, a) }) {
 		return "it is in a denied range"
@@ -64,9 +64,9 @@ func (p AddressPolicy) refuse(a netip.Addr) string {
 	return ""
 }
 
-// isClusterNetwork reports whether a range of the cluster contains the address
-// and no allowed range within that one does. A wider allowed range does not
-// count: it may well be the operator's whole private network.
+// isClusterNetwork reports whether a range of the cluster contains the address and no
+// allowed range within it does. A wider allowed range does not count, because it may be
+// the operator's whole private network.
 func (p AddressPolicy) isClusterNetwork(a netip.Addr) bool {
 	if p.ClusterNetworks == nil {
 		return false

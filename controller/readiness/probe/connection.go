@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// maxAnswerBytes bounds what is read from one connection, whatever it is:
-	// header fields, interim answers, frames or what they are wrapped in.
+	// maxAnswerBytes is the maximum that is read from one connection, including header
+	// fields, interim responses and frames.
 	maxAnswerBytes = 1 << 20
 
-	// maxHandshakeBytes bounds what a server may say before TLS is set up.
-	// crypto/tls keeps a message until it is complete, and would keep 256 KiB.
+	// maxHandshakeBytes is the maximum that is read before TLS is established.
+	// crypto/tls buffers each message completely, up to 256 KiB.
 	maxHandshakeBytes = 24 << 10
 
 	// bufferBytes is the size of a connection's buffers.
 	bufferBytes = 4 << 10
 
-	// socketBytes bounds what the kernel keeps of an answer that nobody reads;
-	// it counts against the memory of the container.
+	// socketBytes limits unread data in the kernel, which counts against the memory of
+	// the container.
 	socketBytes = 16 << 10
 
-	// endPatience is how long a server that has answered may take to close the
+	// closeTimeout is how long a server that has answered may take to close the
 	// connection. The side that closes first keeps the port for a minute.
-	endPatience = 50 * time.Millisecond
+	closeTimeout = 50 * time.Millisecond
 )
 
 var (
@@ -38,14 +38,15 @@ var (
 	errBadAddress = errors.New("the connection is not TCP")
 )
 
-// connection is a TCP connection of one probe. It ends with the probe's
-// context, and reads no more than its limit.
+// connection is the TCP connection of one probe. It ends with the probe's context, and
+// reads no more than its limit.
 type connection struct {
 	*net.TCPConn
-	// left is how many bytes may still be read, and over the error after that.
+	// left is the number of bytes that may still be read, and over the error after
+	// that.
 	left int
 	over error
-	// stop ends the watch on the context.
+	// stop stops watching the context.
 	stop func() bool
 }
 
@@ -60,14 +61,14 @@ func (p *Prober) dial(ctx context.Context, address string) (*connection, error) 
 		_ = dialed.Close()
 		return nil, errBadAddress
 	}
-	// A system that cannot do it uses its default.
+	// A system without this option uses its default.
 	_ = tcp.SetReadBuffer(socketBytes)
 	opened := &connection{TCPConn: tcp, left: maxAnswerBytes, over: errTooLarge}
 	opened.stop = context.AfterFunc(ctx, func() { _ = tcp.SetDeadline(time.Unix(1, 0)) })
 	return opened, nil
 }
 
-// Read reads at most what is left of the limit.
+// Read reads at most the rest of the limit.
 func (c *connection) Read(p []byte) (int, error) {
 	if c.left <= 0 {
 		return 0, c.over
@@ -77,19 +78,19 @@ func (c *connection) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close resets the connection. Neither side, nor a firewall between them, then
-// has to remember it: a connection that is closed in the usual way is kept for one
-// to two minutes, and there are fewer ports than probes in that time. A server that
-// has closed its side already does not notice.
+// Close resets the connection. A connection that is closed normally occupies a port of
+// the prober, and an entry in firewalls, for one to two minutes, and there are fewer
+// ports than probes in that time. A server that has already closed its side does not
+// notice.
 func (c *connection) Close() error {
 	c.stop()
 	_ = c.SetLinger(0)
 	return c.TCPConn.Close()
 }
 
-// awaitEnd gives a server that has answered the time to close first.
+// awaitEnd waits for a server that has answered to close first.
 func (c *connection) awaitEnd() {
-	if c.SetReadDeadline(time.Now().Add(endPatience)) != nil {
+	if c.SetReadDeadline(time.Now().Add(closeTimeout)) != nil {
 		return
 	}
 	var rest [256]byte
@@ -100,9 +101,9 @@ func (c *connection) awaitEnd() {
 	}
 }
 
-// secure sets up TLS. As for kubelet, a probe asks whether the machine serves,
-// not who it is, so the certificate is not verified. Without a server name,
-// none is sent.
+// secure establishes TLS. As in kubelet, a probe checks whether the machine serves, not
+// its identity, so the certificate is not verified. Without a server name, none is
+// sent.
 func (c *connection) secure(serverName string, protocols ...string) (*tls.Conn, error) {
 	c.left, c.over = maxHandshakeBytes, errHandshake
 	client := tls.Client(c, &tls.Config{
@@ -118,8 +119,8 @@ func (c *connection) secure(serverName string, protocols ...string) (*tls.Conn, 
 	return client, nil
 }
 
-// handshakeError keeps what is known by type, and replaces what may hold bytes
-// of the server.
+// handshakeError returns errors of known types, and replaces others, which may contain
+// data of the server.
 func handshakeError(err error) error {
 	if _, is := errors.AsType[tls.RecordHeaderError](err); is {
 		return errNotTLS

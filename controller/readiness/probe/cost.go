@@ -1,7 +1,7 @@
 package probe
 
-// What one probe of one target in flight takes in bytes at most, whatever the
-// server does; TestHostileServersStayWithinTheirCost measures it.
+// The maximum memory in bytes of one probe of one target, whatever the server does.
+// TestHostileServersStayWithinTheirCost measures it.
 const (
 	costTCP   = 16 << 10
 	costHTTP  = 40 << 10
@@ -12,9 +12,9 @@ const (
 // MaxCost is the highest Cost: TLS and HTTP/2 at a target of either family.
 const MaxCost = 2 * (costHTTP2 + costTLS)
 
-// Cost returns the memory in bytes that a probe takes at most while all its targets
-// are asked at the same time. A number of probes would bound nothing, since what
-// one takes differs tenfold.
+// Cost returns the maximum memory in bytes of a probe while all its targets are probed
+// concurrently. A limit on the number of probes would not bound the memory, because it
+// differs tenfold between probes.
 func Cost(spec *Spec) int64 {
 	return int64(len(spec.Targets)) * costOfTarget(spec)
 }
@@ -27,7 +27,7 @@ func costOfTarget(spec *Spec) int64 {
 	case spec.Kind == HTTP && !spec.Secure && !spec.Request.HTTP2:
 		return costHTTP
 	default:
-		// A server may choose HTTP/2 once TLS is set up.
+		// A server may choose HTTP/2 during the TLS handshake.
 		cost = costHTTP2
 	}
 	if spec.Secure {

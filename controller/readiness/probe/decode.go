@@ -12,7 +12,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// What a probe gets where its author says nothing; as in Kubernetes.
+// Defaults, as in Kubernetes.
 const (
 	DefaultPeriodSeconds    = 10
 	DefaultTimeoutSeconds   = 1
@@ -20,41 +20,38 @@ const (
 	DefaultFailureThreshold = 3
 )
 
-// The most that a probe may ask for. Kubernetes has no such bounds; here one
-// prober serves everybody.
+// Maximum values. Kubernetes has none, but here one prober serves all tenants.
 const (
-	// MaxSeconds bounds the period and the initial delay: one day.
+	// MaxSeconds is the maximum period and initial delay: one day.
 	MaxSeconds = 24 * 60 * 60
-	// MaxTimeoutSeconds bounds the time that one probe may take, besides its
-	// period.
+	// MaxTimeoutSeconds is the maximum timeout, which is also at most the period.
 	MaxTimeoutSeconds = 30
-	// MaxThreshold bounds both thresholds.
+	// MaxThreshold is the maximum of both thresholds.
 	MaxThreshold = 1000
 )
 
-// Options are what the operator lets probes do.
+// Options are the operator's settings.
 type Options struct {
-	// Addresses says which addresses may be probed.
+	// Addresses decides which addresses may be probed.
 	Addresses AddressPolicy
-	// AllowHost permits probes that name a host instead of asking the workload's
-	// own addresses. Who may write a workload could scan the network by it.
+	// AllowHost permits probes that set a host instead of using the workload's own
+	// addresses. With it, an author of workloads can scan the network.
 	AllowHost bool
 }
 
-// HostNotAllowedError says that a probe names a host and the operator does not
-// permit that.
+// HostNotAllowedError is returned for a probe that sets a host without the operator's
+// permission.
 type HostNotAllowedError struct{}
 
-// Error describes what the author has to repair.
+// Error describes what the author has to fix.
 func (*HostNotAllowedError) Error() string {
 	return "host is not allowed in probes here; remove it, and the workload's own addresses are probed"
 }
 
-// Decode makes a Spec of a probe annotation's value and the workload that
-// carries it. The error says in one sentence what the author has to repair;
-// it is, or wraps, a *RefusedError if the probe would ask an address that the
-// options refuse, and a *HostNotAllowedError if it names a host and must not.
-// Names are not resolved here.
+// Decode parses the value of a probe annotation for a workload. The error tells the
+// author in one sentence what to fix. It is, or wraps, a *RefusedError if the options
+// refuse the probed address, and a *HostNotAllowedError if they refuse the host. Decode
+// resolves no names.
 func Decode(annotation string, workload *v1beta1.ExternalWorkload, options Options) (*Spec, error) {
 	decoded, err := unmarshal(annotation)
 	if err != nil {
@@ -70,8 +67,7 @@ func Decode(annotation string, workload *v1beta1.ExternalWorkload, options Optio
 	return spec, nil
 }
 
-// unmarshal accepts YAML and JSON, with the exact names of the fields, each at
-// most once.
+// unmarshal parses YAML and JSON, with exact field names, each at most once.
 func unmarshal(annotation string) (*corev1.Probe, error) {
 	data, err := toJSON(annotation)
 	if err != nil {
@@ -85,7 +81,7 @@ func unmarshal(annotation string) (*corev1.Probe, error) {
 	return decoded, nil
 }
 
-// timing checks and fills in everything but the handler.
+// timing validates and defaults everything except the handler.
 func timing(decoded *corev1.Probe) (*Spec, error) {
 	if decoded.TerminationGracePeriodSeconds != nil {
 		return nil, errors.New("terminationGracePeriodSeconds has no meaning for a readiness probe; remove it")

@@ -20,13 +20,15 @@ const (
 	statusField   = 1
 	statusServing = 1
 
-	// maxMessageBytes bounds the answer of a health check, which is a number.
+	// maxMessageBytes is the maximum size of the answer to a health check, which is a
+	// number.
 	maxMessageBytes = 4 << 10
-	// prefixBytes precede each message: whether it is compressed, and its size.
+	// prefixBytes is the size of the prefix of each message: a compression flag and the
+	// length.
 	prefixBytes = 5
 )
 
-// The status codes of gRPC that have a message of their own.
+// The gRPC status codes with messages of their own.
 const (
 	codeOK               = 0
 	codeDeadlineExceeded = 4
@@ -49,9 +51,8 @@ var (
 	errNoH2    = errors.New("TLS: the server does not offer HTTP/2, which gRPC needs")
 )
 
-// grpc succeeds if the service says that it is serving. A health check is one
-// short request; the client of grpc-go takes 100 KiB and several goroutines
-// for it.
+// grpc succeeds if the service reports that it is serving. A health check is one short
+// request; grpc-go's client would need 100 KiB and several goroutines for it.
 func (p *Prober) grpc(ctx context.Context, spec *Spec, target Target) Result {
 	opened, err := p.dial(ctx, target.String())
 	if err != nil {
@@ -80,7 +81,7 @@ func (p *Prober) grpc(ctx context.Context, spec *Spec, target Target) Result {
 	if err := answer.readHeader(); err != nil {
 		return failed(spec, err)
 	}
-	return judgeGRPC(spec, answer)
+	return evaluateGRPC(spec, answer)
 }
 
 func healthFields(spec *Spec, target Target, scheme string) []hpack.HeaderField {
@@ -107,8 +108,8 @@ func healthRequest(service string) []byte {
 	return request
 }
 
-// judgeGRPC reads the message and the trailer of an answer.
-func judgeGRPC(spec *Spec, answer *stream) Result {
+// evaluateGRPC reads the message and the trailer of an answer.
+func evaluateGRPC(spec *Spec, answer *stream) Result {
 	if types := answer.fields["content-type"]; answer.status != 200 {
 		return notGRPC(answer.status)
 	} else if len(types) == 0 || !strings.HasPrefix(types[0], "application/grpc") {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// maxKeptBytes bounds the header fields that are kept of an answer.
+// maxKeptBytes is the maximum size of the stored header fields of a response.
 const maxKeptBytes = 16 << 10
 
 var (
@@ -19,12 +19,12 @@ var (
 	errKept      = errors.New("the answer's Location or another field that is needed is too long")
 )
 
-// keptFields are the header fields that say where an answer ends and where it
-// leads. Thousands of others cost nothing, since none of them is kept.
+// keptFields are the header fields that determine the end of the body and the target of
+// a redirect. Other fields are not stored, whatever their number.
 var keptFields = []string{"Content-Length", "Location", "Trailer", "Transfer-Encoding"}
 
-// readHead reads the status line and header of an answer in HTTP/1.1, and
-// returns them with the kept fields only. What net/http refuses is refused.
+// readHead reads the status line and header of an HTTP/1.1 response, and returns them
+// with only the kept fields. It refuses what net/http refuses.
 func readHead(reader *bufio.Reader) (status int, head []byte, err error) {
 	line, err := reader.ReadSlice('\n')
 	if err != nil {
@@ -46,7 +46,7 @@ func readHead(reader *bufio.Reader) (status int, head []byte, err error) {
 	}
 }
 
-// statusOf finds the number; ReadResponse checks the line as a whole.
+// statusOf returns the status code; ReadResponse validates the line.
 func statusOf(line []byte) (int, error) {
 	words := bytes.Fields(line)
 	if len(words) < 2 || !bytes.HasPrefix(words[0], []byte("HTTP/")) {
@@ -69,11 +69,11 @@ func headError(err error) error {
 	return err
 }
 
-// headFields reads header fields and forgets most of them.
+// headFields reads header fields and discards most of them.
 type headFields struct {
 	reader *bufio.Reader
-	// any is whether there was a field already, and keeping whether the last
-	// one is kept: further lines of it may follow.
+	// any is true after the first field, and keeping is true if the last field is kept:
+	// it may have continuation lines.
 	any, keeping bool
 	kept         []byte
 }
@@ -112,7 +112,7 @@ func (f *headFields) next() (more bool, err error) {
 	}
 }
 
-// take checks a part of a line and keeps it where it is needed.
+// take validates a part of a line, and stores it if it is needed.
 func (f *headFields) take(part []byte, begin bool) error {
 	value := part
 	if begin && (part[0] == ' ' || part[0] == '\t') {

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// maxRedirects is how many redirects on the same host are followed.
+	// maxRedirects is the maximum number of redirects on the same host.
 	maxRedirects = 10
 
-	// maxBodyBytes is how much of a body must arrive, unless it ends before.
+	// maxBodyBytes is the part of a body that must arrive, unless it is shorter.
 	maxBodyBytes = 10 << 10
 )
 
@@ -28,8 +28,8 @@ var (
 	errScheme           = errors.New("the answer is a redirect to a URL that is neither http nor https")
 )
 
-// http succeeds if the status is 2xx or 3xx and the body's first bytes arrive.
-// http.Client follows the redirects; every request has a connection of its own.
+// http succeeds if the status is 2xx or 3xx and the first bytes of the body arrive.
+// http.Client follows the redirects; every request has a separate connection.
 func (p *Prober) http(ctx context.Context, spec *Spec, target Target) Result {
 	client := &http.Client{
 		Transport:     &transport{prober: p, serverName: spec.ServerName, http2: spec.Request.HTTP2},
@@ -66,7 +66,7 @@ func judgeStatus(code int) Result {
 	}
 }
 
-// readBody reads as much of a body as kubelet does, and keeps nothing.
+// readBody reads as much of a body as kubelet does, and discards it.
 func readBody(body io.Reader) error {
 	var buffer [512]byte
 	for left := maxBodyBytes; left > 0; {
@@ -82,8 +82,8 @@ func readBody(body io.Reader) error {
 	return nil
 }
 
-// checkRedirect follows redirects on the same host only. One to another host
-// is an answer, not a place to go to.
+// checkRedirect follows redirects on the same host. A redirect to another host ends the
+// probe, with a warning.
 func checkRedirect(request *http.Request, via []*http.Request) error {
 	if request.URL.Hostname() != via[0].URL.Hostname() {
 		return http.ErrUseLastResponse
@@ -94,16 +94,16 @@ func checkRedirect(request *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// transport is an [http.RoundTripper] whose memory does not depend on the
-// answer. That of net/http keeps all header fields and needs two goroutines.
+// transport is an [http.RoundTripper] whose memory does not depend on the response.
+// That of net/http stores all header fields and needs two goroutines.
 type transport struct {
 	prober     *Prober
 	serverName string
-	// http2 is whether plain HTTP is HTTP/2 too.
+	// http2 is true if HTTP/2 is used without TLS.
 	http2 bool
 }
 
-// RoundTrip sends one request and reads the answer's header. Closing the body
+// RoundTrip sends one request and reads the header of the response. Closing the body
 // closes the connection.
 func (t *transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	secure := request.URL.Scheme == "https"
@@ -129,7 +129,7 @@ func (t *transport) exchange(opened *connection, request *http.Request, secure b
 		}
 		return exchangeHTTP1(opened, opened, request)
 	}
-	// As kubelet: the name of the URL, and none where it is an address.
+	// As in kubelet: the host of the URL, or none if it is an address.
 	name := t.serverName
 	if name == "" {
 		name = request.URL.Hostname()
@@ -152,8 +152,7 @@ func addressOf(target *url.URL) string {
 	return net.JoinHostPort(target.Hostname(), port)
 }
 
-// exchangeHTTP1 sends a request in HTTP/1.1 over what is layered on the
-// connection.
+// exchangeHTTP1 sends a request in HTTP/1.1 over the connection, or over TLS on it.
 func exchangeHTTP1(opened *connection, layer io.ReadWriter, request *http.Request) (*http.Response, error) {
 	var sent bytes.Buffer
 	if !httpguts.HeaderValuesContainsToken(request.Header["Connection"], "close") {
@@ -175,7 +174,7 @@ func exchangeHTTP1(opened *connection, layer io.ReadWriter, request *http.Reques
 		if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
 			continue
 		}
-		// What is read of the header and the body is net/http's.
+		// net/http reads the header and the body.
 		rest := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(head), reader), bufferBytes)
 		response, err := http.ReadResponse(rest, request)
 		if err != nil {
@@ -193,7 +192,7 @@ type body struct {
 	complete   bool
 }
 
-// Read replaces what net/http says of a body that is malformed.
+// Read replaces net/http's errors about a malformed body.
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	switch {

@@ -17,8 +17,7 @@ var connectionFields = map[string]bool{
 	"proxy-connection": true, "transfer-encoding": true, "upgrade": true,
 }
 
-// exchangeHTTP2 sends a request in HTTP/2 over what is layered on the
-// connection.
+// exchangeHTTP2 sends a request in HTTP/2 over the connection, or over TLS on it.
 func exchangeHTTP2(opened *connection, layer io.ReadWriter, request *http.Request) (*http.Response, error) {
 	opening, err := openStream(layer, fieldsOf(request), nil, "location", "content-length")
 	if err != nil {
@@ -71,11 +70,11 @@ func fieldsOf(request *http.Request) []hpack.HeaderField {
 type streamBody struct {
 	stream     *stream
 	connection *connection
-	// left is what is still to come; -1 if that is not known.
+	// left is the number of bytes to come; -1 if unknown.
 	left int64
 }
 
-// Read holds the body to the length that its header tells.
+// Read checks the length of the body against its header.
 func (b *streamBody) Read(p []byte) (int, error) {
 	n, err := b.stream.Read(p)
 	if b.left >= 0 {
@@ -97,7 +96,7 @@ func encode(fields []hpack.HeaderField) []byte {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
 	for _, field := range fields {
-		// Writing to a buffer does not fail.
+		// Writes to a buffer do not fail.
 		_ = encoder.WriteField(field)
 	}
 	return block.Bytes()

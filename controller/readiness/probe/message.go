@@ -11,15 +11,15 @@ import (
 	"syscall"
 )
 
-// maxMessage bounds what is repeated of an annotation.
+// maxMessage is the maximum length of text from an annotation in a message.
 const maxMessage = 256
 
-// ownTrouble are the errors that say that the prober ran out of something.
+// ownTrouble are errors that mean that the prober lacks a resource.
 var ownTrouble = []syscall.Errno{
 	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL, syscall.EAGAIN,
 }
 
-// plain are the words for the errors that machines cause most.
+// plain are the messages of the most common errors of machines.
 var plain = []struct {
 	err     error
 	message string
@@ -33,13 +33,13 @@ var plain = []struct {
 	{io.EOF, "connection closed before the answer was complete"},
 }
 
-// ownErrors are the errors of this package that say themselves what is wrong.
+// ownErrors are the errors of this package, whose messages are constants.
 var ownErrors = []error{
 	errTooManyRedirects, errScheme, errRequest, errTooLarge, errHandshake, errNotTLS, errTLS, errMalformed, errKept,
 	errNotHTTP2, errStream, errNotGRPC, errNoH2,
 }
 
-// failed turns the error of a probe into its result.
+// failed converts the error of a probe into its result.
 func failed(spec *Spec, err error) Result {
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		return Result{Outcome: Refused, Message: refused.Error()}
@@ -70,8 +70,8 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// describe finds the words for an error. An error without words is not
-// repeated: it may hold what the machine has said.
+// describe returns the message of an error. It does not include the text of other
+// errors, which may contain data of the machine.
 func describe(err error) string {
 	for _, known := range plain {
 		if errors.Is(err, known.err) {
@@ -90,7 +90,7 @@ func describe(err error) string {
 	return "the connection failed"
 }
 
-// clip makes a message printable and bounds it.
+// clip makes a message printable and shortens it.
 func clip(message string) string {
 	message = strings.Map(func(r rune) rune {
 		if isControl(r) || r == '\t' {

@@ -14,44 +14,44 @@ const (
 	Success Outcome = "success"
 	// Failure: the machine answered that it is not ready, or not at all.
 	Failure Outcome = "failure"
-	// Timeout: the time was over before it was known.
+	// Timeout: the timeout expired before there was a result.
 	Timeout Outcome = "timeout"
-	// Refused: the probe would have reached an address that it must not reach.
+	// Refused: the probe would have reached an address that must not be probed.
 	Refused Outcome = "refused"
-	// Error: the prober itself could not ask. It says nothing of the machine.
+	// Error: the prober itself failed, which says nothing about the machine.
 	Error Outcome = "error"
 )
 
-// Result is what one probe found out.
+// Result is the result of one probe.
 type Result struct {
 	// Outcome is how it ended.
 	Outcome Outcome
-	// Message tells a human why; empty for a plain success. It holds nothing
-	// that changes from one probe of the same state to the next.
+	// Message is for humans; empty for a success without warning. It does not change
+	// between probes with the same state.
 	Message string
 	// Warning is true for a success that the author should look at.
 	Warning bool
 }
 
-// Prober performs probes. It is safe for concurrent use and holds no
-// connection from one probe to the next. How many probes are in flight is up to
-// the caller; Cost says what each takes.
+// Prober performs probes. It is safe for concurrent use and keeps no connection between
+// probes. The caller limits the number of concurrent probes; Cost returns what each
+// needs.
 type Prober struct{ dialer net.Dialer }
 
-// NewProber makes a Prober that reaches nothing that the policy refuses.
+// NewProber returns a Prober that reaches no address that the policy refuses.
 func NewProber(policy AddressPolicy) *Prober {
 	return &Prober{
 		dialer: net.Dialer{
 			Control: policy.control,
-			// A connection lives for one probe only.
+			// Each connection is used for one probe only.
 			KeepAliveConfig: net.KeepAliveConfig{Enable: false},
 			KeepAlive:       -1,
 		},
 	}
 }
 
-// Probe asks one of the spec's targets once. It takes the spec's timeout at
-// most, and returns with every connection closed.
+// Probe probes one of the spec's targets once. It takes at most the spec's timeout, and
+// closes every connection before it returns.
 func (p *Prober) Probe(ctx context.Context, spec *Spec, target Target) Result {
 	ctx, cancel := context.WithTimeout(ctx, spec.Timeout)
 	defer cancel()
@@ -71,7 +71,7 @@ func (p *Prober) tcp(ctx context.Context, spec *Spec, target Target) Result {
 	if err != nil {
 		return failed(spec, err)
 	}
-	// The connection has served its purpose; how it ends says nothing.
+	// The result is known; how the connection ends does not matter.
 	_ = opened.Close()
 	return Result{Outcome: Success}
 }

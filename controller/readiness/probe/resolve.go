@@ -15,11 +15,11 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// UserAgent is what HTTP and gRPC probes call themselves, unless the probe has
-// a header field of that name.
+// UserAgent is the User-Agent of HTTP and gRPC probes, unless the probe sets that
+// header field.
 const UserAgent = "external-workload-probe"
 
-// resolve fills in whom the probe asks and what.
+// resolve sets the targets and the request of the probe.
 func resolve(spec *Spec, handler *corev1.ProbeHandler, workload *v1beta1.ExternalWorkload, options Options) error {
 	if err := onlyOne(handler); err != nil {
 		return err
@@ -74,7 +74,7 @@ func onlyOne(handler *corev1.ProbeHandler) error {
 	return nil
 }
 
-// targetOf returns the one target of a probe that names a host.
+// targetOf returns the only target of a probe that sets a host.
 func targetOf(host string, port uint16, options Options) ([]Target, error) {
 	if !options.AllowHost {
 		return nil, &HostNotAllowedError{}
@@ -86,8 +86,8 @@ func targetOf(host string, port uint16, options Options) ([]Target, error) {
 	return []Target{{Host: host, Port: port}}, nil
 }
 
-// targetsOf returns the workload's first address of each family that may be
-// probed, and what is refused of the families of which none may.
+// targetsOf returns the workload's first address of each family that may be probed, and
+// the refusals of families without one.
 func targetsOf(workload *v1beta1.ExternalWorkload, port uint16, policy AddressPolicy) (targets []Target, refused []*RefusedError, err error) {
 	found, refusals := map[corev1.IPFamily]bool{}, map[corev1.IPFamily]*RefusedError{}
 	err = errors.New("the workload has no address to probe")
@@ -124,8 +124,8 @@ func familyOf(address netip.Addr) corev1.IPFamily {
 	return corev1.IPv6Protocol
 }
 
-// checkHost takes an address, or what may be a name in DNS: upper case and
-// underscores too, which resolvers accept.
+// checkHost accepts an address, or a possible DNS name, including upper case and
+// underscores, which resolvers accept.
 func checkHost(host string, policy AddressPolicy) (string, error) {
 	if address, err := netip.ParseAddr(host); err == nil {
 		return address.String(), policy.Check(address)
@@ -172,7 +172,7 @@ func isTCP(protocol corev1.Protocol) bool {
 	return protocol == "" || strings.EqualFold(string(protocol), string(corev1.ProtocolTCP))
 }
 
-// setMode follows the modes that Kubernetes knows.
+// setMode accepts the modes that Kubernetes has.
 func setMode(spec *Spec, mode *corev1.GRPCProbeMode) error {
 	if mode == nil {
 		return nil
@@ -187,7 +187,7 @@ func setMode(spec *Spec, mode *corev1.GRPCProbeMode) error {
 	return nil
 }
 
-// setRequest fills in what an HTTP probe asks for.
+// setRequest sets the request of an HTTP probe.
 func setRequest(spec *Spec, get *corev1.HTTPGetAction) (err error) {
 	spec.Request = &Request{}
 	switch get.Scheme {
@@ -216,8 +216,8 @@ func setRequest(spec *Spec, get *corev1.HTTPGetAction) (err error) {
 	return err
 }
 
-// pathOf follows kubelet: the path is taken for a URL, whose host is replaced;
-// what is no URL is escaped.
+// pathOf follows kubelet: the path is parsed as a URL, whose host is replaced; an
+// invalid URL is escaped.
 func pathOf(path string) (*url.URL, error) {
 	given, err := url.Parse(path)
 	if err != nil {
@@ -235,7 +235,7 @@ func pathOf(path string) (*url.URL, error) {
 	return complete, nil
 }
 
-// setServerName follows the annotation; without it kubelet's rule holds.
+// setServerName applies the annotation; without it kubelet's rule applies.
 func setServerName(spec *Spec, workload *v1beta1.ExternalWorkload) error {
 	name, given := workload.Annotations[v1beta1.ProbeServerNameAnnotation]
 	if !given {
@@ -254,8 +254,8 @@ func setServerName(spec *Spec, workload *v1beta1.ExternalWorkload) error {
 	return nil
 }
 
-// headerOf follows kubelet: Host is set apart, User-Agent and Accept have
-// defaults, and an empty Accept takes the field away.
+// headerOf follows kubelet: Host is separate, User-Agent and Accept have defaults, and
+// an empty Accept removes the field.
 func headerOf(fields []corev1.HTTPHeader) (header http.Header, host string, err error) {
 	header = http.Header{}
 	for _, field := range fields {

@@ -20,39 +20,40 @@ const (
 	GRPC Kind = "grpc"
 )
 
-// Spec is a probe with everything filled in: all defaults, the workload's
-// addresses and the number of its port. Specs are never changed once made.
+// Spec is a complete probe: with all defaults, the workload's addresses and the number
+// of its port. It is immutable.
 type Spec struct {
-	// Kind says how the machine is asked.
+	// Kind is the protocol of the probe.
 	Kind Kind
-	// Targets are whom the probe asks: the workload's first address of each
-	// family that may be probed, in the order of the workload's addresses, or
-	// only the host that the probe names. There is at least one.
+	// Targets are the probed targets: the workload's first address of each family that
+	// may be probed, in the order of the workload's addresses, or only the host that
+	// the probe sets. There is at least one.
 	Targets []Target
-	// Refused are the addresses of the workload's other families, none of which
-	// may be probed; an endpoint of such a family can never be proven.
+	// Refused are the addresses of families without an address that may be probed.
+	// Endpoints of such a family never become ready.
 	Refused []*RefusedError
 
-	// Secure is whether an HTTP or gRPC probe uses TLS.
+	// Secure is true if an HTTP or gRPC probe uses TLS.
 	Secure bool
-	// ServerName is the name that is asked for in TLS. Empty: that of the URL,
-	// or none where that is an address.
+	// ServerName is the server name for TLS. If empty, it is the host of the URL, or
+	// none if that is an address.
 	ServerName string
 
-	// Request is what an HTTP probe asks for; nil for others.
+	// Request is the request of an HTTP probe; nil for others.
 	Request *Request
-	// Service is the service that a gRPC probe asks about; it may be empty.
+	// Service is the service name of a gRPC probe; it may be empty.
 	Service string
 
-	// InitialDelay is how long after the workload's creation it is first probed.
+	// InitialDelay is the time from the workload's creation to its first probe.
 	InitialDelay time.Duration
-	// Period is the time from one probe to the next.
+	// Period is the interval between probes.
 	Period time.Duration
-	// Timeout bounds one probe.
+	// Timeout is the timeout of one probe.
 	Timeout time.Duration
-	// SuccessThreshold is how many successes in a row make the workload ready.
+	// SuccessThreshold is the number of consecutive successes that make the workload
+	// ready.
 	SuccessThreshold int32
-	// FailureThreshold is how many failures in a row make it not ready.
+	// FailureThreshold is the number of consecutive failures that make it not ready.
 	FailureThreshold int32
 }
 
@@ -60,8 +61,8 @@ type Spec struct {
 type Request struct {
 	// Path is the URL without scheme and host.
 	Path *url.URL
-	// HTTP2 is whether the request is sent in HTTP/2 although without TLS. With
-	// TLS, both sides agree on a version.
+	// HTTP2 is true if HTTP/2 is used without TLS. With TLS, both sides negotiate the
+	// version.
 	HTTP2 bool
 	// Header are the header fields to send.
 	Header http.Header
@@ -79,11 +80,11 @@ func (s *Spec) url(target Target) *url.URL {
 	return &complete
 }
 
-// Target is one place at which a probe asks. Targets can be compared, and be
-// the key of a map.
+// Target is one probed address and port. Targets are comparable, and can be keys of a
+// map.
 type Target struct {
-	// Family is the family of the workload's address. It is empty where the
-	// probe names a host, which stands for all of the workload's families.
+	// Family is the family of the workload's address. It is empty if the probe sets a
+	// host, which applies to all families of the workload.
 	Family corev1.IPFamily
 	// Host is an IP address or, for TCP and HTTP, a DNS name.
 	Host string

@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// maxFrameBytes is the smallest limit that HTTP/2 permits.
+	// maxFrameBytes is the smallest maximum frame size that HTTP/2 permits.
 	maxFrameBytes = 16 << 10
 
-	// maxFieldBytes bounds one header field in HTTP/2. The decoder keeps it
-	// until it is complete.
+	// maxFieldBytes is the maximum size of a header field in HTTP/2, which the decoder
+	// buffers completely.
 	maxFieldBytes = 16 << 10
 
-	// tableBytes bounds the table that expands header fields; the default.
+	// tableBytes is the size of the dynamic table for header compression; the default.
 	tableBytes = 4 << 10
 
-	// theStream is the number of the first stream that a client opens.
+	// theStream is the id of the first stream of a client.
 	theStream = 1
 )
 
@@ -33,46 +33,47 @@ var (
 	errStream   = errors.New("the server ended the HTTP/2 stream before the answer was complete")
 )
 
-// stream is one request over HTTP/2 and its answer. The client of net/http has
-// goroutines and buffers for many streams; this one reads a frame only when its
-// caller wants more, and keeps nothing but the fields that it is told to.
+// stream is one request over HTTP/2 and its response. net/http's client has goroutines
+// and buffers for many streams; this one reads a frame only on demand, and stores only
+// the configured fields.
 type stream struct {
 	layer   io.Writer
 	framer  *http2.Framer
 	decoder *hpack.Decoder
-	// out is what was not yet sent.
+	// out is data that has yet to be sent.
 	out bytes.Buffer
 	// keep are the names of the fields to keep.
 	keep []string
 
-	// begun is whether the server's settings were read.
+	// begun is true once the server's settings were read.
 	begun bool
 	block block
-	// status is that of the answer; 0 before its header was read.
+	// status is the status of the response; 0 before its header was read.
 	status int
 	// fields are the kept fields of the header and the trailer.
 	fields map[string][]string
-	// data is what was not yet read of a DATA frame.
+	// data is the unread part of a DATA frame.
 	data []byte
-	// ended is whether the server has sent everything.
+	// ended is true once the server has sent everything.
 	ended bool
 }
 
-// block is what is known of a block of header fields while it is decoded.
+// block is the state of a block of header fields that is being decoded.
 type block struct {
-	// size is the sum of the fields' sizes, which may be far more than was read.
+	// size is the sum of the sizes of the fields, which may be much larger than the
+	// block.
 	size int
-	// regular is whether there was a field that is no pseudo-header.
+	// regular is true after a field that is not a pseudo-header.
 	regular bool
-	// status is the answer's; 0 without one.
+	// status is the response's status; 0 if there is none.
 	status int
-	// last is whether the stream ends with it.
+	// last is true if the stream ends with it.
 	last bool
-	// err is what is wrong with it.
+	// err is the error of the block.
 	err error
 }
 
-// openStream sends a request. An empty payload is none.
+// openStream sends a request. The payload may be empty.
 func openStream(layer io.ReadWriter, fields []hpack.HeaderField, payload []byte, keep ...string) (*stream, error) {
 	s := &stream{layer: layer, keep: keep, fields: map[string][]string{}}
 	s.framer = http2.NewFramer(&s.out, bufio.NewReaderSize(layer, bufferBytes))
@@ -121,7 +122,7 @@ func (s *stream) flush() error {
 	return err
 }
 
-// readHeader reads until the answer's header is complete.
+// readHeader reads until the header of the response is complete.
 func (s *stream) readHeader() error {
 	for s.status == 0 {
 		if err := s.step(); err != nil {
@@ -134,7 +135,7 @@ func (s *stream) readHeader() error {
 	return nil
 }
 
-// Read reads the answer's body.
+// Read reads the body of the response.
 func (s *stream) Read(p []byte) (int, error) {
 	for len(s.data) == 0 {
 		if s.ended {
@@ -149,7 +150,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// step reads one frame and answers it where that is due.
+// step reads one frame, and replies to it if necessary.
 func (s *stream) step() error {
 	frame, err := s.framer.ReadFrame()
 	if err != nil {
@@ -214,7 +215,7 @@ func (s *stream) header(fragment []byte, complete bool) error {
 	return s.finishBlock()
 }
 
-// finishBlock tells interim answers, the header and the trailer apart.
+// finishBlock distinguishes interim responses, the header and the trailer.
 func (s *stream) finishBlock() error {
 	switch status := s.block.status; {
 	case s.status != 0:
@@ -233,7 +234,7 @@ func (s *stream) finishBlock() error {
 	return nil
 }
 
-// take is called with each header field.
+// take handles a header field.
 func (s *stream) take(field hpack.HeaderField) {
 	if s.block.err != nil {
 		return
@@ -260,7 +261,7 @@ func (s *stream) take(field hpack.HeaderField) {
 	}
 }
 
-// validFieldName refuses upper case, which HTTP/2 does not have.
+// validFieldName refuses upper case, which is not allowed in HTTP/2.
 func validFieldName(name string) bool {
 	for _, r := range name {
 		if 'A' <= r && r <= 'Z' {
@@ -270,7 +271,7 @@ func validFieldName(name string) bool {
 	return httpguts.ValidHeaderFieldName(name)
 }
 
-// frameError replaces what may hold bytes of the server.
+// frameError replaces errors that may contain data of the server.
 func frameError(err error) error {
 	var (
 		connectionError http2.ConnectionError

@@ -11,20 +11,19 @@ import (
 )
 
 const (
-	// MaxBytes bounds the annotation.
+	// MaxBytes is the maximum size of the annotation.
 	MaxBytes = 16 << 10
-	// maxDepth bounds how deeply an annotation nests. A probe needs five levels.
+	// maxDepth is the maximum nesting of an annotation. A probe needs five levels.
 	maxDepth = 16
-	// maxNodes bounds the keys and values of an annotation.
+	// maxNodes is the maximum number of keys and values of an annotation.
 	maxNodes = 2048
 )
 
 var errYAML = errors.New("the probe is neither JSON nor YAML")
 
-// toJSON turns an annotation into JSON. Its author is not trusted: aliases can
-// make gigabytes of a few bytes, and so nothing that refers to something else
-// is accepted. The tree is checked as it is written, before anything of it is
-// expanded.
+// toJSON converts an annotation to JSON. Its author is not trusted: aliases can expand
+// a few bytes to gigabytes, so references are refused. The limits apply to the tree
+// before expansion.
 func toJSON(annotation string) (data []byte, err error) {
 	if len(annotation) > MaxBytes {
 		return nil, fmt.Errorf("the probe has %d bytes; at most %d are allowed", len(annotation), MaxBytes)
@@ -43,9 +42,9 @@ func toJSON(annotation string) (data []byte, err error) {
 	return json.Marshal(value)
 }
 
-// parse reads the one document of an annotation as it is written. Tabs and
-// the like make the parser return an error; a panic would be a defect of the
-// parser, and must not end the process for one object.
+// parse parses the only document of an annotation, without expansion. The YAML parser
+// returns an error for tabs and the like; if it panics, which would be a defect, the
+// process must not end because of one object.
 func parse(annotation string) (root *yaml.Node, err error) {
 	defer func() {
 		if recover() != nil {
@@ -69,9 +68,9 @@ func parse(annotation string) (root *yaml.Node, err error) {
 	return document.Content[0], nil
 }
 
-// converter turns a YAML tree into the values that encoding/json writes.
+// converter converts a YAML tree into the values that encoding/json writes.
 type converter struct {
-	// nodes is how many more are accepted.
+	// nodes is the number of further nodes that are accepted.
 	nodes int
 }
 
@@ -134,7 +133,7 @@ func (c *converter) sequence(node *yaml.Node, depth int) (any, error) {
 	return items, nil
 }
 
-// scalar keeps everything a text but what a probe has other types for.
+// scalar returns a string, unless the value has another type that a probe can have.
 func scalar(node *yaml.Node) (any, error) {
 	switch node.ShortTag() {
 	case "!!null":
@@ -150,7 +149,7 @@ func scalar(node *yaml.Node) (any, error) {
 		}
 		return value, nil
 	case "!!float":
-		// No field of a probe is one. The JSON decoder says where it stands.
+		// No field of a probe has this type. The JSON decoder reports where it is.
 		if number := json.Number(node.Value); json.Valid([]byte(number)) {
 			return number, nil
 		}

@@ -2,11 +2,11 @@ package schedule
 
 import "fmt"
 
-// Capacity is what all runs share, such as bytes of memory.
+// Capacity is a resource that all runs share, such as bytes of memory.
 type Capacity struct {
-	// Total is what all runs take together at most.
+	// Total is the maximum of all concurrent runs together.
 	Total int64
-	// Largest is what one run takes at most.
+	// Largest is the maximum of one run.
 	Largest int64
 }
 
@@ -17,8 +17,7 @@ func (c Capacity) validate() error {
 	return nil
 }
 
-// cost returns what a plan takes. What is not known, or out of bounds, counts as the
-// largest.
+// cost returns the cost of a plan. Unknown and invalid costs count as the largest.
 func (c Capacity) cost(plan Plan) int64 {
 	if plan.Cost < 1 || plan.Cost > c.Largest {
 		return c.Largest
@@ -26,7 +25,7 @@ func (c Capacity) cost(plan Plan) int64 {
 	return plan.Cost
 }
 
-// usage is how much of a capacity is in use, so that no namespace takes all of it.
+// usage is the used part of a capacity, by namespace.
 type usage struct {
 	capacity    Capacity
 	used        int64
@@ -37,20 +36,20 @@ func newUsage(capacity Capacity) usage {
 	return usage{capacity: capacity, byNamespace: map[string]int64{}}
 }
 
-// hasRoom reports whether any run may start. It does not depend on the cost of that
-// run: if cheap runs could fill what is left, costly ones would never start.
+// hasRoom reports whether any run may start. It ignores the cost of that run: if cheap
+// runs could use the rest, expensive ones would never start.
 func (u *usage) hasRoom() bool { return u.free() >= u.capacity.Largest }
 
-// mayStart reports whether another run of a namespace may start: it gets no more than
-// it leaves free. One gets half of all while it is alone; where runs hang, each
-// further one halves what is left for the next.
+// mayStart reports whether another run of a namespace may start: a namespace gets at
+// most as much as it leaves free. One gets half of the capacity while it is alone; if
+// its runs hang, each further namespace gets half of the rest.
 func (u *usage) mayStart(namespace string) bool {
 	return u.hasRoom() && u.byNamespace[namespace]+u.capacity.Largest <= u.free()
 }
 
 func (u *usage) free() int64 { return u.capacity.Total - u.used }
 
-// add counts what a namespace takes or, if it is negative, gives back.
+// add adds to the usage of a namespace; a negative amount is released.
 func (u *usage) add(namespace string, cost int64) {
 	u.used += cost
 	if u.byNamespace[namespace] += cost; u.byNamespace[namespace] == 0 {

@@ -23,22 +23,22 @@ const (
 type entry struct {
 	key  cache.ObjectName
 	plan Plan
-	// firstSet is when the key was set first.
+	// firstSet is when the key was first set.
 	firstSet time.Time
 	due      time.Time
-	// place is where the entry is, and index its place in the heap. A queue may
-	// still hold entries that have left it; their place tells.
+	// place is where the entry is, and index its index in the heap. A queue may still
+	// contain entries that have left it, which place reveals.
 	place place
 	index int
-	// slow is whether its last run took long, or it has not had one.
+	// slow is true if its last run took long, or it has not had one.
 	slow bool
-	// early is whether the run was asked for before it was due.
+	// early is true if the run was requested before it was due.
 	early  bool
 	cancel context.CancelFunc
 }
 
-// first returns when the first run is due. A creation in the future, by the API
-// server's clock, delays nothing: the delay counts from the first sight then.
+// first returns when the first run is due. A creation time in the future, by the API
+// server's clock, delays nothing: the delay then counts from firstSet.
 func (p Plan) first(firstSet, now time.Time) time.Time {
 	from := p.Created
 	if from.After(firstSet) {
@@ -54,7 +54,7 @@ func (p Plan) first(firstSet, now time.Time) time.Time {
 	return first
 }
 
-// next returns the first time after now that lies on the plan's grid.
+// next returns the first time after now on the plan's grid.
 func (p Plan) next(now time.Time) time.Time {
 	period := p.Period.Nanoseconds()
 	if period <= 0 {
@@ -65,9 +65,9 @@ func (p Plan) next(now time.Time) time.Time {
 	return now.Add(time.Duration(period - since))
 }
 
-// following returns when the run after one that was due at a time and ended now is
-// due. If the run took so long that others were missed, it is due now, and
-// all but that one are left out.
+// following returns when the next run is due, after one that was due at a time and
+// ended now. If that run took so long that others were missed, the next one is due now,
+// and the other missed runs are skipped.
 func (p Plan) following(due, now time.Time) time.Time {
 	if due.After(now) {
 		return due // the run was early

@@ -10,8 +10,8 @@ func (f *fifo[T]) len() int { return len(f.items) - f.head }
 
 func (f *fifo[T]) push(added T) { f.items = append(f.items, added) }
 
-// pop takes the first item of a queue that is not empty. The room of those
-// taken is used again once they are the larger half.
+// pop removes the first item of a non-empty queue. It reuses the space of removed items
+// once they are the larger half.
 func (f *fifo[T]) pop() T {
 	var none T
 	first := f.items[f.head]
@@ -25,8 +25,8 @@ func (f *fifo[T]) pop() T {
 	return first
 }
 
-// namespaceQueue holds entries that are due and wait for room. Namespaces
-// take turns, so that none waits for another one's many entries.
+// namespaceQueue holds due entries that wait for capacity. Namespaces take turns, so
+// that none waits for the many entries of another.
 type namespaceQueue struct {
 	place    place
 	entries  map[string]*fifo[*entry]
@@ -48,8 +48,8 @@ func (q *namespaceQueue) push(added *entry) {
 	of.push(added)
 }
 
-// pop takes the first entry of the next namespace that may have room; nil if
-// there is none. A namespace that is passed over keeps its entries.
+// pop removes the first entry of the next namespace that may start a run; nil if there
+// is none. A skipped namespace keeps its entries.
 func (q *namespaceQueue) pop(may func(namespace string) bool) *entry {
 	for range q.rotation.len() {
 		namespace := q.rotation.pop()
@@ -71,7 +71,7 @@ func (q *namespaceQueue) pop(may func(namespace string) bool) *entry {
 	return nil
 }
 
-// firstOf takes the first entry that is still in this queue; nil if there is none.
+// firstOf removes the first entry that is still in this queue; nil if there is none.
 func (q *namespaceQueue) firstOf(of *fifo[*entry]) *entry {
 	for of.len() > 0 {
 		if next := of.pop(); next.place == q.place {

@@ -1,17 +1,16 @@
-// Package schedule runs a function for each of many keys, each at its own
-// period, with one timer and within a capacity that all runs share, such as memory.
+// Package schedule runs a function for each of many keys, each with its own period,
+// with one timer and within a capacity that all runs share, such as memory.
 //
-// A key's runs lie on a fixed grid of its period, shifted by a phase that
-// follows from its seed. So the runs of many keys are spread evenly, without
-// chance and without memory, also after a restart. A run that cannot start in
-// time starts late; runs that were missed are left out, never made up for.
+// The runs of a key are on a fixed grid of its period, with a phase that depends on its
+// seed. This spreads the runs of many keys evenly and deterministically, also after a
+// restart. A run that cannot start in time starts late; missed runs are skipped.
 //
-// Namespaces share the capacity fairly. They take turns, none gets so much that
-// nothing is left for the next one, and keys whose runs take long share between
-// an eighth and half of all. A key that was set again counts as one of these until
-// its run has been quick: changing it gains nothing.
+// Namespaces share the capacity fairly. They take turns, none may use so much that
+// nothing is left for the next one, and keys whose runs take long share between an
+// eighth and half of the capacity. A key that is set again counts as one of these until
+// one of its runs was quick, so changing it gives no advantage.
 //
-// The package knows nothing of probes or workloads.
+// The package is independent of probes and workloads.
 package schedule
 
 import (
@@ -24,33 +23,33 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// Func is what is run for a key. ctx is cancelled when the key is removed or
-// set again. It returns true if it took long because of what the key stands for.
+// Func runs a key. ctx is cancelled when the key is removed or set again. It returns
+// true if the run took long because of the key.
 type Func func(ctx context.Context, key cache.ObjectName, run Run) (slow bool)
 
 // Run describes one run.
 type Run struct {
-	// Late is how much later than planned it starts.
+	// Late is the delay after the planned start.
 	Late time.Duration
-	// Early is whether it was asked for by RunEarly before it was due.
+	// Early is true if RunEarly requested it before it was due.
 	Early bool
 }
 
 // Plan says when a key is run.
 type Plan struct {
-	// Seed decides the phase; equal seeds have equal phases.
+	// Seed determines the phase; equal seeds have equal phases.
 	Seed uint64
-	// Period is the time from one run to the next.
+	// Period is the interval between runs.
 	Period time.Duration
-	// Created is when what the key stands for was created, and InitialDelay how
-	// long after that the first run is due. A creation later than the first Set
-	// of the key counts as that: clocks differ.
+	// Created is the creation time, and InitialDelay the delay of the first run after
+	// it. If Created is later than the first Set of the key, because clocks differ,
+	// that Set counts instead.
 	Created      time.Time
 	InitialDelay time.Duration
-	// Spread puts the first run on the grid too. Without it the first run is
-	// due at once.
+	// Spread puts the first run on the grid too. Without it, the first run is due at
+	// once.
 	Spread bool
-	// Cost is what a run takes of the capacity; 0 stands for the largest cost.
+	// Cost is the capacity that a run uses; 0 for the largest cost.
 	Cost int64
 }
 
@@ -66,11 +65,11 @@ type Schedule struct {
 	early   fifo[*entry]
 	prompt  *namespaceQueue
 	slow    *namespaceQueue
-	// all is what all runs use, and forSlow what the slow ones among them use.
+	// all is the usage of all runs, and forSlow that of the slow ones.
 	all, forSlow usage
 }
 
-// New makes a Schedule whose runs stay within the capacity.
+// New returns a Schedule whose runs stay within the capacity.
 func New(clock clock.WithTicker, capacity Capacity, run Func) (*Schedule, error) {
 	if err := capacity.validate(); err != nil {
 		return nil, err
@@ -88,8 +87,8 @@ func New(clock clock.WithTicker, capacity Capacity, run Func) (*Schedule, error)
 	}, nil
 }
 
-// Set plans the runs of key from now on. What was planned for it is forgotten,
-// and a run in progress is cancelled.
+// Set schedules the runs of key from now on. It replaces the previous plan, and cancels
+// a run in progress.
 func (s *Schedule) Set(key cache.ObjectName, plan Plan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +105,7 @@ func (s *Schedule) Set(key cache.ObjectName, plan Plan) {
 	s.wake()
 }
 
-// Remove forgets key. A run in progress is cancelled.
+// Remove removes key and cancels a run in progress.
 func (s *Schedule) Remove(key cache.ObjectName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,8 +114,8 @@ func (s *Schedule) Remove(key cache.ObjectName) {
 	}
 }
 
-// RunEarly runs keys as soon as there is any room, before all others. Their
-// next runs are due when they were. Keys that are running are left alone.
+// RunEarly runs keys as soon as there is capacity, before all others. It does not
+// change when their next runs are due, and ignores running keys.
 func (s *Schedule) RunEarly(keys ...cache.ObjectName) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +139,8 @@ func (s *Schedule) RunEarly(keys ...cache.ObjectName) {
 	s.wake()
 }
 
-// Run runs what is due until ctx is cancelled, and returns when the last run has ended.
+// Run runs keys when they are due until ctx is cancelled, and returns when the last run
+// has ended.
 func (s *Schedule) Run(ctx context.Context) {
 	var runs sync.WaitGroup
 	defer runs.Wait()
@@ -157,11 +157,11 @@ func (s *Schedule) Run(ctx context.Context) {
 	}
 }
 
-// idle is how long the timer waits while no key is due before that.
+// idle is how long the timer waits if no key is due earlier.
 const idle = time.Hour
 
-// start starts the runs that are due as far as there is room. It returns the
-// time until the next one is due.
+// start starts the due runs for which there is capacity. It returns the time until the
+// next one is due.
 func (s *Schedule) start(ctx context.Context, runs *sync.WaitGroup) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +184,7 @@ func (s *Schedule) start(ctx context.Context, runs *sync.WaitGroup) time.Duratio
 	return min(s.waiting[0].due.Sub(now), idle)
 }
 
-// next returns the entry that runs next; nil while there is no room for any.
+// next returns the entry to run next; nil if there is no capacity for any.
 func (s *Schedule) next() *entry {
 	if !s.all.hasRoom() {
 		return nil
@@ -194,8 +194,8 @@ func (s *Schedule) next() *entry {
 			return next
 		}
 	}
-	// Keys that are new are slow ones too. They get the first part, so that
-	// prompt ones, however many, cannot keep them from being run at all.
+	// New keys count as slow. They get the first share, so that quick ones, however
+	// many, cannot prevent them from running.
 	if s.forSlow.used < s.all.capacity.Total/8 {
 		if next := s.nextSlow(); next != nil {
 			return next
@@ -207,7 +207,7 @@ func (s *Schedule) next() *entry {
 	return s.nextSlow()
 }
 
-// nextSlow returns the slow entry that runs next; nil while there is no room for any.
+// nextSlow returns the slow entry to run next; nil if there is no capacity for any.
 func (s *Schedule) nextSlow() *entry {
 	return s.slow.pop(func(namespace string) bool { return s.all.mayStart(namespace) && s.forSlow.mayStart(namespace) })
 }
@@ -228,7 +228,8 @@ func (s *Schedule) begin(ctx context.Context, runs *sync.WaitGroup, next *entry,
 	})
 }
 
-// end plans the next run when one has ended, so that no key ever has two at a time.
+// end schedules the next run when one has ended, so a key never has two concurrent
+// runs.
 func (s *Schedule) end(current *entry, wasSlow, isSlow bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -249,8 +250,8 @@ func (s *Schedule) count(namespace string, slow bool, cost int64) {
 	}
 }
 
-// drop forgets an entry wherever it is: in the heap, in a queue (which skips it
-// later) or running.
+// drop removes an entry from wherever it is: the heap, a queue (which skips it later)
+// or the running ones.
 func (s *Schedule) drop(old *entry) {
 	delete(s.entries, old.key)
 	if old.place == inHeap {
@@ -262,7 +263,7 @@ func (s *Schedule) drop(old *entry) {
 	}
 }
 
-// wake makes Run look again. One pending wake-up is enough.
+// wake makes Run check again. One pending wake-up is enough.
 func (s *Schedule) wake() {
 	select {
 	case s.changed <- struct{}{}:
