@@ -74,7 +74,7 @@ test-kubeproxy: ## play random histories past kube-proxy's own code
 	go -C test/kubeproxy test ./...
 
 .PHONY: test-validation
-test-validation: ## have Kubernetes' own validation judge what is written from slices of older versions
+test-validation: ## check writes from slices of older versions with Kubernetes' own validation
 	go -C test/validation test ./...
 
 .PHONY: test-chart

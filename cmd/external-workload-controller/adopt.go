@@ -21,14 +21,13 @@ import (
 	"github.com/external-workload/controller/pkg/takeover"
 )
 
-// adoption is the first argument that shows what this controller would write in
-// a cluster, or hands Linkerd's Lease back.
+// adoption is the subcommand that previews a takeover or hands Linkerd's Lease back.
 const adoption = "adopt"
 
 // adoptFlags are the flags of the controller that adopt has too.
 var adoptFlags = []string{"kubeconfig", "namespaces", "managed-by", "max-endpoints-per-slice", "second-family", "readiness", takeOverLeaseFlag}
 
-// errUsage says that the arguments make no sense.
+// errUsage is returned for invalid arguments.
 var errUsage = errors.New("wrong usage")
 
 // adoptCommand is the subcommand adopt, with the arguments after its name.
@@ -61,13 +60,13 @@ func adoptCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	if err := o.validate(); err != nil {
 		return errors.Join(errUsage, err)
 	}
-	// The gate stays closed: what the clients of this project could publish is refused.
+	// The gate stays closed, so the controller's clients cannot write.
 	clients, err := newClients(&o, &leadership.WriteGate{})
 	if err != nil {
 		return err
 	}
 	if handBack {
-		return giveBack(ctx, &o, clients, stdout)
+		return releaseLease(ctx, &o, clients, stdout)
 	}
 	if refreshes {
 		return refreshAll(ctx, &o, clients, refreshRate, stdout)
@@ -75,7 +74,7 @@ func adoptCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	return preview(ctx, &o, clients, stdout)
 }
 
-// count returns how many of the flags are set.
+// count returns the number of flags that are set.
 func count(flags ...bool) (n int) {
 	for _, set := range flags {
 		if set {
@@ -85,8 +84,8 @@ func count(flags ...bool) (n int) {
 	return n
 }
 
-// giveBack frees Linkerd's Lease and says what that means.
-func giveBack(ctx context.Context, o *options, clients *clients, stdout io.Writer) error {
+// releaseLease frees Linkerd's Lease and prints what follows.
+func releaseLease(ctx context.Context, o *options, clients *clients, stdout io.Writer) error {
 	lease, _ := leaseName(o.takeOver.lease)
 	holder, err := takeover.HandBack(ctx, clients.ungated.CoordinationV1(), lease)
 	if err != nil {
@@ -100,7 +99,7 @@ func giveBack(ctx context.Context, o *options, clients *clients, stdout io.Write
 	return nil
 }
 
-// preview reads everything once and prints what would be written.
+// preview reads the objects once and prints what would be written.
 func preview(ctx context.Context, o *options, clients *clients, stdout io.Writer) error {
 	all, err := allSubjects(ctx, o, clients)
 	if err != nil {
@@ -112,7 +111,7 @@ func preview(ctx context.Context, o *options, clients *clients, stdout io.Writer
 			WithholdSecondFamily: o.secondFamily == familyWithhold,
 			Zones:                o.zones,
 			IgnoreProbes:         !o.readiness.enabled,
-			// Workloads that were created this moment count as settled.
+			// Workloads that were just created count as settled.
 			Now: time.Now().Add(time.Minute),
 		},
 		MaxEndpoints: o.maxEndpoints,
@@ -124,7 +123,7 @@ func preview(ctx context.Context, o *options, clients *clients, stdout io.Writer
 	return adopt.Print(stdout, previews)
 }
 
-// allSubjects lists all that bears on publishing.
+// allSubjects reads all objects that affect publishing.
 func allSubjects(ctx context.Context, o *options, clients *clients) ([]adopt.Subject, error) {
 	namespaces := o.namespaces
 	if len(namespaces) == 0 {
@@ -144,7 +143,7 @@ func allSubjects(ctx context.Context, o *options, clients *clients) ([]adopt.Sub
 	return all, nil
 }
 
-// subjectsIn lists all that bears on publishing in a namespace, or in all.
+// subjectsIn reads all objects of a namespace, or of all, that affect publishing.
 func subjectsIn(ctx context.Context, clients *clients, namespace, managedBy string) ([]adopt.Subject, error) {
 	var services *corev1.ServiceList
 	var workloads *v1beta1.ExternalWorkloadList

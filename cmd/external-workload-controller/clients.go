@@ -24,32 +24,32 @@ import (
 	"github.com/external-workload/controller/pkg/leadership"
 )
 
-// podNamespaceFile tells a Pod its namespace.
+// podNamespaceFile contains the namespace of the Pod.
 const podNamespaceFile = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
 
-// clients reach the API server.
+// clients are the clients of the API server.
 type clients struct {
-	// core and workloads read. What they would write is refused.
+	// core and workloads only read: the closed gate refuses their writes.
 	core      kubernetes.Interface
 	workloads versioned.Interface
-	// watchedCore and watchedWorkloads are for informers: their requests go on
-	// while the API server is away, and interruption is notified of that.
+	// watchedCore and watchedWorkloads are for informers: their requests are retried
+	// while the API server is away, and interruption observes that.
 	watchedCore      kubernetes.Interface
 	watchedWorkloads versioned.Interface
 	interruption     *interruption.Monitor
-	// writeCore and writeWorkloads write while the Lease is held, over a
-	// connection of their own.
+	// writeCore and writeWorkloads write while the Lease is held, over a separate
+	// connection.
 	writeCore      kubernetes.Interface
 	writeWorkloads versioned.Interface
-	// ungated serves the Lease itself and reviews of those who scrape metrics.
+	// ungated is for the Lease and for reviews of users who scrape metrics.
 	ungated kubernetes.Interface
-	// namespace is the one that the configuration names.
+	// namespace is the namespace in the configuration.
 	namespace string
-	// hosts are those under which the API server is reached.
+	// hosts are the host names of the API server.
 	hosts []string
 }
 
-// loadConfig reads how to reach the API server.
+// loadConfig loads the configuration for the API server.
 func loadConfig(o *options) (*rest.Config, string, error) {
 	if o.kubeconfig == "" {
 		config, err := rest.InClusterConfig()
@@ -81,7 +81,7 @@ func loadConfig(o *options) (*rest.Config, string, error) {
 	return config, namespace, nil
 }
 
-// newClients makes clients whose writes need the gate to be open.
+// newClients returns clients that write only while the gate is open.
 func newClients(o *options, gate *leadership.WriteGate) (*clients, error) {
 	config, namespace, err := loadConfig(o)
 	if err != nil {
@@ -116,8 +116,8 @@ func newClients(o *options, gate *leadership.WriteGate) (*clients, error) {
 	return c, nil
 }
 
-// hostOf returns the host of the API server's URL, or empty where that is none; the
-// clients say then what is wrong with it.
+// hostOf returns the host of the API server's URL, or an empty text if it is invalid;
+// the clients then report the error.
 func hostOf(config *rest.Config) string {
 	base, _, err := rest.DefaultServerUrlFor(config)
 	if err != nil {
@@ -126,18 +126,17 @@ func hostOf(config *rest.Config) string {
 	return base.Hostname()
 }
 
-// connectTimeout bounds the wait for the connection of writes.
+// connectTimeout is the timeout for opening the connection for writes.
 const connectTimeout = time.Second
 
-// connect opens the connection for writes, for those that come all at once:
-// as long as there is none that can be shared, each would open one of its own,
-// and two TLS handshakes take longer than a write. What is wrong with it is for
-// the first write to tell.
+// connect opens the connection for writes before the first ones, which come all at
+// once: without a connection to share, each would open its own, and two TLS handshakes
+// take longer than a write. It ignores errors, which the first write will report.
 func (c *clients) connect(ctx context.Context) {
 	_ = c.writeCore.Discovery().RESTClient().Get().AbsPath("/version").Timeout(connectTimeout).Do(ctx).Error()
 }
 
-// clientsets make the typed clients of one connection.
+// clientsets returns the typed clients of one connection.
 func clientsets(config *rest.Config) (kubernetes.Interface, versioned.Interface, error) {
 	connection, err := rest.HTTPClientFor(config)
 	if err != nil {
@@ -154,8 +153,8 @@ func clientsets(config *rest.Config) (kubernetes.Interface, versioned.Interface,
 	return core, workloads, nil
 }
 
-// workloadClientset is the generated clientset, but reads ExternalWorkloads with
-// package codec: of 2,000 Services with 5 workloads each, a start reads 10,000.
+// workloadClientset is the generated clientset, but decodes ExternalWorkloads with
+// package codec: with 2,000 Services of 5 workloads each, a start reads 10,000.
 type workloadClientset struct {
 	versioned.Interface
 	typed workloadv1beta1.WorkloadV1beta1Interface
@@ -182,7 +181,7 @@ func newWorkloadClientset(config *rest.Config, connection *http.Client) (version
 	return &workloadClientset{Interface: generated, typed: workloadv1beta1.New(client)}, nil
 }
 
-// protobuf makes clients of core types use the form that costs least.
+// protobuf makes clients of core types use protobuf, which costs least.
 func protobuf(config *rest.Config) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.ContentType = runtime.ContentTypeProtobuf

@@ -16,10 +16,10 @@ import (
 	"github.com/external-workload/controller/pkg/server"
 )
 
-// readinessWorkers write the status of workloads.
+// readinessWorkers is the number of workers that write the status of workloads.
 const readinessWorkers = 16
 
-// controllers are all that run while this process leads, and what they watch.
+// controllers are the controllers and informers of this process.
 type controllers struct {
 	informers []*endpointslice.Informers
 	publisher *endpointslice.Controller
@@ -32,7 +32,7 @@ type controllers struct {
 	workers int
 }
 
-// newControllers makes the controllers. They start nothing.
+// newControllers creates the controllers. It starts nothing.
 func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*controllers, error) {
 	namespaces := o.namespaces
 	if len(namespaces) == 0 {
@@ -77,8 +77,8 @@ func newControllers(o *options, clients *clients, observer *metrics.Metrics) (*c
 	return c, err
 }
 
-// watch starts the informers and returns what stops them. The cluster's own
-// networks are known before anything can be probed.
+// watch starts the informers and returns a function that stops them. It finds the
+// cluster's own networks before anything can be probed.
 func (c *controllers) watch(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	for _, informers := range c.informers {

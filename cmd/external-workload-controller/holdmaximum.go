@@ -7,11 +7,10 @@ import (
 	"github.com/external-workload/controller/controller/readiness"
 )
 
-// unlimitedHold is the value of --hold-maximum without end.
+// unlimitedHold is the value of --hold-maximum for no limit.
 const unlimitedHold = "unlimited"
 
-// holdMaximum is the value of --hold-maximum: a duration, of which 0 holds
-// nothing, or unlimited.
+// holdMaximum is the value of --hold-maximum: a duration, 0 for no hold, or unlimited.
 type holdMaximum time.Duration
 
 // Set is for package pflag.

@@ -11,7 +11,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// setUpLogging lets klog write to out in the wanted format.
+// setUpLogging configures klog to write to out in a format.
 func setUpLogging(out io.Writer, format string, verbosity int) {
 	flags := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(flags)
@@ -29,11 +29,11 @@ func setUpLogging(out io.Writer, format string, verbosity int) {
 	log.SetOutput(standardLog{})
 }
 
-// maxStandardLine bounds what is kept of one line of the standard logger.
+// maxStandardLine is the maximum length of a line of the standard logger.
 const maxStandardLine = 512
 
-// standardLog passes on to klog what libraries write to the standard logger,
-// for debugging only: net/http repeats there what remote machines have said.
+// standardLog passes lines of the standard logger to klog at a debug level: net/http
+// logs text from remote machines there.
 type standardLog struct{}
 
 // Write logs one line.

@@ -1,6 +1,6 @@
-// Command external-workload-controller publishes machines outside the cluster,
-// described by ExternalWorkloads, as EndpointSlices of the Services that
-// select them.
+// Command external-workload-controller probes machines outside the cluster, which
+// ExternalWorkloads describe, and publishes EndpointSlices for the Services that select
+// them.
 package main
 
 import (

@@ -11,24 +11,22 @@ import (
 )
 
 const (
-	// memoryShare is the part of the container's memory that the Go runtime
-	// tries to stay within; the rest is for what it does not count.
+	// memoryShare is the soft memory limit of the Go runtime as a part of the
+	// container's limit; the rest is for memory that the runtime does not count.
 	memoryShare = 0.9
-	// collectAt is by how many percent what is in use may grow until the garbage
-	// collector runs, in place of Go's 100. What is in use are caches that change
-	// little, so that there is seldom garbage to collect.
+	// collectAt is the garbage collection target percentage, instead of Go's 100. Most
+	// memory is in caches that change little, so there is rarely garbage to collect.
 	collectAt = 50
-	// unlimited is above every real limit: cgroup v1 gives a number near the
-	// largest one where there is none.
+	// unlimited is larger than every real limit: without a limit, cgroup v1 returns a
+	// number near the maximum.
 	unlimited = 1 << 50
 )
 
-// memoryLimitFiles tell a container its memory limit, in cgroup v2 and v1.
+// memoryLimitFiles contain the container's memory limit, in cgroup v2 and v1.
 var memoryLimitFiles = []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}
 
-// limitMemory makes the garbage collector leave less room than usual, unless
-// GOGC says otherwise, and work harder before the container's memory runs out,
-// unless GOMEMLIMIT does.
+// limitMemory makes the garbage collector run earlier than by default, unless GOGC is
+// set, and sets a soft memory limit below the container's, unless GOMEMLIMIT is set.
 func limitMemory(logger logr.Logger) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(collectAt)

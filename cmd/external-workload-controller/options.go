@@ -96,7 +96,7 @@ type readinessOptions struct {
 	deleteExpired bool
 }
 
-// newFlags makes the flag set that fills o, which gets all defaults.
+// newFlags returns the flag set of o, and sets the defaults.
 func newFlags(o *options) *pflag.FlagSet {
 	f := pflag.NewFlagSet(defaultName, pflag.ContinueOnError)
 	f.SortFlags = false
@@ -150,7 +150,7 @@ func addReadinessFlags(f *pflag.FlagSet, o *readinessOptions) {
 	f.DurationVar(&o.timeRefresh, "probe-time-refresh", readiness.DefaultProbeTimeRefresh, "minimum interval between two status writes that change only lastProbeTime")
 }
 
-// validate says everything that is wrong, each with the flag's name and its bounds.
+// validate returns all errors, each with the flag's name and limits.
 func (o *options) validate() error {
 	var errs []error
 	refuse := func(wrong bool, flag string, value any, want string) {
@@ -212,7 +212,7 @@ func (o *readinessOptions) validate(refuse refuseFunc) error {
 	return errors.Join(errAllow, errDeny, errCluster)
 }
 
-// prefixes reads address ranges.
+// prefixes parses address ranges.
 func prefixes(flag string, texts []string) ([]netip.Prefix, error) {
 	var all []netip.Prefix
 	for _, text := range texts {

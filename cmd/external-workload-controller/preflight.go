@@ -16,14 +16,14 @@ import (
 )
 
 const (
-	// preflightTimeout is the deadline of each request of the preflight.
+	// preflightTimeout is the timeout of each request of the preflight.
 	preflightTimeout = 10 * time.Second
-	// preflightPause is the time between two tries.
+	// preflightPause is the interval between attempts.
 	preflightPause = 2 * time.Second
 )
 
-// preflight finds out, before anything is watched, whether the API server can
-// be reached, knows ExternalWorkloads and lets us read what we need. It says
+// preflight checks, before the informers start, whether the API server can be reached,
+// serves ExternalWorkloads and permits the reads that the controller needs. It logs
 // what is missing, once, and waits for it.
 type preflight struct {
 	clients    *clients
@@ -37,7 +37,7 @@ func newPreflight(c *clients, namespaces []string) *preflight {
 	return &preflight{clients: c, namespaces: namespaces, problem: fmt.Errorf("the API server has not been asked yet")}
 }
 
-// Problem is what is missing, or nil. It is safe for concurrent use.
+// Problem returns what is missing, or nil. It is safe for concurrent use.
 func (p *preflight) Problem() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,7 +76,7 @@ func (p *preflight) wait(ctx context.Context) error {
 	}
 }
 
-// check tries one read of each kind in each namespace.
+// check makes one read of each kind in each namespace.
 func (p *preflight) check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, preflightTimeout)
 	defer cancel()

@@ -26,20 +26,20 @@ const (
 	minRefreshRate     = 0.1
 	maxRefreshRate     = 100.0
 
-	// refreshTimeout is how long the controller may take to announce an endpoint.
+	// refreshTimeout is the timeout for the controller to announce an endpoint.
 	refreshTimeout = 90 * time.Second
-	// refreshPoll is the interval between two looks at a slice.
+	// refreshPoll is the interval between two reads of a slice.
 	refreshPoll = 50 * time.Millisecond
 	// refreshReport is the interval between two lines of progress.
 	refreshReport = 5 * time.Second
-	// refreshTries is how often a request is made that meets writes of the controller.
+	// refreshTries is the number of attempts of a request that conflicts with writes of
+	// the controller.
 	refreshTries = 10
 )
 
-// refresh lets the running controller announce endpoints again. It writes only a
-// mark into the annotation in which the controller records identities; the
-// controller withdraws and publishes. So whenever this program ends, nothing stays
-// withdrawn.
+// refresh makes the running controller announce endpoints again. It writes only a mark
+// into the annotation in which the controller records identities; the controller
+// withdraws and publishes. If this program is interrupted, no endpoint stays withdrawn.
 type refresh struct {
 	client       discoveryclient.EndpointSlicesGetter
 	fieldManager string
@@ -76,7 +76,7 @@ func refreshAll(ctx context.Context, o *options, clients *clients, perSecond flo
 	return nil
 }
 
-// readyWorkloads returns the workloads that a slice has ready endpoints of.
+// readyWorkloads returns the workloads with ready endpoints in a slice.
 func readyWorkloads(slice *discoveryv1.EndpointSlice) []string {
 	var names []string
 	for i := range slice.Endpoints {
@@ -118,7 +118,7 @@ func (r *refresh) service(ctx context.Context, subject *adopt.Subject) error {
 	return nil
 }
 
-// endpoint announces one endpoint, and returns when it is published again or gone.
+// endpoint announces one endpoint, and returns when it is published again or deleted.
 func (r *refresh) endpoint(ctx context.Context, slice *discoveryv1.EndpointSlice, workload string, identityOf func(string) string) error {
 	marked, err := r.mark(ctx, slice, workload, identityOf)
 	if err != nil || !marked {
@@ -142,8 +142,8 @@ func (r *refresh) endpoint(ctx context.Context, slice *discoveryv1.EndpointSlice
 	}
 }
 
-// mark asks the controller to announce an endpoint. It reports whether there is
-// anything to announce.
+// mark requests the announcement of an endpoint. It reports whether there is anything
+// to announce.
 func (r *refresh) mark(ctx context.Context, slice *discoveryv1.EndpointSlice, workload string, identityOf func(string) string) (bool, error) {
 	for try := 1; ; try++ {
 		now, at, err := r.find(ctx, slice, workload)
@@ -164,7 +164,7 @@ func (r *refresh) mark(ctx context.Context, slice *discoveryv1.EndpointSlice, wo
 	}
 }
 
-// find reads a slice and the position of a workload in it; -1 if it is gone.
+// find reads a slice and returns the position of a workload in it; -1 if there is none.
 func (r *refresh) find(ctx context.Context, slice *discoveryv1.EndpointSlice, workload string) (*discoveryv1.EndpointSlice, int, error) {
 	now, err := r.client.EndpointSlices(slice.Namespace).Get(ctx, slice.Name, metav1.GetOptions{})
 	switch {

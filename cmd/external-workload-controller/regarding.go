@@ -11,15 +11,15 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// What the chart tells a Pod of itself, by the downward API.
+// Environment variables that the chart sets by the downward API.
 const (
 	podNameVariable      = "POD_NAME"
 	podNamespaceVariable = "POD_NAMESPACE"
 	podUIDVariable       = "POD_UID"
 )
 
-// holdRegarding returns what finds the object that Events about a hold regard:
-// the Lease; without leader election the Pod; nil where there is neither.
+// holdRegarding returns a function that finds the object of Events about a hold: the
+// Lease, or the Pod without leader election; nil if there is neither.
 func holdRegarding(o *options, clients *clients) func(context.Context) runtime.Object {
 	if !o.election.enabled {
 		return func(context.Context) runtime.Object { return thisPod() }
@@ -28,14 +28,14 @@ func holdRegarding(o *options, clients *clients) func(context.Context) runtime.O
 		namespace := leaseNamespace(o, clients)
 		lease, err := clients.ungated.CoordinationV1().Leases(namespace).Get(ctx, o.election.name, metav1.GetOptions{})
 		if err != nil {
-			// The name alone regards it well enough.
+			// The name is enough for an Event.
 			return &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: o.election.name}}
 		}
 		return lease
 	}
 }
 
-// thisPod returns the Pod that this process runs in; nil if nothing tells.
+// thisPod returns the Pod of this process; nil if unknown.
 func thisPod() runtime.Object {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Name:      os.Getenv(podNameVariable),

@@ -28,12 +28,12 @@ const (
 	exitUsage  = 2
 )
 
-// selfTest is the first argument that checks an installation from inside the
-// cluster instead of running the controller; helm test uses it.
+// selfTest is the subcommand that checks an installation from inside the cluster; helm
+// test uses it.
 const selfTest = "selftest"
 
-// run returns the program: it returns its exit code when ctx is cancelled and
-// everything that it started has ended, or when it cannot go on.
+// run runs the program and returns its exit code. It returns when ctx is cancelled and
+// everything that it started has ended, or after a fatal error.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == selfTest {
 		if err := selftest.Command(ctx, args[1:], stdout); err != nil {
@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitDone
 }
 
-// finish ends a subcommand.
+// finish prints the error of a subcommand and returns the exit code.
 func finish(err error, stderr io.Writer) int {
 	switch {
 	case err == nil, errors.Is(err, pflag.ErrHelp):
@@ -81,13 +81,13 @@ func finish(err error, stderr io.Writer) int {
 	}
 }
 
-// printError prints an error in one line for each of its parts.
+// printError prints an error, one line for each of its parts.
 func printError(stderr io.Writer, err error, code int) int {
 	_, _ = fmt.Fprintf(stderr, "%s: %v\n", defaultName, err)
 	return code
 }
 
-// serve wires everything together and runs it until ctx is cancelled.
+// serve creates everything and runs it until ctx is cancelled.
 func serve(ctx context.Context, o *options) error {
 	logger := klog.FromContext(ctx)
 	registry := prometheus.NewRegistry()
@@ -127,7 +127,7 @@ func serve(ctx context.Context, o *options) error {
 	return err
 }
 
-// work waits for what is needed, watches, and publishes while it leads.
+// work waits for the preflight, starts the informers, and publishes while it leads.
 func work(ctx context.Context, o *options, clients *clients, controllers *controllers, gate *leadership.WriteGate, observer *metrics.Metrics) error {
 	if err := controllers.preflight.wait(ctx); err != nil {
 		return nil
@@ -158,7 +158,7 @@ func work(ctx context.Context, o *options, clients *clients, controllers *contro
 	}, publish)
 }
 
-// identityOf is this instance's name in Leases.
+// identityOf returns this instance's identity in Leases.
 func identityOf(o *options) (string, error) {
 	if o.election.identity != "" {
 		return o.election.identity, nil
@@ -170,7 +170,7 @@ func identityOf(o *options) (string, error) {
 	return host + "_" + podPart() + string(uuid.NewUUID()), nil
 }
 
-// podPart returns the part of an identity that names the Pod; empty outside of one.
+// podPart returns the name of the Pod in an identity; empty outside a Pod.
 func podPart() string {
 	if uid := os.Getenv(podUIDVariable); uid != "" {
 		return uid + "_"
@@ -178,8 +178,8 @@ func podPart() string {
 	return ""
 }
 
-// endedWithPod reports whether an identity is that of an earlier process of this
-// Pod. Kubelet starts a container again only when its last process has ended.
+// endedWithPod reports whether an identity is that of an earlier process of this Pod.
+// Kubelet restarts a container only after its last process has ended.
 func endedWithPod(o *options) func(identity string) bool {
 	pod := podPart()
 	if pod == "" || o.election.identity != "" {
@@ -188,7 +188,7 @@ func endedWithPod(o *options) func(identity string) bool {
 	return func(identity string) bool { return strings.Contains(identity, "_"+pod) }
 }
 
-// newLock makes the Lease's lock.
+// newLock returns the lock of the Lease.
 func newLock(o *options, clients *clients, identity string) (resourcelock.Interface, error) {
 	namespace := leaseNamespace(o, clients)
 	lock, err := resourcelock.New(resourcelock.LeasesResourceLock, namespace, o.election.name,

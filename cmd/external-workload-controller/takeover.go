@@ -15,7 +15,7 @@ import (
 // takeOverLeaseFlag names the Lease of Linkerd's controller.
 const takeOverLeaseFlag = "take-over-lease"
 
-// takeOverOptions are about the Lease of Linkerd's controller.
+// takeOverOptions are the options for the Lease of Linkerd's controller.
 type takeOverOptions struct {
 	lease string // empty: it is left alone
 	mode  string
@@ -35,14 +35,15 @@ func (o *takeOverOptions) validate(refuse refuseFunc) error {
 	return nil
 }
 
-// leaseName reads NAMESPACE/NAME.
+// leaseName parses NAMESPACE/NAME.
 func leaseName(text string) (types.NamespacedName, bool) {
 	namespace, name, found := strings.Cut(text, "/")
 	ok := found && len(validation.IsDNS1123Label(namespace)) == 0 && len(validation.IsDNS1123Subdomain(name)) == 0
 	return types.NamespacedName{Namespace: namespace, Name: name}, ok
 }
 
-// takingOver is work that is done while Linkerd's Lease is kept, if that is asked for.
+// takingOver wraps work so that it runs while Linkerd's Lease is held, if the options
+// request that.
 func takingOver(o *options, clients *clients, identity string, work func(context.Context) error) func(context.Context) error {
 	if o.takeOver.lease == "" {
 		return work

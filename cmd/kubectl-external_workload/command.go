@@ -7,16 +7,16 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// streams are what the program reads and writes.
+// streams are the standard streams.
 type streams struct {
 	in  io.Reader
 	out io.Writer
 	err io.Writer
 }
 
-// program is what all verbs share.
+// program is the state that all verbs share.
 type program struct {
-	// name is how the program is called, in examples and fixes.
+	// name is the program's name in examples and fixes.
 	name string
 	streams
 	connection
@@ -24,7 +24,7 @@ type program struct {
 	output     string
 }
 
-// newCommand makes the whole tree of commands.
+// newCommand returns the root command.
 func newCommand(name string, io streams) *cobra.Command {
 	p := &program{name: name, streams: io}
 	root := &cobra.Command{

@@ -9,10 +9,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// completionTimeout bounds what a press of the tab key waits for.
+// completionTimeout is the timeout of a completion.
 const completionTimeout = 3 * time.Second
 
-// names completes from a list of names that is read from the API server.
+// names completes names, which it reads from the API server.
 func (p *program) names(list func(context.Context, *clients, string) []string) []string {
 	ctx, cancel := context.WithTimeout(context.Background(), completionTimeout)
 	defer cancel()

@@ -14,24 +14,24 @@ import (
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
 )
 
-// defaultTimeout bounds each request, so that an API server that does not
-// answer is an error and not a program that hangs.
+// defaultTimeout is the timeout of each request, so that the program does not hang
+// without an answer.
 const defaultTimeout = "30s"
 
-// connection is how the API server is reached: kubectl's flags and files.
+// connection has kubectl's flags and files for the API server.
 type connection struct {
 	kubeconfig string
 	overrides  clientcmd.ConfigOverrides
 }
 
-// addConnectionFlags adds the flags that kubectl has for the same.
+// addConnectionFlags adds kubectl's flags for the connection.
 func (c *connection) addConnectionFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "path of the kubeconfig file to use")
 	names := clientcmd.RecommendedConfigOverrideFlags("")
 	names.ContextOverrideFlags.Namespace.ShortName = "n"
 	names.ClusterOverrideFlags.APIServer.ShortName = "s"
 	names.Timeout.Default = defaultTimeout
-	// Passwords have no place on a command line.
+	// Passwords should not be on a command line.
 	names.AuthOverrideFlags.Username.LongName, names.AuthOverrideFlags.Password.LongName = "", ""
 	clientcmd.BindOverrideFlags(&c.overrides, flags, names)
 }
@@ -42,7 +42,7 @@ func (c *connection) loader() clientcmd.ClientConfig {
 	return clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &c.overrides)
 }
 
-// namespace returns the namespace that is asked about.
+// namespace returns the selected namespace.
 func (c *connection) namespace() (string, error) {
 	if given := c.overrides.Context.Namespace; given != "" {
 		return given, nil
@@ -54,8 +54,7 @@ func (c *connection) namespace() (string, error) {
 	return namespace, nil
 }
 
-// manifestNamespace returns the namespace of manifests that name none, where no
-// cluster is needed.
+// manifestNamespace returns the namespace of manifests without one, without a cluster.
 func (c *connection) manifestNamespace() string {
 	if namespace, err := c.namespace(); err == nil {
 		return namespace
@@ -63,7 +62,7 @@ func (c *connection) manifestNamespace() string {
 	return metav1.NamespaceDefault
 }
 
-// configFailed says in one line what is wrong with the configuration.
+// configFailed returns a one-line error about the configuration.
 func configFailed(err error) error {
 	if clientcmd.IsEmptyConfig(err) {
 		return errors.New("no cluster is configured: give --kubeconfig, or set KUBECONFIG")
@@ -71,7 +70,7 @@ func configFailed(err error) error {
 	return fmt.Errorf("read the kubeconfig: %w", err)
 }
 
-// clients reach the API server.
+// clients are the clients of the API server.
 type clients struct {
 	core      kubernetes.Interface
 	workloads versioned.Interface
@@ -81,7 +80,7 @@ type clients struct {
 	config         *rest.Config
 }
 
-// connect makes the clients. It sends nothing.
+// connect creates the clients. It sends nothing.
 func (c *connection) connect() (*clients, error) {
 	config, err := c.loader().ClientConfig()
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/external-workload/controller/pkg/invitation"
 )
 
-// credential is a machine's token, and where it is kept.
+// credential is a machine's token, and where it is stored.
 type credential struct {
 	invitation.Token
 	file, user string
@@ -57,7 +57,7 @@ func (c *clients) machineToken() (invitation.Token, bool) {
 	return token, err == nil
 }
 
-// failed says in one line what a failed request means to the machine.
+// failed returns a one-line error that explains a failed request of the machine.
 func (c *credential) failed(verb string, err error, now time.Time) error {
 	again := fmt.Sprintf("ask an administrator for a new one: kubectl external-workload invite %s -n %s", c.Workload, c.Namespace)
 	switch {
@@ -72,7 +72,7 @@ func (c *credential) failed(verb string, err error, now time.Time) error {
 	return requestFailed(verb, workloadResource, c.Namespace, err)
 }
 
-// renew requests a token and keeps it in the kubeconfig.
+// renew requests a token and stores it in the kubeconfig.
 func (c *credential) renew(ctx context.Context, clients *clients, lifetime time.Duration) error {
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(lifetime.Seconds()))}}
 	answer, err := clients.core.CoreV1().ServiceAccounts(c.Namespace).CreateToken(ctx, invitation.Account(c.Workload), request, metav1.CreateOptions{})
@@ -90,7 +90,7 @@ func (c *credential) renew(ctx context.Context, clients *clients, lifetime time.
 	return nil
 }
 
-// store replaces the token in the kubeconfig, and nothing else.
+// store replaces the token in the kubeconfig, and changes nothing else.
 func (c *credential) store(token string) error {
 	config, err := clientcmd.LoadFromFile(c.file)
 	if err != nil {
@@ -108,8 +108,8 @@ func (c *credential) store(token string) error {
 	return replaceFile(c.file, data)
 }
 
-// replaceFile replaces a file by one with mode 0600. After a crash or a full disk
-// there is either the old file or the new one.
+// replaceFile atomically replaces a file by one with mode 0600: after a crash or with a
+// full disk, it is either the old or the new file.
 func replaceFile(path string, data []byte) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
@@ -129,7 +129,7 @@ func replaceFile(path string, data []byte) error {
 	return syncDirectory(filepath.Dir(path))
 }
 
-// syncDirectory makes a rename survive a loss of power, where the file system can.
+// syncDirectory makes a rename durable, if the file system supports that.
 func syncDirectory(path string) error {
 	directory, err := os.Open(path)
 	if err != nil {

@@ -108,7 +108,7 @@ func (p *program) drain(ctx context.Context, flags drainFlags, args []string) er
 	return nil
 }
 
-// place returns where a verb that writes works.
+// place returns the cluster and namespace of a verb that writes.
 func (p *program) place() (*clients, string, error) {
 	namespace, err := p.namespace()
 	if err != nil {
@@ -118,19 +118,20 @@ func (p *program) place() (*clients, string, error) {
 	return c, namespace, err
 }
 
-// drainPatch sets the annotation, or takes it away if the value is empty.
+// drainPatch returns the patch that sets the annotation, or removes it if the value is
+// empty.
 func drainPatch(value string) []byte {
 	var annotation any
 	if value != "" {
 		annotation = value
 	}
-	// Maps of strings always encode.
+	// Maps of strings can always be encoded.
 	patch, _ := json.Marshal(map[string]any{"metadata": map[string]any{"annotations": map[string]any{v1beta1.DrainAnnotation: annotation}}})
 	return patch
 }
 
-// waitUntilWithdrawn waits until no slice has the workload ready, and says what
-// it waits for.
+// waitUntilWithdrawn waits until the workload is ready in no slice, and prints what it
+// waits for.
 func (p *program) waitUntilWithdrawn(ctx context.Context, c *clients, workload *v1beta1.ExternalWorkload, timeout time.Duration) error {
 	always, err := alwaysReady(ctx, c, workload)
 	if err != nil {
@@ -156,8 +157,7 @@ func (p *program) waitUntilWithdrawn(ctx context.Context, c *clients, workload *
 	return nil
 }
 
-// alwaysReady lists the Services that publish their endpoints as ready, drained
-// or not.
+// alwaysReady returns the Services that publish drained endpoints as ready.
 func alwaysReady(ctx context.Context, c *clients, workload *v1beta1.ExternalWorkload) (map[string]bool, error) {
 	services, err := c.core.CoreV1().Services(workload.Namespace).List(ctx, metav1.ListOptions{})
 	if apierrors.IsForbidden(err) {

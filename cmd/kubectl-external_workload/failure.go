@@ -10,7 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// requestFailed says in one line what a failed request means to the user.
+// requestFailed returns a one-line error that explains a failed request to the user.
 func requestFailed(verb, resource, namespace string, err error) error {
 	where := ""
 	if namespace != "" {
@@ -32,7 +32,7 @@ func requestFailed(verb, resource, namespace string, err error) error {
 	return fmt.Errorf("%s %s%s: %w", verb, resource, where, err)
 }
 
-// unreachable reports whether no answer came from the API server.
+// unreachable reports whether the API server did not answer.
 func unreachable(err error) bool {
 	var network net.Error
 	return errors.As(err, &network)

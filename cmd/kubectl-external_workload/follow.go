@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// followPause is the time before a watch that ended is begun again.
+// followPause is the wait before an ended watch is restarted.
 const followPause = time.Second
 
 // source lists and watches objects of one kind.
@@ -18,10 +18,10 @@ type source[T any] struct {
 	watch func(context.Context, metav1.ListOptions) (watch.Interface, error)
 }
 
-// follow calls listed with all objects, then changed with each that changes,
-// and listed again whenever the watch was interrupted. It returns when either
-// returns false, when the first list fails, or when ctx ends. Later failures
-// are reported to failed, and followed by another try.
+// follow calls listed with all objects, then changed with each changed one, and listed
+// again after each interruption of the watch. It returns when either returns false,
+// when the first list fails, or when ctx is cancelled. It reports later failures to
+// failed, and retries.
 func (s source[T]) follow(ctx context.Context, listed func([]*T) bool, changed func(watch.EventType, *T) bool, failed func(error)) error {
 	for first := true; ; first = false {
 		objects, version, err := s.list(ctx, metav1.ListOptions{})

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// checkTimeout is how long the API server may take to see a new RoleBinding
-	// and the admission policies.
+	// checkTimeout is the time for the API server to apply a new RoleBinding and the
+	// admission policies.
 	checkTimeout  = 10 * time.Second
 	checkInterval = 200 * time.Millisecond
 )
@@ -31,9 +31,8 @@ const forbiddenPatch = `{"metadata":{"labels":{"external-workload.io/invitation-
 var errUnlimited = errors.New("the cluster does not limit what a machine may change in its ExternalWorkload: " +
 	"install the chart with invitations.enabled=true, and this namespace among its namespaces")
 
-// checkCredential uses the new credential as a thief and as the machine would. A
-// change that is not permitted has to be refused by the admission policy, and the
-// token has to be renewable.
+// checkCredential tests the new credential: the admission policy must refuse a change
+// that is not permitted, and the token must be renewable.
 func (i *inviter) checkCredential(ctx context.Context, token string) error {
 	config := rest.AnonymousClientConfig(i.clients.config)
 	config.BearerToken = token
@@ -54,7 +53,8 @@ func (i *inviter) checkCredential(ctx context.Context, token string) error {
 		case apierrors.IsInvalid(err) && strings.Contains(err.Error(), invitation.Refusal):
 			return true, nil
 		case apierrors.IsInvalid(err):
-			// Another policy may refuse the same change; it says nothing of the others.
+			// Another policy may refuse the same change, which says nothing about the
+			// others.
 			return false, fmt.Errorf("%w (the change that tests this is refused for another reason: %s)", errUnlimited, oneLine(err.Error()))
 		}
 		return false, fmt.Errorf("try the new credential: %w", requestFailed("patch", workloadResource, i.namespace, err))
@@ -75,8 +75,8 @@ func (i *inviter) checkCredential(ctx context.Context, token string) error {
 	return nil
 }
 
-// tryFor repeats a check until it is done, or gives its last error. An answer that
-// another try would not change is final.
+// tryFor repeats a check until it succeeds, fails permanently, or the time is over, and
+// returns its last error.
 func tryFor(ctx context.Context, timeout time.Duration, check func(context.Context) (bool, error)) error {
 	deadline := time.Now().Add(timeout)
 	for {

@@ -16,8 +16,8 @@ import (
 	"github.com/external-workload/controller/pkg/invitation"
 )
 
-// ensureWorkload creates the ExternalWorkload, or gives the patch that an
-// existing one needs.
+// ensureWorkload creates the ExternalWorkload, or returns the patch that an existing
+// one needs.
 func (i *inviter) ensureWorkload(ctx context.Context) (*v1beta1.ExternalWorkload, []byte, error) {
 	client := i.clients.workloads.WorkloadV1beta1().ExternalWorkloads(i.namespace)
 	live, err := client.Get(ctx, i.name, metav1.GetOptions{})
@@ -68,8 +68,8 @@ func (i *inviter) patchWorkload(ctx context.Context, patch []byte) error {
 	return nil
 }
 
-// ensureAccount makes the ServiceAccount. One that belonged to an earlier object
-// of the same name is replaced, so that its tokens end.
+// ensureAccount creates the ServiceAccount. It replaces one that belongs to an earlier
+// object of the same name, which revokes its tokens.
 func (i *inviter) ensureAccount(ctx context.Context, workload *v1beta1.ExternalWorkload) (*corev1.ServiceAccount, error) {
 	client := i.clients.core.CoreV1().ServiceAccounts(i.namespace)
 	desired := invitation.ServiceAccount(workload)
@@ -97,8 +97,8 @@ func (i *inviter) ensureAccount(ctx context.Context, workload *v1beta1.ExternalW
 	return account, nil
 }
 
-// ensureRights makes the Role and the RoleBinding.
-func (i *inviter) ensureRights(ctx context.Context, workload *v1beta1.ExternalWorkload, account *corev1.ServiceAccount) error {
+// ensurePermissions creates the Role and the RoleBinding.
+func (i *inviter) ensurePermissions(ctx context.Context, workload *v1beta1.ExternalWorkload, account *corev1.ServiceAccount) error {
 	rbac := i.clients.core.RbacV1()
 	role := invitation.Role(workload, account)
 	err := ensure(ctx, i, "role", rbac.Roles(i.namespace), role, func(actual *rbacv1.Role) { actual.Rules = role.Rules })
@@ -119,18 +119,18 @@ type resource[T any] interface {
 	Delete(context.Context, string, metav1.DeleteOptions) error
 }
 
-// copyable is a pointer to an object.
+// copyable is a pointer to an API object.
 type copyable[T any] interface {
 	*T
 	metav1.Object
 	DeepCopy() *T
 }
 
-// ensureAttempts is how often an object is made or updated that somebody changes
-// at the same time, such as the garbage collector after a revocation.
+// ensureAttempts is the number of attempts to create or update an object that changes
+// concurrently, for example because of the garbage collector after a revocation.
 const ensureAttempts = 3
 
-// ensure creates an object, or updates what belongs to the invitation in it.
+// ensure creates an object, or updates its fields that belong to the invitation.
 func ensure[T any, P copyable[T]](ctx context.Context, i *inviter, kind string, client resource[T], desired P, complete func(*T)) error {
 	for attempt := 1; ; attempt++ {
 		err := ensureOnce(ctx, i, kind, client, desired, complete)
@@ -185,8 +185,8 @@ func (i *inviter) requestToken(ctx context.Context, account string) (string, err
 	return answer.Status.Token, nil
 }
 
-// unknownResource reports whether the API server does not know the resource, as
-// opposed to the object.
+// unknownResource reports whether the API server does not have the resource, as opposed
+// to the object.
 func unknownResource(err error) bool {
 	return apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }

@@ -103,7 +103,7 @@ func (p *program) invite(ctx context.Context, flags inviteFlags, name string) er
 	return p.printInvitation(cluster, namespace, name, token, flags.tokenLifetime)
 }
 
-// invitedManifest reads the workload's manifest, or gives nil if there is no file.
+// invitedManifest reads the workload's manifest, or returns nil if there is no file.
 func (p *program) invitedManifest(file, namespace, name string) (*v1beta1.ExternalWorkload, error) {
 	if file == "" {
 		return nil, nil
@@ -124,8 +124,8 @@ func (p *program) invitedManifest(file, namespace, name string) (*v1beta1.Extern
 	return nil, fmt.Errorf("%s has no ExternalWorkload %q", file, name)
 }
 
-// printInvitation writes what the machine needs to the standard output, and what
-// the administrator should know to the other one.
+// printInvitation writes the machine's files to standard output, and messages for the
+// administrator to standard error.
 func (p *program) printInvitation(cluster machineCluster, namespace, name, token string, lifetime time.Duration) error {
 	claims, err := invitation.ParseToken(token)
 	if err != nil {
@@ -149,22 +149,22 @@ func (p *program) printInvitation(cluster machineCluster, namespace, name, token
 	return nil
 }
 
-// inviter makes the objects of one invitation.
+// inviter creates the objects of one invitation.
 type inviter struct {
 	*program
 	clients         *clients
 	namespace, name string
-	// manifest is nil if the object has to exist.
+	// manifest is nil if the object must exist already.
 	manifest                *v1beta1.ExternalWorkload
 	cidrs                   []netip.Prefix
 	validFor, tokenLifetime time.Duration
 
-	// undo removes what this run has created, the last first.
+	// undo removes what this run has created, in reverse order.
 	undo []func(context.Context) error
 }
 
-// invite makes what is missing, and returns a token. If it fails, it removes what
-// it has created. What existed before changes last, once everything else is done.
+// invite creates what is missing, and returns a token. If it fails, it removes what it
+// has created. It changes existing objects last, after everything else has succeeded.
 func (i *inviter) invite(ctx context.Context) (token string, err error) {
 	defer func() {
 		if err != nil {
@@ -179,7 +179,7 @@ func (i *inviter) invite(ctx context.Context) (token string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := i.ensureRights(ctx, workload, account); err != nil {
+	if err := i.ensurePermissions(ctx, workload, account); err != nil {
 		return "", err
 	}
 	if token, err = i.requestToken(ctx, account.Name); err != nil {
@@ -197,7 +197,7 @@ func (i *inviter) invite(ctx context.Context) (token string, err error) {
 	return token, nil
 }
 
-// rollBack also works after ctx has ended.
+// rollBack also works after ctx was cancelled.
 func (i *inviter) rollBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollBackTimeout)
 	defer cancel()
@@ -210,10 +210,10 @@ func (i *inviter) rollBack(ctx context.Context) {
 
 const rollBackTimeout = 30 * time.Second
 
-// errGone is the error for a workload that is about to go.
+// errGone is returned for a workload that is being deleted.
 var errGone = errors.New("it is being deleted; wait until it is gone")
 
-// created remembers how to remove an object, if nobody has replaced it meanwhile.
+// created records how to remove an object, unless it is replaced meanwhile.
 func (i *inviter) created(kind string, object metav1.Object, remove func(context.Context, string, metav1.DeleteOptions) error) {
 	fmt.Fprintf(i.err, "%s/%s created\n", kind, object.GetName())
 	uid := object.GetUID()

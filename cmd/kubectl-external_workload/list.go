@@ -107,7 +107,7 @@ func listRow(one *explain.Workload, seen *cluster) string {
 	}, "\t")
 }
 
-// refusals names the Services that do not serve a workload, and why.
+// refusals lists the Services that do not serve a workload, with the reasons.
 func refusals(one *explain.Workload) string {
 	var texts []string
 	for i := range one.Answers {

@@ -10,9 +10,9 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// findAddresses returns the addresses that the route to the API server has on this
-// machine, and those of all interfaces. It sends nothing but a DNS query, where
-// the API server has a name.
+// findAddresses returns the addresses of this machine on the route to the API server,
+// and those of all interfaces. It sends nothing, except for a DNS query if the API
+// server has a name.
 func findAddresses(ctx context.Context, host string) (route, interfaces []netip.Addr, err error) {
 	address, _, err := rest.DefaultServerUrlFor(&rest.Config{Host: host, TLSClientConfig: rest.TLSClientConfig{CAData: []byte("any")}})
 	if err != nil {

@@ -16,9 +16,8 @@ import (
 // machineCluster is the API server as a machine reaches it.
 type machineCluster struct{ *clientcmdapi.Cluster }
 
-// clusterForMachine takes the API server over from the administrator's
-// configuration. The machine's token must only go to a server whose certificate
-// is verified.
+// clusterForMachine returns the API server in the administrator's configuration. A
+// machine must send its token only to a server whose certificate it verifies.
 func (p *program) clusterForMachine(config *rest.Config, server string) (machineCluster, error) {
 	if server == "" {
 		server = config.Host
@@ -40,7 +39,7 @@ func (p *program) clusterForMachine(config *rest.Config, server string) (machine
 	return machineCluster{&clientcmdapi.Cluster{Server: server, CertificateAuthorityData: loaded.CAData, TLSServerName: loaded.ServerName}}, nil
 }
 
-// kubeconfig returns the file for the machine.
+// kubeconfig returns the machine's kubeconfig.
 func (c machineCluster) kubeconfig(namespace, workload, token string) ([]byte, error) {
 	const cluster = "cluster"
 	account := invitation.Account(workload)

@@ -1,7 +1,7 @@
-// Command kubectl-external_workload is the program for those who run machines
-// outside the cluster: it says why a machine is served or not, drains it, and
-// registers it. kubectl runs it as `kubectl external-workload`; installed as
-// external-workload it runs by itself on a machine.
+// Command kubectl-external_workload is a kubectl plugin for operators of machines
+// outside the cluster: it explains why a machine gets traffic or not, drains machines,
+// and invites and registers them. kubectl runs it as `kubectl external-workload`; a
+// machine runs it as external-workload.
 package main
 
 import (
@@ -22,8 +22,7 @@ const (
 	exitNotServed
 )
 
-// errNotServed says that what was asked for is not served. What there is to say
-// has been printed.
+// errNotServed is returned if the workload is not served. The reasons were printed.
 var errNotServed = errors.New("not served")
 
 func main() {
@@ -49,8 +48,8 @@ func run(ctx context.Context, name string, args []string, io streams) int {
 	}
 }
 
-// nameOf returns the name of the program in its help: that of the plugin, or that
-// under which it is installed on a machine.
+// nameOf returns the name of the program in its help: that of the plugin, or that of
+// the executable on a machine.
 func nameOf(path string) string {
 	name := strings.TrimSuffix(filepath.Base(path), ".exe")
 	if strings.HasPrefix(name, "kubectl-") {

@@ -36,8 +36,8 @@ func (m *manifestObjects) workloadNames() []string {
 	return names
 }
 
-// readManifests reads files, directories and, as "-", the standard input.
-// Objects of other kinds are passed over.
+// readManifests reads files, directories and, as "-", the standard input. It ignores
+// objects of other kinds.
 func readManifests(paths []string, stdin io.Reader, namespace string) (manifestObjects, error) {
 	var all manifestObjects
 	for _, path := range paths {
@@ -68,7 +68,7 @@ func readFile(file string, stdin io.Reader) ([]byte, error) {
 	return os.ReadFile(file)
 }
 
-// filesOf lists the manifests of a directory, or the file itself.
+// filesOf returns the manifests of a directory, or the file itself.
 func filesOf(path string) ([]string, error) {
 	if path == "-" {
 		return []string{path}, nil
@@ -115,11 +115,11 @@ func (m *manifestObjects) addFile(file string, text []byte, namespace string) er
 	return nil
 }
 
-// yamlLine is where an error of the YAML parser names a line of the document.
+// yamlLine matches the line number in an error of the YAML parser.
 var yamlLine = regexp.MustCompile(`(?:error converting YAML to JSON: )?yaml: line (\d+): `)
 
-// lineOf returns the line of a document that an error is about, from 0: that which
-// the parser names, or the first with text.
+// lineOf returns the line of an error within a document, from 0: that in the parser's
+// message, or the first line with text.
 func lineOf(err error, document []byte) int {
 	if found := yamlLine.FindStringSubmatch(err.Error()); found != nil {
 		line, _ := strconv.Atoi(found[1])
@@ -175,7 +175,7 @@ func (m *manifestObjects) addDocument(document []byte, namespace string) error {
 	return nil
 }
 
-// decode reads an object of which the name must be given.
+// decode parses an object, which must have a name.
 func decode(encoded []byte, object metav1.Object) error {
 	if err := json.Unmarshal(encoded, object); err != nil {
 		return err
@@ -195,7 +195,7 @@ func fillMetadata(meta *metav1.ObjectMeta, namespace string) {
 	}
 }
 
-// declare gives a workload the condition that its annotation will bring about.
+// declare sets the condition that follows from a workload's annotation.
 func declare(w *v1beta1.ExternalWorkload) {
 	value, declared := w.Annotations[v1beta1.ReadyAnnotation]
 	if _, probed := w.Annotations[v1beta1.ProbeAnnotation]; !declared || probed {
@@ -210,8 +210,8 @@ func (m *manifestObjects) objects() explain.Objects {
 	return explain.Objects{Services: m.services, Workloads: m.workloads}
 }
 
-// over lays the manifests over a cluster, as applying them would: what the API
-// server fills in, and status, stay as they are.
+// over applies the manifests to the objects of a cluster: fields that the API server
+// sets, and status, do not change.
 func (m *manifestObjects) over(live explain.Objects) explain.Objects {
 	for _, service := range m.services {
 		at := slices.IndexFunc(live.Services, func(s *corev1.Service) bool { return s.Namespace == service.Namespace && s.Name == service.Name })

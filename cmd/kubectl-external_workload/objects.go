@@ -19,15 +19,15 @@ import (
 	"github.com/external-workload/controller/pkg/explain"
 )
 
-// Defaults of the controller, where neither a flag nor a slice says otherwise.
+// Defaults of the controller, if neither a flag nor a slice shows its settings.
 const (
 	defaultManagedBy    = "linkerd-external-workloads-controller"
 	defaultMaxEndpoints = 100
 	withhold            = "withhold"
 )
 
-// controllerFlags say how the controller is configured, where that cannot be
-// read from what it publishes.
+// controllerFlags are settings of the controller, for those that its slices do not
+// show.
 type controllerFlags struct {
 	managedBy    string
 	maxEndpoints int
@@ -42,7 +42,7 @@ func (c *controllerFlags) add(flags *pflag.FlagSet) {
 	flags.Var(&c.zones, "zone-from-cidr", "the controller's --zone-from-cidr")
 }
 
-// options joins what the flags say with what the slices show.
+// options combines the flags with the settings that the slices show.
 func (c *controllerFlags) options(published []*discoveryv1.EndpointSlice, now time.Time) explain.Options {
 	observed := explain.Observe(published)
 	options := explain.Options{Options: desired.Options{ManagedBy: c.managedBy, Zones: c.zones, Now: now}, MaxEndpoints: max(c.maxEndpoints, 1)}
@@ -56,7 +56,7 @@ func (c *controllerFlags) options(published []*discoveryv1.EndpointSlice, now ti
 	return options
 }
 
-// cluster is what was read, of one namespace or of all.
+// cluster has the objects of one namespace or of all.
 type cluster struct {
 	objects explain.Objects
 	options explain.Options
@@ -107,7 +107,7 @@ func pointers[T any](items []T) []*T {
 	return all
 }
 
-// namespaces lists the namespaces that have a workload.
+// namespaces returns the namespaces with a workload.
 func (c *cluster) namespaces() []string {
 	var names []string
 	for _, w := range c.objects.Workloads {
@@ -117,7 +117,7 @@ func (c *cluster) namespaces() []string {
 	return slices.Compact(names)
 }
 
-// byNamespace makes the answers for one namespace.
+// byNamespace returns the objects of one namespace for package explain.
 func (c *cluster) in(namespace string) *explain.Namespace {
 	return explain.New(namespace, c.objects, c.options)
 }
@@ -149,5 +149,5 @@ func (p *program) gather(ctx context.Context, namespace string, files []string, 
 	return &cluster{manifests.over(objects), options}, manifests.workloadNames(), nil
 }
 
-// args joins words for an error.
+// args joins words for an error message.
 func words(args []string) string { return strings.Join(args, " ") }

@@ -62,7 +62,7 @@ const (
 	red, green, yellow, plain = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
 )
 
-// style colours words on a terminal, unless NO_COLOR is set.
+// style colors words on a terminal, unless NO_COLOR is set.
 func (p *program) style() explain.Style {
 	if os.Getenv("NO_COLOR") != "" || !isTerminal(p.out) {
 		return explain.Plain

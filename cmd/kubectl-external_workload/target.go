@@ -21,8 +21,7 @@ type target struct {
 	byMachine bool
 }
 
-// target returns the workload that is named, or that of the machine whose credential
-// is used.
+// target returns the named workload, or that of the machine whose credential is used.
 func (p *program) target(args []string) (target, error) {
 	c, namespace, err := p.place()
 	if err != nil {
@@ -40,8 +39,8 @@ func (p *program) target(args []string) (target, error) {
 	return target{clients: c, namespace: token.Namespace, name: token.Workload, byMachine: true}, nil
 }
 
-// drainValue returns the value of the drain annotation. That of a machine tells who
-// may end the drain.
+// drainValue returns the value of the drain annotation. A value by a machine shows that
+// the machine may end the drain.
 func (t *target) drainValue(now time.Time) string {
 	value := now.UTC().Format(time.RFC3339)
 	if t.byMachine {
@@ -57,13 +56,13 @@ func (t *target) patchOptions() metav1.PatchOptions {
 	return metav1.PatchOptions{}
 }
 
-// drainingTimeout is how long the controller may take to acknowledge a drain to
-// those who may not look at EndpointSlices.
+// drainingTimeout is the time for the controller to acknowledge a drain, for users who
+// may not read EndpointSlices.
 const drainingTimeout = 10 * time.Second
 
-// waitUntilDraining waits for the condition Draining, which the controller writes
-// when it has seen the drain. It never fails: a machine that is shutting down has
-// to go on to the grace period.
+// waitUntilDraining waits for the condition Draining, which the controller writes when
+// it has observed the drain. It never fails: a machine that is shutting down must
+// continue with the grace period.
 func (p *program) waitUntilDraining(ctx context.Context, c *clients, workload *v1beta1.ExternalWorkload) error {
 	limited, cancel := context.WithTimeout(ctx, drainingTimeout)
 	defer cancel()

@@ -12,7 +12,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// waiting knows which slices still have a workload ready.
+// waiting records the slices in which a workload is still ready.
 type waiting struct {
 	workload *v1beta1.ExternalWorkload
 	// always are the Services that never withdraw it.
@@ -26,8 +26,7 @@ func newWaiting(workload *v1beta1.ExternalWorkload, always map[string]bool, repo
 	return &waiting{workload: workload, always: always, report: report, said: map[string]bool{}}
 }
 
-// listed takes over all slices. It returns false when there is nothing left to
-// wait for.
+// listed sets all slices. It returns false when there is nothing left to wait for.
 func (w *waiting) listed(all []*discoveryv1.EndpointSlice) bool {
 	w.ready = map[string]bool{}
 	for _, slice := range all {
@@ -37,7 +36,7 @@ func (w *waiting) listed(all []*discoveryv1.EndpointSlice) bool {
 	return len(w.ready) > 0
 }
 
-// changed takes over one slice.
+// changed updates one slice.
 func (w *waiting) changed(event watch.EventType, slice *discoveryv1.EndpointSlice) bool {
 	delete(w.ready, slice.Name)
 	if event != watch.Deleted {
@@ -62,7 +61,7 @@ func (w *waiting) see(slice *discoveryv1.EndpointSlice) {
 	}
 }
 
-// say reports each slice that is waited for once.
+// say prints each slice that is waited for once.
 func (w *waiting) say() {
 	for _, name := range slices.Sorted(maps.Keys(w.ready)) {
 		if !w.said[name] {

@@ -34,7 +34,7 @@ func (p *program) watchCommand() *cobra.Command {
 	}
 }
 
-// narrator prints what changes.
+// narrator prints changes.
 type narrator struct {
 	program  *program
 	workload string
@@ -66,7 +66,7 @@ func (p *program) watch(ctx context.Context, name string) error {
 	return group.Wait()
 }
 
-// watchFailed is nil for the end that the user asked for.
+// watchFailed returns nil if the user ended the watch.
 func watchFailed(resource, namespace string, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return nil
@@ -98,7 +98,7 @@ func (n *narrator) say(format string, arguments ...any) {
 	fmt.Fprintf(n.program.out, "%s  %s\n", time.Now().Format("15:04:05.000"), printableLine(line))
 }
 
-// printableLine takes out what a terminal would obey.
+// printableLine removes characters that a terminal would interpret.
 func printableLine(line string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
@@ -108,7 +108,7 @@ func printableLine(line string) string {
 	}, line)
 }
 
-// each takes a list as a change of each of its objects.
+// each handles a list as a change of each of its objects.
 func each[T any](changed func(watch.EventType, *T) bool) func([]*T) bool {
 	return func(all []*T) bool {
 		for _, object := range all {
@@ -191,7 +191,7 @@ func endpointText(slice *discoveryv1.EndpointSlice, workload string) string {
 	return ""
 }
 
-// latency returns how long ago the change was that the slice's last write publishes.
+// latency returns the age of the change that the slice's last write publishes.
 func latency(slice *discoveryv1.EndpointSlice, changed bool) string {
 	trigger, err := time.Parse(time.RFC3339Nano, slice.Annotations[corev1.EndpointsLastChangeTriggerTime])
 	if err != nil || !changed {

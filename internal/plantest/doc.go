@@ -1,17 +1,15 @@
-// Package plantest plays random histories of a Service, its workloads and its
-// EndpointSlices through a controller, and judges every single write by what
-// the consumers of the slices are served.
+// Package plantest tests a planner with random histories of a Service, its workloads
+// and its EndpointSlices. It checks after every write what the consumers of the slices
+// receive.
 //
-// A History is a list of operations: changes by users, tampering with slices,
-// syncs of the controller that are cut short, fail, or go on while the world
-// changes, and quiet points at which everything must have converged. It holds
-// every choice that was made, so that a part of it can be played as well;
-// Shrink uses that to cut a failing history down. Play knows nothing of how the
-// controller works: what has to be published is computed here a second time,
-// plainly, from the rules, and the consumers are the models of package
-// consumers.
+// A History is a list of operations: changes by users, foreign writes to slices, syncs
+// that are interrupted, fail, or run while objects change, and quiet points at which
+// the slices must have converged. It records every random choice, so a part of it can
+// be played too; Shrink uses that to reduce a failing history. Play is independent of
+// the controller: it computes the desired endpoints a second time, simply, from the
+// rules, and package consumers has models of the consumers.
 //
-// The package is test support: nothing that ships may import it.
+// The package is test support: shipped code must not import it.
 package plantest
 
 import (

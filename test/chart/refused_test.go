@@ -36,7 +36,7 @@ func TestBadValuesAreRefusedInPlainWords(t *testing.T) {
 		"a reader without a namespace": {
 			[]string{"metrics.readers[0].kind=ServiceAccount", "metrics.readers[0].name=a"}, "needs a namespace",
 		},
-		"one port for metrics and health": {[]string{"metrics.port=8081"}, "give each a port of its own"},
+		"one port for metrics and health": {[]string{"metrics.port=8081"}, "set different ports"},
 		"a test outside of what is served": {
 			[]string{"namespaces={a}", "test.namespace=b"}, "would not see the workload",
 		},

@@ -1,13 +1,12 @@
-// Command e2e proves the chart in a whole cluster on one machine; it is what
-// implements make e2e.
+// Command e2e tests the chart in a whole cluster on one machine. It implements make
+// e2e.
 //
-// hack/e2e/run.sh builds the programs and starts this one in namespaces of its
-// own, where the cluster's network is this program's and the VMs are in another
-// network behind a virtual link. So a client here is a client in the cluster.
+// hack/e2e/run.sh builds the programs and starts this one in separate namespaces. This
+// program is in the cluster's network, and the VMs are in another network behind a
+// virtual link, so a client here is a client in the cluster.
 //
-// The stages run in order and share one cluster. The program must not decide
-// what is right about slices beyond what a user sees: which machine answers, and
-// when. It leaves the ending of what containerd started to the end of its
+// The stages run in order and share one cluster. The program checks only what a user
+// sees: which machine answers, and when. Processes of containerd end with its
 // namespaces.
 package main
 

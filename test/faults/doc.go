@@ -1,15 +1,15 @@
-// Package faults breaks what surrounds a controller: its connection to the API
-// server, its own process, its clock.
+// Package faults injects faults around a controller: in its connection to the API
+// server, its process and its clock.
 //
-// A Proxy is between one controller process and the API server. Rules make
-// it delay, refuse, cut, stall, repeat or rewrite what passes; the rest passes
-// untouched. It also keeps a record of every write with what became of it, so
-// that a test can tell who wrote what and whether that was needed. A Process is
-// a real child process that can be killed, frozen and thawed.
+// A Proxy is between one controller process and the API server. Rules make it delay,
+// refuse, cut, stall, repeat or rewrite traffic; it passes other traffic unchanged. It
+// records every write with its result, so that a test can check who wrote what and
+// whether that was necessary. A Process is a real child process that can be killed,
+// frozen and thawed.
 //
-// The tests of this package hold the controller's promises: each test is named
-// for its fault, and breaks a real controller in front of a real API server.
+// Each test of this package checks a promise of the controller: it is named after its
+// fault, and applies the fault to a real controller with a real API server.
 //
-// Everything listens on loopback. Nothing here knows what the controller should
-// publish; that is the oracle's part.
+// Everything listens on loopback. The package does not know what the controller should
+// publish; package oracle does.
 package faults

@@ -1,10 +1,8 @@
-// Package hostile plays a tenant who means harm and has nothing but the role
-// edit in one namespace, against the released program, in a cgroup with the
-// chart's memory limit, on a real API server. Meanwhile it measures another
-// namespace, which must not notice.
+// Package hostile attacks the released program as a tenant who has only the role edit
+// in one namespace. The program runs in a cgroup with the chart's memory limit, with a
+// real API server. The tests measure another namespace, which must not be affected.
 //
-// Everything runs in a network namespace that the tests make themselves: the
-// machines of both tenants have addresses on its loopback device, and nothing
-// leaves it. That needs root on Linux; elsewhere the tests say so and are left
-// out.
+// Everything runs in a network namespace that the tests create: the machines of both
+// tenants have addresses on its loopback device, and nothing leaves it. That needs root
+// on Linux; elsewhere the tests are skipped.
 package hostile

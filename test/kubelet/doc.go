@@ -1,6 +1,5 @@
-// Package kubelet holds our probes to kubelet's: the same servers are probed
-// by both, and every difference that is meant has a row in docs/readiness.md.
+// Package kubelet compares our probes with kubelet's: both probe the same servers, and
+// every intended difference has a row in docs/readiness.md.
 //
-// It is a module of its own, since k8s.io/kubernetes is no dependency of the
-// program.
+// It is a separate module, so that k8s.io/kubernetes is no dependency of the program.
 package kubelet

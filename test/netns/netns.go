@@ -1,5 +1,5 @@
-// Package netns runs the tests of a package in a network namespace of their own,
-// in which they may add addresses as they like. It is for Linux, and for tests.
+// Package netns runs the tests of a package in a separate network namespace, in which
+// they may add addresses. It is for Linux, and for tests.
 package netns
 
 import (

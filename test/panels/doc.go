@@ -1,7 +1,7 @@
-// Package panels reads the queries of the chart's Grafana dashboard, and draws
-// its panels as a picture of what Prometheus answered to them.
+// Package panels reads the queries of the chart's Grafana dashboard, and draws its
+// panels with Prometheus' answers as a picture.
 //
-// Titles, units, places, colors and queries are those of the dashboard; the
-// package must not decide what is shown. It is pure: it asks nobody, opens no
-// file, and the same input gives the same bytes.
+// Titles, units, positions, colors and queries are those of the dashboard. The package
+// is pure: it makes no requests and opens no files, and the same input gives the same
+// picture.
 package panels

@@ -1,7 +1,6 @@
 {{/*
 The arguments of the controller, one a line, as a YAML list. A value that is
-null or empty gives no argument, so that each default is told in one place:
-the controller's own.
+null or empty gives no argument, so that the controller's own defaults apply.
 */}}
 {{- define "ewc.args" -}}
 {{- range list "general" "metrics" "election" "readiness" "linkerd" }}

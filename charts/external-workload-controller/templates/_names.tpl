@@ -50,7 +50,7 @@ app.kubernetes.io/name: {{ include "ewc.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{/* What the controller's Pods have in common, and never changes. */}}
+{{/* The immutable labels of the controller's Pods. */}}
 {{- define "ewc.selectorLabels" -}}
 {{ include "ewc.identity" . }}
 app.kubernetes.io/component: controller

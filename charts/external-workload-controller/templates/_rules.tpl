@@ -7,7 +7,7 @@ The cluster-wide ClusterRole and the Role of each namespace both take this.
   resources: [services]
   verbs: [list, watch]
 # The slices' owner references block the deletion of their Service; clusters with
-# the admission plugin OwnerReferencesPermissionEnforcement ask for this.
+# the admission plugin OwnerReferencesPermissionEnforcement require this.
 - apiGroups: [""]
   resources: [services/finalizers]
   verbs: [update]

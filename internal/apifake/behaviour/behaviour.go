@@ -1,6 +1,6 @@
-// Package behaviour tests what the controllers' unit tests take for granted of
-// an API server. It is run against the fake and against a real one, so that the
-// fake cannot drift.
+// Package behaviour tests the behavior of an API server that the controllers' unit
+// tests rely on. It runs against the fake and against a real API server, so that both
+// stay equal.
 package behaviour
 
 import (

@@ -1,14 +1,13 @@
-// Package consumers models the programs that read EndpointSlices: Linkerd's
-// destination service, kube-proxy and a DNS server such as CoreDNS.
+// Package consumers models the programs that read EndpointSlices: Linkerd's destination
+// service, kube-proxy and a DNS server such as CoreDNS.
 //
-// Each model is fed with every write to the slices of one Service, in order,
-// and then says what its clients are served. The models know only what these
-// programs were seen to do; each of those sightings is a test of this package.
-// They exist so that a sequence of writes can be judged by its effect rather
-// than by its form.
+// Each model receives every write to the slices of one Service, in order, and returns
+// what its clients receive. The models contain only behavior that was observed in these
+// programs; each observation is a test of this package. With them, tests check the
+// effect of writes and not their form.
 //
-// The package is test support: nothing that ships may import it. Its types are
-// not safe for concurrent use.
+// The package is test support: shipped code must not import it. Its types are not safe
+// for concurrent use.
 package consumers
 
 import (

@@ -1,5 +1,5 @@
-// Package planned is the controller that random histories are played with: packages
-// desired and plan, called as the controller calls them.
+// Package planned calls packages desired and plan as the controller does, for random
+// histories.
 package planned
 
 import (

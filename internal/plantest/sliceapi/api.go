@@ -1,14 +1,13 @@
-// Package sliceapi is a small EndpointSlice API in memory, for tests that play
-// long histories of writes. It keeps what a controller's correctness hangs on:
-// generated names, UIDs, resource versions and the conflicts that follow from
-// them, preconditions, generations, and the refusal of invalid slices.
+// Package sliceapi is a small EndpointSlice API in memory, for tests with long
+// histories of writes. It has the behavior that the controller's correctness depends
+// on: generated names, UIDs, resource versions and conflicts, preconditions,
+// generations, and the refusal of invalid slices.
 //
-// It holds the slices of one namespace, is deterministic, and is not safe for
-// concurrent use. Stored objects are handed out as they are and are never
-// changed, as those of an informer's cache; callers must not change them
-// either.
+// It has the slices of one namespace, is deterministic, and is not safe for concurrent
+// use. It returns stored objects without copying them and never changes them, like an
+// informer's cache; callers must not change them either.
 //
-// The package is test support: nothing that ships may import it.
+// The package is test support: shipped code must not import it.
 package sliceapi
 
 import (

@@ -1,14 +1,12 @@
-// Command floor is the least that a Go program with client-go has to do for the
-// benchmark's work, because it knows everything in advance: it lists the
-// workloads, creates their EndpointSlices, and turns each event of a workload
-// into at most one update. It has no informer, no cache, no queue, no plan, no
-// retry and no leader election. Its CPU time and memory are what a controller
-// is compared with.
+// Command floor is a minimal Go program with client-go for the benchmark's work: it
+// lists the workloads, creates their EndpointSlices, and turns each event of a workload
+// into at most one update. It has no informer, cache, queue, plan, retry or leader
+// election. The benchmark compares the controller's CPU time and memory with it.
 //
 //	floor KUBECONFIG
 //
-// It prints the time at which it has listed the workloads, and ends with the
-// first error.
+// It prints the time at which it has listed the workloads, and exits on the first
+// error.
 package main
 
 import (

@@ -9,7 +9,7 @@
 {{- end }}
 {{- end }}
 
-{{/* What makes an object part of helm test: made for it, and gone afterwards. */}}
+{{/* The annotations of an object of helm test: created for it, and deleted afterwards. */}}
 {{- define "ewc.testHook" -}}
 helm.sh/hook: test
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
