@@ -15,9 +15,9 @@ import (
 )
 
 // narrated collects what watch prints, without the times.
-func narrated(tell func(*narrator)) []string {
+func narrated(act func(*narrator)) []string {
 	var out bytes.Buffer
-	tell(&narrator{
+	act(&narrator{
 		program: &program{streams: streams{out: &out}}, workload: "vm-1",
 		conditions: map[v1beta1.WorkloadConditionType]string{}, endpoints: map[string]string{},
 	})

@@ -14,7 +14,7 @@ import (
 	"github.com/external-workload/controller/pkg/metrics"
 )
 
-// panicking is an Observer that panics on what it is told of one Service.
+// panicking is an Observer that panics on the observations of one Service.
 type panicking struct {
 	*notes
 	on types.NamespacedName
@@ -22,7 +22,7 @@ type panicking struct {
 
 func (p panicking) ServiceObserved(key types.NamespacedName, observed metrics.ServiceObserved) {
 	if key == p.on {
-		panic("told of " + key.String())
+		panic("observed " + key.String())
 	}
 	p.notes.ServiceObserved(key, observed)
 }

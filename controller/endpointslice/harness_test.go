@@ -220,7 +220,7 @@ func (w *world) slice() *discoveryv1.EndpointSlice {
 	return &all[0]
 }
 
-// published tells each slice of the namespace shop in a line such as
+// published describes each slice of the namespace shop in a line such as
 // "web IPv4 http:8080 | a 192.0.2.1 | b 192.0.2.2 not ready".
 func (w *world) published() []string {
 	w.t.Helper()

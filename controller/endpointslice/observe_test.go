@@ -106,7 +106,7 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-// sums returns the sums over all Services as the registry tells them: so many
+// sums returns the sums over all Services as the registry has them: so many
 // endpoints and slices, wanted as well as present, and so many skipped.
 func sums(endpoints, slices, skipped int) string {
 	return fmt.Sprintf(`

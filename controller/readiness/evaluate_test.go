@@ -29,7 +29,7 @@ func TestCutOffProberWithdrawsNothing(t *testing.T) {
 		"with the defaults":              {``, ``},
 		"with a threshold of one":        {`,"failureThreshold":1`, `,"failureThreshold":1`},
 		"with a long period":             {`,"periodSeconds":50,"failureThreshold":1`, `,"periodSeconds":50,"failureThreshold":1`},
-		"with ten times to tell it":      {`,"failureThreshold":10`, `,"failureThreshold":10`},
+		"with ten failures to reach":     {`,"failureThreshold":10`, `,"failureThreshold":10`},
 		"with quick ones and slow":       {`,"periodSeconds":2`, `,"periodSeconds":30`},
 		"with some that take five times": {``, `,"periodSeconds":300`},
 		"with some once a day":           {``, `,"periodSeconds":86400`},

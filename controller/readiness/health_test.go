@@ -8,7 +8,7 @@ import (
 )
 
 // TestHealth plays results of probes, one letter each: s success, f failure,
-// t timeout, r refused, e error of the prober, x the judge withdraws what has
+// t timeout, r refused, e error of the prober, x the hold decision withdraws what has
 // reached its threshold, a the probe became another one.
 func TestHealth(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -28,9 +28,9 @@ func TestHealth(t *testing.T) {
 		"a ready one is not turned before the threshold": {ready: true, success: 1, failure: 3, results: "ff", wantReady: true},
 		"it is a candidate at the threshold":             {ready: true, success: 1, failure: 3, results: "fff", wantReady: true, candidate: true},
 		"a timeout is a failure":                         {ready: true, success: 1, failure: 1, results: "t", wantReady: true, candidate: true},
-		"the judge turns it":                             {ready: true, success: 1, failure: 3, results: "fffx", decided: true, message: "refused connection"},
-		"one success before the judge saves it":          {ready: true, success: 1, failure: 3, results: "fffs", wantReady: true, decided: true},
-		"one that was never ready needs no judge":        {success: 1, failure: 3, results: "fff", decided: true, message: "refused connection"},
+		"the decision turns it":                          {ready: true, success: 1, failure: 3, results: "fffx", decided: true, message: "refused connection"},
+		"one success before the decision saves it":       {ready: true, success: 1, failure: 3, results: "fffs", wantReady: true, decided: true},
+		"one that was never ready needs no decision":     {success: 1, failure: 3, results: "fff", decided: true, message: "refused connection"},
 		"and recovers": {success: 1, failure: 3, results: "fffs", wantReady: true, decided: true},
 		"the prober's own trouble counts for nothing":       {ready: true, success: 1, failure: 2, results: "feee", wantReady: true},
 		"a refused probe counts for nothing":                {ready: true, success: 1, failure: 2, results: "frrr", wantReady: true},

@@ -14,7 +14,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// ready tells the conditions about readiness in lines.
+// ready describes the conditions about readiness in lines.
 func (w *world) ready(name string) []string {
 	w.t.Helper()
 	var lines []string

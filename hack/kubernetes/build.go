@@ -18,7 +18,7 @@ type builder struct {
 	folder string
 	// compile makes the component's binary at output.
 	compile func(ctx context.Context, c component, output string) error
-	// say tells the reader one line.
+	// say prints one line.
 	say func(format string, values ...any)
 }
 

@@ -133,7 +133,7 @@ func (p *progress) Write(data []byte) (int, error) {
 	}
 }
 
-// complaints returns the lines that told neither of a download nor of a package.
+// complaints returns the lines that are neither about a download nor about a package.
 func (p *progress) complaints() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -19,7 +19,7 @@ type Client interface {
 
 // Failure says how a request fails.
 type Failure struct {
-	// Err is what the client is told.
+	// Err is what the client gets.
 	Err error
 	// Late is true if the request takes effect nevertheless: only its answer is
 	// lost.
@@ -36,7 +36,7 @@ type Write struct {
 	Key string
 	// Object is what was to be created or to replace the stored object; nil for others.
 	Object runtime.Object
-	// Err is what the client was told.
+	// Err is what the client got.
 	Err error
 }
 

@@ -125,7 +125,7 @@ func (p *player) checkMeshedConverged(port string, number int) {
 	fresh := map[consumers.Socket]consumers.Identity{}
 	p.linkerd.Fresh(port, func(socket consumers.Socket, identity consumers.Identity) {
 		if _, twice := fresh[socket]; twice {
-			p.differs("a fresh client", port, socket, "is told twice of")
+			p.differs("a fresh client", port, socket, "is sent twice")
 		}
 		fresh[socket] = identity
 	})
@@ -135,7 +135,7 @@ func (p *player) checkMeshedConverged(port string, number int) {
 
 // differs fails, unless somebody tampered with what differs and something else
 // happened as well, or an identity was recorded nowhere: no controller can know
-// what clients were told then.
+// what clients were sent then.
 func (p *player) differs(who, port string, socket consumers.Socket, what string) {
 	if p.spoils(socket.Address) && (p.lossy || p.tamperings+p.changes > 1) {
 		p.diverged = true

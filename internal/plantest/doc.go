@@ -68,7 +68,7 @@ type Step struct {
 
 // Proxy is a kube-proxy on one node, for one Service and one address family.
 type Proxy interface {
-	// Observe tells it of one write. A creation has no previous slice, a deletion
+	// Observe records one write. A creation has no previous slice, a deletion
 	// no current one.
 	Observe(previous, current *discoveryv1.EndpointSlice)
 	// Serves calls visit with each socket to which the named port is balanced,
@@ -92,7 +92,7 @@ type Setup struct {
 	MaxEndpoints int
 	// DualStack lets Services have two families.
 	DualStack bool
-	// WithholdSecondFamily tells that the controller publishes a workload with
+	// WithholdSecondFamily is true if the controller publishes a workload with
 	// two families as ready in the Service's first family only. Without it,
 	// Linkerd is not looked at where Services have two families: its clients
 	// hold one address for each workload, regardless of who writes the slices.

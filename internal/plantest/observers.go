@@ -50,7 +50,7 @@ func (a *observers) startLinkerd(lookup consumers.WorkloadLookup) {
 	a.local = a.linkerd.Subscribe(portNames[0], localZone)
 }
 
-// tell tells of a write those that are never behind.
+// notify notifies the observers that are never behind of a write.
 func (a *observers) notify(write sliceapi.Write) {
 	for _, proxy := range a.proxies {
 		proxy.anywhere.Observe(write.Previous, write.Current)

@@ -13,7 +13,7 @@ import (
 // Kind is what an operation does.
 type Kind int
 
-// The kinds of operations. What A and B mean is told for each; both are taken
+// The kinds of operations. Each says what A and B mean; both are taken
 // modulo the number of choices that there are when it is played.
 const (
 	CreateWorkload   Kind = iota // workload A, spec B
@@ -79,7 +79,7 @@ type Operation struct {
 	Lags  [watches]uint8
 }
 
-// String returns the operation as it stands in a printed history.
+// String returns the operation in the form of a printed history.
 func (o Operation) String() string {
 	name := kindNames[o.Kind]
 	if o.Delay > 0 || o.Lags != [watches]uint8{} {

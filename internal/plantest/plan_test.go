@@ -65,7 +65,7 @@ func TestRandomHistories(t *testing.T) {
 }
 
 // TestCarelessControllerFails proves that the consumers alone, without any look
-// at the writes themselves, tell a safe step from another.
+// at the writes themselves, distinguish a safe step from another.
 func TestCarelessControllerFails(t *testing.T) {
 	for name, setup := range setups(newCarelessController) {
 		t.Run(name, func(t *testing.T) {

@@ -50,7 +50,7 @@ func simplify(history History, fails func(History) bool) History {
 	return history
 }
 
-// Report plays a failing history once more and tells what happened.
+// Report plays a failing history again and describes what happened.
 func Report(setup *Setup, history History) string {
 	var text strings.Builder
 	result := Play(setup, history, func(line string) { fmt.Fprintln(&text, line) })

@@ -71,7 +71,7 @@ Service shop/web
 Compared: Services 1, EndpointSlices 1, endpoints 1 (unchanged 0), workloads left out 0
 Would write: create 0, update 1, delete 1, for Services 1
 `},
-		"a workload that is left out is told, and one that nobody selects is not": {
+		"a workload that is skipped is reported, and one that nobody selects is not": {
 			services: []corev1.Service{*web, *build.Service("shop/idle", build.NoSelector())},
 			workloads: []v1beta1.ExternalWorkload{
 				*build.Workload("shop/a", build.IPs("127.0.0.1")), *build.Workload("shop/lonely", build.NoLabels()), *build.Workload("other/a"),

@@ -159,7 +159,7 @@ func (n *Networks) serviceNetworks(ctx context.Context) ([]netip.Prefix, error) 
 	list, err := n.config.Client.NetworkingV1().ServiceCIDRs().List(ctx, metav1.ListOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		return nil, errors.New("this version of Kubernetes does not tell its Service networks, for it has no ServiceCIDR")
+		return nil, errors.New("this version of Kubernetes does not publish its Service networks: it has no ServiceCIDR")
 	case err != nil:
 		return nil, fmt.Errorf("list ServiceCIDRs: %w", err)
 	}

@@ -62,7 +62,7 @@ func (c *contested) recordOf(holder string, lasts time.Duration) resourcelock.Le
 	}
 }
 
-// free returns the earliest moment at which they may lead, as electors judge it.
+// free returns the earliest moment at which they may lead, as electors compute it.
 func (c *contested) free() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -197,7 +197,7 @@ func TestLostLeaseStopsTheWork(t *testing.T) {
 			t.Errorf("got error %v", err)
 		}
 		if notified > leaseDuration {
-			t.Errorf("the work was told to stop after %s, when the Lease was free", notified)
+			t.Errorf("the work was stopped after %s, when the Lease was free", notified)
 		}
 		if c.writes(p) {
 			t.Error("it may write without the Lease")

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Fault: the duration has a fraction of a second, of which the Lease tells others nothing.
+// Fault: the duration has a fraction of a second, which the Lease does not store.
 func TestOthersWaitForTheWholeLeaseDuration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlayer(t, 9)

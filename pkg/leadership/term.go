@@ -34,8 +34,8 @@ func (t *term) begin(held context.Context) {
 	defer cancel()
 	defer context.AfterFunc(t.stop, cancel)()
 
-	t.tell(true)
-	defer t.tell(false)
+	t.notify(true)
+	defer t.notify(false)
 	t.err = t.lead(ctx)
 }
 
@@ -79,7 +79,7 @@ func (t *term) outcome(ctx context.Context) error {
 	return t.err
 }
 
-func (t *term) tell(leading bool) {
+func (t *term) notify(leading bool) {
 	if t.config.OnChange != nil {
 		t.config.OnChange(leading)
 	}

@@ -57,7 +57,7 @@ func newPublishing(f *factory) publishing {
 		writes: f.counter(family{
 			name:   "external_workload_endpoint_slice_writes_total",
 			help:   "Number of requests that write EndpointSlices, by operation (create, update, delete) and outcome (success, conflict, timeout, refused, error).",
-			advice: "Conflicts are harmless when rare. Refused means that the API server or an admission policy says no: the Events of the Service tell why.",
+			advice: "Conflicts are harmless when rare. Refused means that the API server or an admission policy refuses the write: the Events of the Service say why.",
 			labels: []string{"operation", "outcome"},
 		}),
 		foreignWrites: f.counter(family{

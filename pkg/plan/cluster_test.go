@@ -113,7 +113,7 @@ func (c *cluster) next() plan.Plan {
 	return plan.Compute(c.state(), c.api.List(), c.options)
 }
 
-// apply does what a plan says, in its order, and tells each write in a line.
+// apply does what a plan says, in its order, and describes each write in a line.
 func (c *cluster) apply(step int, p plan.Plan) []string {
 	var lines []string
 	aliases := make([]string, len(p.Writes))
@@ -147,7 +147,7 @@ func (c *cluster) converge() []string {
 }
 
 // run applies plan after plan until there is nothing to do at this moment, and
-// tells every write. It fails when a plan says wrongly how many follow.
+// describes every write. It fails when a plan says wrongly how many follow.
 func (c *cluster) run() []string {
 	var lines []string
 	for step := 1; step <= manySteps; step++ {

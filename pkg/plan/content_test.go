@@ -197,7 +197,7 @@ func TestAdoption(t *testing.T) {
 	}
 }
 
-// An identity that changes while nobody looks is told from the record.
+// An identity that changes while no controller runs is detected by the record.
 func TestIdentityThatChangedWhileDown(t *testing.T) {
 	c := newCluster(t, build.Service("shop/web"), numbered(1, 2)...)
 	c.converge()

@@ -246,7 +246,7 @@ func desiredLines(s *desired.State) []string {
 	return all
 }
 
-// actualLines tells the same of the actual slices.
+// actualLines describes the same of the actual slices.
 func actualLines(c *cluster) []string {
 	var all []string
 	for _, s := range c.api.List() {

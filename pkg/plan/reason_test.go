@@ -12,7 +12,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// Every action tells its reason, what a write waits for, and what comes later.
+// Every action has its reason, what a write waits for, and what comes later.
 func TestPlanTellsEveryReason(t *testing.T) {
 	both := build.WorkloadPorts(build.WorkloadPort("http", 8080, "TCP"), build.WorkloadPort("new", 9090, "TCP"))
 	byName := build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToName("http"))))

@@ -201,7 +201,7 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 	}
 }
 
-// TestWhatWasNewAtTheInterruptionIsHeld: consumers may not have been told of it
+// TestWhatWasNewAtTheInterruptionIsHeld: consumers may not know of it
 // before their watches were interrupted.
 func TestWhatWasNewAtTheInterruptionIsHeld(t *testing.T) {
 	c := newCluster(t, build.Service("shop/web"))

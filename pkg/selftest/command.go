@@ -39,7 +39,7 @@ func Command(ctx context.Context, args []string, out io.Writer) error {
 func parse(args []string, out io.Writer) (options Options, kubeconfig string, err error) {
 	flags := pflag.NewFlagSet("selftest", pflag.ContinueOnError)
 	flags.SetOutput(out)
-	flags.StringVar(&kubeconfig, "kubeconfig", "", "file that tells how to reach the cluster; empty inside of one")
+	flags.StringVar(&kubeconfig, "kubeconfig", "", "path to a kubeconfig file; if empty, the Pod's service account is used")
 	flags.StringVar(&options.Namespace, "namespace", "default", "namespace in which the test publishes; the controller must serve it")
 	flags.StringVar(&options.Address, "address", "192.0.2.1", "address of the workload; nothing is sent to it")
 	flags.DurationVar(&options.Timeout, "timeout", time.Minute, "how long to wait for the endpoint")

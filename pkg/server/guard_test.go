@@ -103,7 +103,7 @@ func TestOnlyThoseWhoMayGetIn(t *testing.T) {
 				t.Errorf("%d %q, want %d and %q", response.Code, response.Body, test.status, test.body)
 			}
 			if test.status != 200 && strings.Contains(response.Body.String(), "secret") {
-				t.Error("the secret was told")
+				t.Error("the secret was returned")
 			}
 			if challenge := response.Header().Get("WWW-Authenticate"); (challenge == "Bearer") != (test.status == 401) {
 				t.Errorf("challenge %q with status %d", challenge, test.status)

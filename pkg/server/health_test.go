@@ -29,13 +29,13 @@ func TestHealth(t *testing.T) {
 	}{
 		"no checks": {status: 200, body: "ok\n"},
 		"good":      {checks: []Check{good}, status: 200, body: "ok\n"},
-		"good, told in full": {
+		"good, in full": {
 			checks: []Check{good}, query: "?verbose", status: 200, body: "[+]queue ok\nok\n",
 		},
 		"one fails": {
 			checks: []Check{good, bad}, status: 500, body: "[-]caches failed: reason withheld\nreadyz check failed\n",
 		},
-		"one fails, told in full": {
+		"one fails, in full": {
 			checks: []Check{bad, good}, query: "?verbose=true", status: 500,
 			body: "[-]caches failed: reason withheld\n[+]queue ok\nreadyz check failed\n",
 		},

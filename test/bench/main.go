@@ -11,7 +11,7 @@
 // Writes are counted by the API server; CPU time and memory come from the
 // operating system; latencies are seen by this program, which both makes the
 // change and watches the EndpointSlices. The program must not know how the
-// controller works: it judges it from outside, as clients see it.
+// controller works: it measures it from outside, as clients see it.
 package main
 
 import (

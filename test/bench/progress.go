@@ -16,7 +16,7 @@ const (
 	plainSteps = 4
 )
 
-// console is where the program tells what it does.
+// console is where the program reports progress.
 type console struct {
 	out      io.Writer
 	terminal bool

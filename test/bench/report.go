@@ -150,7 +150,7 @@ func commit(ctx context.Context) string {
 	return strings.TrimSpace(string(text))
 }
 
-// thisMachine leaves out what the operating system does not tell.
+// thisMachine leaves out what the operating system does not report.
 func thisMachine() machine {
 	m := machine{Processors: runtime.NumCPU(), Go: runtime.Version()}
 	proc, err := procfs.NewDefaultFS()

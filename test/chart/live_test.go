@@ -178,7 +178,7 @@ func TestThePolicyRefusesWhatALaxCRDLetsThrough(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("with Warn they are stored and told", c.testWarnings)
+	t.Run("with Warn they are stored with a warning", c.testWarnings)
 }
 
 // warned collects what the API server warns of.
@@ -187,8 +187,8 @@ type warned struct{ texts []string }
 // HandleWarningHeader implements rest.WarningHandler.
 func (w *warned) HandleWarningHeader(_ int, _ string, text string) { w.texts = append(w.texts, text) }
 
-// With Warn, as the chart has it unless told otherwise, the workload is stored,
-// and who wrote it is told what is wrong.
+// With Warn, the default of the chart, the workload is stored,
+// and the author gets a warning.
 func (c cluster) testWarnings(t *testing.T) {
 	c.helm(t, "upgrade", chartDir, "--set", "crds.install=false")
 	config, said := c.plane.AdminConfig(), &warned{}

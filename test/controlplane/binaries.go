@@ -20,7 +20,7 @@ const builderGrace = 15 * time.Second
 // Binaries returns the folder of the control plane's programs: the one that
 // KUBEBUILDER_ASSETS names, or else the one that hack/kubernetes fills, which
 // takes several minutes the first time. Components beyond the usual ones, such as
-// kubelet, are named in also. What is being built is told to progress.
+// kubelet, are named in also. progress gets what is being built.
 func Binaries(ctx context.Context, progress io.Writer, also ...string) (string, error) {
 	root, err := RepositoryRoot()
 	if err != nil {

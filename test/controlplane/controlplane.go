@@ -60,7 +60,7 @@ func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 	}
 }
 
-// portTaken tells the one failure that another attempt can mend. The components
+// portTaken recognizes the one failure that another attempt can fix. The components
 // say it in their logs only.
 func portTaken(err error) bool {
 	exit, ok := errors.AsType[*process.ExitError](err)

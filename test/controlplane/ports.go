@@ -42,7 +42,7 @@ func choosePorts(address string) (ports, error) {
 }
 
 // FreePort returns a port of the address on which nobody listens now, and which
-// hardly anybody takes by chance, for a program that must be told its port.
+// hardly anybody takes by chance, for a program that needs its port as an argument.
 func FreePort(address string) (int, error) {
 	listener, port, err := listenSomewhere(address)
 	if err != nil {

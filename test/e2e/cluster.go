@@ -40,7 +40,7 @@ type cluster struct {
 	// guards them.
 	mu      sync.Mutex
 	started []*process.Process
-	// discovery tells Prometheus what to scrape.
+	// discovery has the targets of Prometheus.
 	discovery *http.Server
 	// watched is when Prometheus was started, and alerts are the names of its rules.
 	watched time.Time

@@ -47,7 +47,7 @@ func dashboardHasData(ctx context.Context, c *cluster) error {
 	asked := 0
 	if err := until(ctx, func(ctx context.Context) error {
 		now := time.Now()
-		asked, err = judge(board, silent, func(query panels.Query) ([]panels.Series, error) { return c.series(ctx, query, now) })
+		asked, err = checkQueries(board, silent, func(query panels.Query) ([]panels.Series, error) { return c.series(ctx, query, now) })
 		return err
 	}); err != nil {
 		return err
@@ -64,10 +64,10 @@ func (c *cluster) dashboard() (panels.Board, error) {
 	return panels.Read(text)
 }
 
-// judge asks all queries of the dashboard. It gives their number, and an error for
+// checkQueries runs all queries of the dashboard. It returns their number, and an error for
 // each that is not as it should be, also where silent names one that has data or
 // that there is not.
-func judge(board panels.Board, silent map[string]string, ask func(panels.Query) ([]panels.Series, error)) (asked int, err error) {
+func checkQueries(board panels.Board, silent map[string]string, ask func(panels.Query) ([]panels.Series, error)) (asked int, err error) {
 	var wrong []error
 	unused := maps.Clone(silent)
 	one := func(panel string, query panels.Query) {

@@ -49,7 +49,7 @@ func TestJudge(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			asked, err := judge(board, test.silent, func(query panels.Query) ([]panels.Series, error) {
+			asked, err := checkQueries(board, test.silent, func(query panels.Query) ([]panels.Series, error) {
 				if series, known := test.answers[query.Expr]; known {
 					return series, nil
 				}

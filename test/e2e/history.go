@@ -12,7 +12,7 @@ import (
 )
 
 // A history is when the slices of a Service said that an address is ready, or is
-// not. It tells the controller's part in a delay from that of kube-proxy.
+// not. It separates the controller's part of a delay from that of kube-proxy.
 type history struct {
 	watched watch.Interface
 	done    chan struct{}

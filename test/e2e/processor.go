@@ -13,7 +13,7 @@ import (
 // ticks of the kernel's clock that /proc counts in are a second.
 const ticks = 100
 
-// startMeter begins now; what it gives tells the time since and the processor time
+// startMeter begins now; the returned function reports the time since and the CPU time
 // that the whole cluster has used.
 func startMeter() (used func() string) {
 	begin := time.Now()
@@ -22,13 +22,13 @@ func startMeter() (used func() string) {
 		seconds := time.Since(begin).Seconds()
 		after, err := processorSeconds()
 		if err := errors.Join(errBefore, err); err != nil {
-			return fmt.Sprintf("%6.1fs  (processor time unknown: %v)", seconds, err)
+			return fmt.Sprintf("%6.1fs  (CPU time unknown: %v)", seconds, err)
 		}
 		return fmt.Sprintf("%6.1fs, %5.1fs of processors", seconds, after-before)
 	}
 }
 
-// processorSeconds returns the processor time of all processes in this program's
+// processorSeconds returns the CPU time of all processes in this program's
 // namespace of processes, which are the whole cluster, and of those that have
 // ended there and were waited for.
 func processorSeconds() (float64, error) {

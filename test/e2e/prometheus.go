@@ -109,7 +109,7 @@ func writeJSON(path string, value any) error {
 }
 
 // scraped asks for both Pods as targets that are up, and for the two jobs that may
-// not read to be told so.
+// not read to know that.
 func (c *cluster) scraped(ctx context.Context) error {
 	targets, err := prometheusAPI().Targets(ctx)
 	if err != nil {

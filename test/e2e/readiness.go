@@ -128,7 +128,7 @@ func (l *load) waitQuiet(ctx context.Context, name string) error {
 	})
 }
 
-// spread tells the median and the ends of durations.
+// spread describes the median and the ends of durations.
 func spread(of []time.Duration) string {
 	sorted := slices.Sorted(slices.Values(of))
 	return fmt.Sprintf("median %.0f ms, %.0f to %.0f ms, of %d", milliseconds(sorted[len(sorted)/2]),

@@ -64,16 +64,16 @@ func TestWritesAnsweredWithFaults(t *testing.T) {
 }
 
 // Fault: 429 with Retry-After.
-// Promise: it backs off as told.
+// Promise: it waits as long as requested.
 func TestRetryAfterIsObeyed(t *testing.T) {
 	w := newParallelWorld(t)
 	w.seed(w.namespace, 1, 1)
 	c := w.alone()
 	w.converges(30 * time.Second)
-	const told = 3 * time.Second
+	const retryAfter = 3 * time.Second
 	before := len(c.Proxy.Writes())
 	c.Proxy.Set(faults.Rule{Name: "busy", Match: faults.Writes("endpointslices"), Times: 3,
-		Fault: faults.Fault{Status: http.StatusTooManyRequests, RetryAfter: told}})
+		Fault: faults.Fault{Status: http.StatusTooManyRequests, RetryAfter: retryAfter}})
 	w.flip(w.namespace, workloadName(0, 0))
 	w.converges(time.Minute)
 	writes := slices.DeleteFunc(c.Proxy.Writes()[before:], func(write faults.Write) bool { return write.Resource != "endpointslices" })
@@ -81,8 +81,8 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 		t.Fatalf("%d tries, want 3 that are refused and one that is not", len(writes))
 	}
 	for i := 1; i < len(writes); i++ {
-		if pause := writes[i].Started.Sub(writes[i-1].Ended); pause < told {
-			t.Errorf("try %d came after %s, told was %s", i, pause, told)
+		if pause := writes[i].Started.Sub(writes[i-1].Ended); pause < retryAfter {
+			t.Errorf("try %d came after %s, retryAfter was %s", i, pause, retryAfter)
 		}
 	}
 }

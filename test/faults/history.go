@@ -80,7 +80,7 @@ func Record(ctx context.Context, config *rest.Config, namespace string) (*Histor
 }
 
 // CatchUp waits until the history shows every slice of these namespaces as it
-// is. Until then it may still tell several changes, of a time when the API
+// is. Until then it may still report several changes, of a time when the API
 // server was away, as one.
 func (h *History) CatchUp(ctx context.Context, client discoveryclient.EndpointSlicesGetter, namespaces ...string) error {
 	var behind error

@@ -56,7 +56,7 @@ func TestHostileTenant(t *testing.T) {
 	t.Logf("median of a flip in another namespace: usual %s, beside the tenant %s, which began %d writes in %s while another of its own was under way; resident %d MiB",
 		usual, meanwhile, together, took, w.usage(c).Resident>>20)
 	// How long a flip takes depends on the machine, which the API server shares:
-	// what is judged is how much of the API server the tenant gets. A busy
+	// what is checked is how much of the API server the tenant gets. A busy
 	// namespace begins 100 syncs a second, and what it can do one at a time.
 	if most := int(took.Seconds()*100) + 50; together > most {
 		t.Errorf("the tenant began %d writes while another of its own was under way, want at most %d", together, most)

@@ -19,7 +19,7 @@ import (
 )
 
 // upstream answers in the place of an API server: a watch gets a bookmark and an
-// event and ends when it is told, everything else gets back what it sent.
+// event and ends on request, everything else gets back what it sent.
 type upstream struct {
 	writes  atomic.Int32
 	watches context.Context

@@ -111,7 +111,7 @@ func TestTamperedAllTheTime(t *testing.T) {
 			if most := mostRepairs(lasted); writes == 0 || writes > most {
 				t.Errorf("%d repairs, want at least one and at most %d", writes, most)
 			}
-			w.told(c, manager)
+			w.expectReported(c, manager)
 		})
 	}
 }
@@ -133,9 +133,9 @@ func mostRepairs(lasted time.Duration) int {
 	return stepsOfRepair * (atOnce + int(lasted/interval) + 1)
 }
 
-// told fails the test unless the metric counts the writes of somebody else, and
+// expectReported fails the test unless the metric counts the writes of somebody else, and
 // one line of the log and one Event name who it is.
-func (w *world) told(c *faults.Controller, manager string) {
+func (w *world) expectReported(c *faults.Controller, manager string) {
 	w.Helper()
 	const metric = "external_workload_foreign_writes_total"
 	if counted, err := c.Metric(w.Context(), metric); err != nil || counted == 0 {
@@ -155,7 +155,7 @@ func (w *world) told(c *faults.Controller, manager string) {
 		}
 	}
 	if lines != 1 {
-		w.Errorf("%d lines of the log tell of it, want 1", lines)
+		w.Errorf("%d lines of the log report it, want 1", lines)
 	}
 	w.eventually(30*time.Second, "one Event on the Service", func() bool {
 		events, err := w.kube.EventsV1().Events(w.namespace).List(w.Context(), metav1.ListOptions{})

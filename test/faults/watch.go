@@ -50,7 +50,7 @@ func (p *Proxy) streamWatch(w http.ResponseWriter, r *http.Request, response *ht
 }
 
 // watchStream is what the API server sends on a watch. It is read ahead, so that
-// its end is known, and told the client, while events are kept back.
+// its end is known, and sent to the client, while events are kept back.
 type watchStream struct {
 	events chan []byte
 	ended  chan struct{}

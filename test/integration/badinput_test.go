@@ -104,9 +104,9 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("%d syncs panicked", s.panics)
 		}
 		for _, bad := range bad {
-			told := slices.ContainsFunc(s.events, func(event string) bool { return strings.HasPrefix(event, bad.name+" ") })
-			if skipped := bad.want == ""; told != skipped {
-				t.Errorf("%s: an Event told of it: %t, want %t", bad.name, told, skipped)
+			reported := slices.ContainsFunc(s.events, func(event string) bool { return strings.HasPrefix(event, bad.name+" ") })
+			if skipped := bad.want == ""; reported != skipped {
+				t.Errorf("%s: an Event reported it: %t, want %t", bad.name, reported, skipped)
 			}
 		}
 	})

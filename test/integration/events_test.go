@@ -79,7 +79,7 @@ func TestEventsOfServicesAndFamiliesAreStoredApart(t *testing.T) {
 	})
 }
 
-// nameOfKind tells a kind of Event from all others.
+// nameOfKind identifies a kind of Event.
 func nameOfKind(kind events.Kind) string {
 	return strings.Join([]string{kind.Type(), kind.Reason(), kind.Action()}, " ")
 }

@@ -169,7 +169,7 @@ func (f *former) put(ctx context.Context, want *discoveryv1.EndpointSlice) error
 	return err
 }
 
-// looked tells when another two looks are done.
+// looked waits for two more looks.
 func (f *former) looked() func() bool {
 	after := f.looks.Load() + 2
 	return func() bool { return f.looks.Load() >= after }

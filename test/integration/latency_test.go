@@ -64,7 +64,7 @@ func TestLatency(t *testing.T) {
 	t.Logf("from the begin of a bare update to its event:          %s", quantiles(bare))
 }
 
-// awaitSlice takes events until one shows a slice as it is awaited, and tells when.
+// awaitSlice takes events until one shows a slice as expected, and returns when.
 func awaitSlice(t *testing.T, stream watch.Interface, awaited func(*discoveryv1.EndpointSlice) bool) time.Time {
 	t.Helper()
 	tooLate := time.After(30 * time.Second)

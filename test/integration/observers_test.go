@@ -45,7 +45,7 @@ func (a *observers) lookup(_, name string) (consumers.Identity, bool) {
 	return identity, exists
 }
 
-// hear tells the models of all writes since the last call, and calls check
+// hear notifies the models of all writes since the last call, and calls check
 // after each of them. It returns how many there were.
 func (a *observers) hear(t *testing.T, check func(write string)) int {
 	t.Helper()

@@ -18,7 +18,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// provocations do what leads to an Event, by its kind, and tell which object it
+// provocations cause an Event, by its kind, and return which object it
 // is about. All run in one namespace, so each has names of its own; the Services
 // of publishing select by the label group.
 var provocations = map[string]func(*eventCluster, *testing.T) provoked{

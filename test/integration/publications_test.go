@@ -16,7 +16,7 @@ import (
 	"github.com/external-workload/controller/pkg/metrics"
 )
 
-// waitFor waits until a Service's slices are told by these lines, such as
+// waitFor waits until a Service's slices have these lines, such as
 // "IPv4 http:8080/TCP | a 192.0.2.1 | b 192.0.2.2 not ready".
 func (s *site) waitFor(service string, want ...string) {
 	s.t.Helper()
@@ -30,7 +30,7 @@ func (s *site) waitFor(service string, want ...string) {
 	})
 }
 
-// lineOf tells a slice in a line.
+// lineOf describes a slice in a line.
 func lineOf(slice *discoveryv1.EndpointSlice) string {
 	line := string(slice.AddressType)
 	for _, port := range slice.Ports {

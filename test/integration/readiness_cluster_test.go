@@ -236,7 +236,7 @@ func loosenSchema(schema *apiextensionsv1.JSONSchemaProps) {
 	}
 }
 
-// unobservedReadiness is told everything and keeps nothing.
+// unobservedReadiness ignores all observations.
 type unobservedReadiness struct{}
 
 func (unobservedReadiness) Reconciled(string, string, time.Duration)            {}

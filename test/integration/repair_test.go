@@ -253,7 +253,7 @@ func TestNamespaceThatGoes(t *testing.T) {
 	})
 	s.do(func() {
 		if len(s.events) > 0 {
-			t.Errorf("it was told: %v", s.events)
+			t.Errorf("it was reported: %v", s.events)
 		}
 	})
 }

@@ -29,7 +29,7 @@ type stepCase struct {
 	// want is what is published in the end, by workload; bystanders are added.
 	want []string
 	// writes is how many writes the change may take at most, and least how many
-	// must be, where what is published does not tell that there was a change.
+	// must be, where the published content does not show the change.
 	writes, least int
 }
 
@@ -188,7 +188,7 @@ func socketsOf(published []string) []string {
 	return sockets
 }
 
-// awaitServed waits until the API server holds what is wanted, tells the models
+// awaitServed waits until the API server has what is expected, notifies the models
 // of every write until then, and checks that all of them serve it in the end.
 func (a *observers) awaitServed(t *testing.T, want []string, check func(write string)) int {
 	t.Helper()

@@ -29,7 +29,7 @@ func TestWhichTokensAMachineMayRequest(t *testing.T) {
 		{"one of the maximum", own, func(s *authenticationv1.TokenRequestSpec) { s.ExpirationSeconds = new(int64(720 * 3600)) }, nil},
 		{"one of more than the maximum", own, func(s *authenticationv1.TokenRequestSpec) { s.ExpirationSeconds = new(int64(720*3600 + 1)) }, apierrors.IsInvalid},
 		{"one for somebody else than the API server", own, func(s *authenticationv1.TokenRequestSpec) { s.Audiences = []string{"vault"} }, apierrors.IsInvalid},
-		{"one that would tell the UID of a Secret", own, func(s *authenticationv1.TokenRequestSpec) {
+		{"one that would reveal the UID of a Secret", own, func(s *authenticationv1.TokenRequestSpec) {
 			s.BoundObjectRef = &authenticationv1.BoundObjectReference{Kind: "Secret", APIVersion: "v1", Name: secret.Name}
 		}, apierrors.IsInvalid},
 		{"one of another account", "other", func(*authenticationv1.TokenRequestSpec) {}, apierrors.IsForbidden},

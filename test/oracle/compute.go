@@ -137,7 +137,7 @@ func goesFirst(a, b *v1beta1.ExternalWorkload, ready func(*v1beta1.ExternalWorkl
 	return a.Name < b.Name
 }
 
-// isTerminating tells of a workload that is being deleted, or is drained by a
+// isTerminating reports whether a workload is being deleted, or is drained by a
 // value, of any kind, of the annotation for that.
 func isTerminating(workload *v1beta1.ExternalWorkload) bool {
 	return workload.DeletionTimestamp != nil || workload.Annotations["external-workload.io/drain"] != ""

@@ -59,7 +59,7 @@ type Place struct{ X, Y, W, H int }
 
 // A Query is one in PromQL, with Grafana's variables in it.
 type Query struct {
-	// Name tells it from others: the letter that it has in its panel, or the name
+	// Name identifies it: the letter that it has in its panel, or the name
 	// of an annotation.
 	Name string
 	Expr string

@@ -20,7 +20,7 @@ const (
 	restWidth    = 100 // of what says how many are not named
 )
 
-// colors tell the series of a panel apart, on white and on black.
+// colors distinguish the series of a panel, on white and on black.
 var colors = []string{"#3c7fd9", "#d9771e", "#37872d", "#d6353f", "#8f5bd0", "#a8871a", "#1f9393", "#c2559d", "#7d7d7d"}
 
 // drawLines draws the axes, a line for each series, and the legend.

@@ -73,7 +73,7 @@ func watchSlices(ctx context.Context, config *rest.Config) (changes <-chan chang
 	return found, func() error { cancel(); factory.Shutdown(); return nil }, nil
 }
 
-// version tells a change from a list that was repeated.
+// version distinguishes a change from a repeated list.
 func version(object any) string {
 	slice, ok := object.(*discoveryv1.EndpointSlice)
 	if !ok {

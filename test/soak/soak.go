@@ -57,7 +57,7 @@ func (s *soak) run(ctx context.Context, duration time.Duration) error {
 		}
 		seen := s.history.Drain()
 		changes += len(seen)
-		if err := s.judge(seen, controlPlaneBroken); err != nil {
+		if err := s.checkInvariants(seen, controlPlaneBroken); err != nil {
 			return err
 		}
 		endpoints, err := s.countEndpoints()
@@ -194,8 +194,8 @@ func (s *soak) catchUp(ctx context.Context) error {
 	return s.history.CatchUp(ctx, s.kube.DiscoveryV1(), namespaces...)
 }
 
-// judge names what must not have happened since the last quiet point.
-func (s *soak) judge(changes []faults.SliceChange, gaps bool) error {
+// checkInvariants returns an error for what must not have happened since the last quiet point.
+func (s *soak) checkInvariants(changes []faults.SliceChange, gaps bool) error {
 	var errs []error
 	for _, wrong := range faults.WritesWithoutLease(leaseName, s.instances...) {
 		errs = append(errs, errors.New("written without the Lease: "+wrong))

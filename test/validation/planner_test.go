@@ -81,7 +81,7 @@ func converge(t *testing.T, which string, c *build.Choices) {
 	}
 }
 
-// desiredLines tells each desired endpoint in a line.
+// desiredLines describes each desired endpoint in a line.
 func desiredLines(state *desired.State) []string {
 	lines := []string{}
 	for f := range state.Families {

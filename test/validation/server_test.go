@@ -35,7 +35,7 @@ func (s *server) stamp(slice *discoveryv1.EndpointSlice) {
 	}
 }
 
-// write makes one write, or tells why Kubernetes refuses it.
+// write makes one write, or returns the reason why Kubernetes refuses it.
 func (s *server) write(w plan.Write) error {
 	at := slices.IndexFunc(s.slices, func(stored *discoveryv1.EndpointSlice) bool { return stored.Name == w.Slice.Name })
 	next := w.Slice.DeepCopy()

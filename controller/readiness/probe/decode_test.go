@@ -78,7 +78,7 @@ func TestDecode(t *testing.T) {
 		"the probe names a host":         {annotation: `{"tcpSocket":{"port":80,"host":"vm.example.org"}}`, want: spec(func(s *Spec) { s.Targets = []Target{{Host: "vm.example.org", Port: 80}} })},
 		"a bad first address is skipped": {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("vm", "2001:DB8::1"), want: spec(func(s *Spec) { s.Targets = []Target{ipv6} })},
 		"both families are asked":        {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("2001:db8::1", "192.0.2.10", "192.0.2.11"), want: spec(func(s *Spec) { s.Targets = []Target{ipv6, s.Targets[0]} })},
-		"a family that is refused is told": {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("fe80::1", "192.0.2.10"), want: spec(func(s *Spec) {
+		"a family that is refused is reported": {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("fe80::1", "192.0.2.10"), want: spec(func(s *Spec) {
 			s.Refused = []*RefusedError{{Address: netip.MustParseAddr("fe80::1"), Why: "it is a link-local address, which other networks cannot reach"}}
 		})},
 		"gRPC":                {annotation: `{"grpc":{"port":9000}}`, want: spec(func(s *Spec) { s.Kind, s.Targets[0].Port = GRPC, 9000 })},
@@ -198,7 +198,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// TestHostIsRefusedByDefault: a probe with a host scans the network for whoever
+// TestHostIsRefusedByDefault: a probe with a host scans the network for anybody who
 // may write a workload.
 func TestHostIsRefusedByDefault(t *testing.T) {
 	for _, annotation := range []string{

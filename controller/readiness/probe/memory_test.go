@@ -20,7 +20,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// measuredKind and measuredAddress tell a process of this test what to measure.
+// measuredKind and measuredAddress set what a process of this test measures.
 const (
 	measuredKind    = "PROBE_TEST_KIND"
 	measuredAddress = "PROBE_TEST_ADDRESS"

@@ -5,11 +5,11 @@ import "strings"
 // Client is an open subscription to one port at Linkerd's destination service,
 // with the set of addresses that its proxy balances over.
 type Client struct {
-	// Told, if set, is called with each message, such as "ADD 192.0.2.1:80".
-	Told func(message string)
+	// Send, if set, is called with each message, such as "ADD 192.0.2.1:80".
+	Send func(message string)
 
 	zone     string
-	snapshot []entry // what the service believes that it told, ordered by workload
+	snapshot []entry // what the service believes that it sent, ordered by workload
 	has      map[Socket]Identity
 }
 
@@ -17,8 +17,8 @@ type Client struct {
 // identity that it expects there. The map must not be changed.
 func (c *Client) Has() map[Socket]Identity { return c.has }
 
-// publish tells the client how the entries differ from those that it was told
-// of before: first what came, then what went. The proxy knows sockets, not
+// publish sends the client the difference between the entries and those that it was sent
+// before: first added, then removed ones. The proxy knows sockets, not
 // names, so a removal takes an address away regardless of who else has it.
 func (c *Client) publish(entries []entry) {
 	next := inZone(entries, c.zone)
@@ -28,20 +28,20 @@ func (c *Client) publish(entries []entry) {
 		j, known := findEntry(previous, next[i].workload)
 		if !known || previous[j].zones != next[i].zones {
 			c.has[next[i].socket] = next[i].identity
-			c.tell("ADD", next[i].socket)
+			c.send("ADD", next[i].socket)
 		}
 	}
 	for i := range previous {
 		if _, kept := findEntry(next, previous[i].workload); !kept {
 			delete(c.has, previous[i].socket)
-			c.tell("REMOVE", previous[i].socket)
+			c.send("REMOVE", previous[i].socket)
 		}
 	}
 }
 
-func (c *Client) tell(verb string, socket Socket) {
-	if c.Told != nil {
-		c.Told(verb + " " + socket.String())
+func (c *Client) send(verb string, socket Socket) {
+	if c.Send != nil {
+		c.Send(verb + " " + socket.String())
 	}
 }
 

@@ -21,7 +21,7 @@ type WorkloadLookup func(namespace, name string) (Identity, bool)
 // Destination models Linkerd's destination service for one Service.
 //
 // For each port it keeps a map from a workload's name to an address. Clients
-// are told of names that come and go; a changed value under a known name is
+// are sent names that are added and removed; a changed value under a known name is
 // stored but not sent, unless its hints changed in the same write. An entry
 // belongs to no slice in particular: the last slice that wrote it wins, and any
 // slice that named it takes it away.
@@ -41,7 +41,7 @@ func NewDestination(lookup WorkloadLookup, ports ...string) *Destination {
 	return d
 }
 
-// Observe tells the service of one write. A creation has no previous slice, a
+// Observe records one write. A creation has no previous slice, a
 // deletion no current one. Identities are read now, through the lookup.
 func (d *Destination) Observe(previous, current *discoveryv1.EndpointSlice) {
 	for _, p := range d.publishers {
@@ -63,7 +63,7 @@ func (d *Destination) Observe(previous, current *discoveryv1.EndpointSlice) {
 func (d *Destination) Crashed() bool { return d.crashed }
 
 // Subscribe opens a subscription to the named port for a client in the zone
-// (empty: in none), which is told at once of everything that is there.
+// (empty: in none), which is sent everything that there is at once.
 func (d *Destination) Subscribe(port, zone string) *Client {
 	for _, p := range d.publishers {
 		if p.port == port {
@@ -76,7 +76,7 @@ func (d *Destination) Subscribe(port, zone string) *Client {
 	panic(fmt.Sprintf("the model does not serve port %q", port))
 }
 
-// Fresh calls visit with everything that a client would be told that
+// Fresh calls visit with everything that a client would be sent that
 // subscribed to the named port now, in no zone. A socket may come twice.
 func (d *Destination) Fresh(port string, visit func(Socket, Identity)) {
 	for _, p := range d.publishers {
@@ -116,7 +116,7 @@ type entry struct {
 }
 
 // publisher holds the entries of one port, ordered by workload. The list is
-// replaced, never changed: clients keep the one that they were told of.
+// replaced, never changed: clients keep the one that they were sent.
 type publisher struct {
 	port    string
 	entries []entry
@@ -231,8 +231,8 @@ func lastOfEach(entries []entry) []entry {
 	return kept
 }
 
-// replace takes the withdrawn names away, adds the published entries, and tells
-// the clients of the difference.
+// replace takes the withdrawn names away, adds the published entries, and sends
+// the difference to the clients.
 func (p *publisher) replace(withdrawn []workloadKey, published []entry) {
 	next := make([]entry, 0, len(p.entries)+len(published))
 	for _, e := range p.entries {
@@ -255,7 +255,7 @@ func findEntry(entries []entry, workload workloadKey) (int, bool) {
 	return slices.BinarySearchFunc(entries, workload, func(e entry, key workloadKey) int { return e.workload.compare(key) })
 }
 
-// ServiceDeleted tells the service that the Service was deleted: it forgets all
+// ServiceDeleted records that the Service was deleted: the service forgets all
 // endpoints, whatever slices there are.
 func (d *Destination) ServiceDeleted() {
 	for _, p := range d.publishers {

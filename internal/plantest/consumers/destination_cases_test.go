@@ -3,7 +3,7 @@ package consumers_test
 import discoveryv1 "k8s.io/api/discovery/v1"
 
 type observation struct {
-	told   string // to an open client, by the change
+	sent   string // to an open client, by the change
 	client string // what that client has afterwards
 	fresh  string // what a client gets that subscribes afterwards
 }

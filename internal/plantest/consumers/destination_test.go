@@ -18,7 +18,7 @@ type observed struct {
 	slices     map[string]*discoveryv1.EndpointSlice
 	identities map[string]string
 	client     *consumers.Client
-	told       []string
+	sent       []string
 }
 
 func newObserved() *observed {
@@ -31,7 +31,7 @@ func newObserved() *observed {
 		return consumers.Identity{Name: identity}, found
 	}, "http")
 	o.client = o.Subscribe("http", "")
-	o.client.Told = func(message string) { o.told = append(o.told, message) }
+	o.client.Send = func(message string) { o.sent = append(o.sent, message) }
 	return o
 }
 
@@ -45,8 +45,8 @@ func (o *observed) delete(name string) {
 	delete(o.slices, name)
 }
 
-// forgetWhatWasTold makes what is told from here on the subject of the row.
-func (o *observed) forgetWhatWasTold() { o.told = nil }
+// forgetSent makes what is sent from here on the subject of the row.
+func (o *observed) forgetSent() { o.sent = nil }
 
 func (o *observed) fresh() string {
 	var has []string
@@ -77,15 +77,15 @@ const (
 )
 
 // TestDestination has a case for each change that was seen live, with what an
-// open client is told, what it has then, and what a fresh client gets.
+// open client is sent, what it has then, and what a fresh client gets.
 func TestDestination(t *testing.T) {
 	for name, test := range destinationCases {
 		t.Run(name, func(t *testing.T) {
 			o := newObserved()
 			test.given(o)
-			o.forgetWhatWasTold()
+			o.forgetSent()
 			test.change(o)
-			got := observation{told: strings.Join(o.told, ", "), client: o.has(), fresh: o.fresh()}
+			got := observation{sent: strings.Join(o.sent, ", "), client: o.has(), fresh: o.fresh()}
 			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(observation{})); diff != "" {
 				t.Errorf("seen live (-) and by the model (+):\n%s", diff)
 			}

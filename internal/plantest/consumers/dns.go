@@ -16,7 +16,7 @@ type DNS struct {
 // NewDNS returns a DNS server that knows of no slice yet.
 func NewDNS() *DNS { return &DNS{} }
 
-// Observe tells the server of one write. A creation has no previous slice, a
+// Observe records one write. A creation has no previous slice, a
 // deletion no current one.
 func (d *DNS) Observe(previous, current *discoveryv1.EndpointSlice) {
 	d.slices.observe(previous, current)

@@ -21,7 +21,7 @@ func NewKubeProxy(family discoveryv1.AddressType, zone string) *KubeProxy {
 	return &KubeProxy{family: family, zone: zone}
 }
 
-// Observe tells kube-proxy of one write. A creation has no previous slice, a
+// Observe records one write. A creation has no previous slice, a
 // deletion no current one.
 func (k *KubeProxy) Observe(previous, current *discoveryv1.EndpointSlice) {
 	k.slices.observe(previous, current)

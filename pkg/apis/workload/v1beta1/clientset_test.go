@@ -140,7 +140,7 @@ func TestFakeClientsetWatches(t *testing.T) {
 				t.Errorf("got %s of %v, want %s of %s", got.Type, got.Object, want.event, want.name)
 			}
 		case <-t.Context().Done():
-			t.Fatal("the watch tells nothing")
+			t.Fatal("the watch sent nothing")
 		}
 	}
 }
