@@ -38,7 +38,7 @@ func (c *Controller) register(i *Informers) error {
 	c.handlers = append(c.handlers, services.HasSyncedChecker(), workloads.HasSyncedChecker())
 	for _, informer := range i.Slices {
 		slices, err := informer.AddTypedEventHandler(discoveryinformers.EndpointSliceHandlerFuncs{
-			AddFunc:    c.seeSlice,
+			AddFunc:    c.enqueueServiceOf,
 			UpdateFunc: c.updateSlice,
 			DeleteFunc: c.deleteSlice,
 		})
@@ -110,9 +110,9 @@ func (c *Controller) changedAt(key cache.ObjectName, at time.Time) {
 	}
 }
 
-// seeSlice queues the Service that a slice belongs to. This includes our own writes,
+// enqueueServiceOf queues the Service that a slice belongs to. This includes our own writes,
 // whose sync finds nothing to do, or the next step.
-func (c *Controller) seeSlice(slice *discoveryv1.EndpointSlice) {
+func (c *Controller) enqueueServiceOf(slice *discoveryv1.EndpointSlice) {
 	if service, ours := plan.ServiceOf(slice); ours && c.leads.Load() {
 		c.loop.Add(cache.NewObjectName(service.Namespace, service.Name))
 	}
@@ -122,12 +122,12 @@ func (c *Controller) updateSlice(before, now *discoveryv1.EndpointSlice) {
 	if before.ResourceVersion == now.ResourceVersion {
 		return
 	}
-	c.seeSlice(before)
-	c.seeSlice(now)
+	c.enqueueServiceOf(before)
+	c.enqueueServiceOf(now)
 }
 
 func (c *Controller) deleteSlice(gone discoveryinformers.DeletedEndpointSlice) {
 	if slice := gone.OptionalObj; slice != nil {
-		c.seeSlice(slice)
+		c.enqueueServiceOf(slice)
 	}
 }

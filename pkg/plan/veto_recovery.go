@@ -52,7 +52,7 @@ func (d *draft) relies(s *slice, e *endpoint, position int) bool {
 		return e.reason == IdentityChanged
 	case Set:
 		if e.actual == nil || !e.ready && e.actual.Addresses[0] != e.target.Address {
-			return true // what comes next could not be told from a change of readiness alone
+			return true // what comes next would look like a change of readiness alone
 		}
 		// The hint that comes back ends an announcement.
 		zone, _ := e.target.HintsNow()
