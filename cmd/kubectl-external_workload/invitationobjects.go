@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -31,15 +32,20 @@ func (i *inviter) ensureWorkload(ctx context.Context) (*v1beta1.ExternalWorkload
 	case live.DeletionTimestamp != nil:
 		return nil, nil, fmt.Errorf("externalworkload/%s: %w", i.name, errGone)
 	}
-	manifest := i.manifest
-	if manifest == nil {
-		manifest = live
-	}
-	desired, err := invitation.Workload(manifest, i.cidrs)
+	desired, err := i.desiredOver(live)
 	if err != nil {
 		return nil, nil, err
 	}
 	return live, invitation.Patch(live, desired), nil
+}
+
+// desiredOver is the ExternalWorkload that an existing one has to become: that of
+// the manifest, or itself with the given ranges.
+func (i *inviter) desiredOver(live *v1beta1.ExternalWorkload) (*v1beta1.ExternalWorkload, error) {
+	if i.manifest == nil {
+		return invitation.WithRanges(live, i.cidrs)
+	}
+	return invitation.Workload(i.manifest, i.cidrs)
 }
 
 func (i *inviter) createWorkload(ctx context.Context) (*v1beta1.ExternalWorkload, []byte, error) {
@@ -61,10 +67,15 @@ func (i *inviter) createWorkload(ctx context.Context) (*v1beta1.ExternalWorkload
 
 func (i *inviter) patchWorkload(ctx context.Context, patch []byte) error {
 	client := i.clients.workloads.WorkloadV1beta1().ExternalWorkloads(i.namespace)
-	if _, err := client.Patch(ctx, i.name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+	updated, err := client.Patch(ctx, i.name, types.MergePatchType, patch, metav1.PatchOptions{})
+	if err != nil {
 		return requestFailed("patch", workloadResource, i.namespace, err)
 	}
 	fmt.Fprintf(i.err, "externalworkload/%s configured\n", i.name)
+	if outside := invitation.Outside(updated); len(outside) > 0 {
+		fmt.Fprintf(i.err, "warning: %s keeps the address %s, which is outside of %s, until it registers at a permitted one\n",
+			i.name, strings.Join(outside, ", "), updated.Annotations[v1beta1.InvitedCIDRsAnnotation])
+	}
 	return nil
 }
 

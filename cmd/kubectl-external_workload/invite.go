@@ -45,7 +45,7 @@ func (p *program) inviteCommand() *cobra.Command {
 			"drain itself and renew its token, and nothing else. Print a kubeconfig for the machine, or user data for cloud-init, to the standard output; " +
 			"on the machine, the verb register uses it.\n\n" +
 			"The manifest fixes labels, ports, identity and server name, and --cidr the ranges for its addresses; a manifest with addresses and without --cidr permits these alone. " +
-			"Run invite again, without -f, for a new token. Delete the ServiceAccount to revoke it; deleting the ExternalWorkload does the same.\n\n" +
+			"Run invite again, without -f, for a new token, and with --cidr for other ranges: the machine keeps its address until it registers again. Delete the ServiceAccount to revoke it; deleting the ExternalWorkload does the same.\n\n" +
 			"It needs the role admin in the namespace, and the chart's admission policies (invitations.enabled). It checks that they limit the new credential.",
 		Example: p.examples(
 			"# Invite vm-1, which may have any address of a network", "invite vm-1 -f vm-1.yaml --cidr 10.20.0.0/16 > vm-1.kubeconfig",

@@ -11,9 +11,23 @@ import (
 
 // Workload is the ExternalWorkload of a manifest as an invitation creates it: with
 // the ranges in an annotation. A manifest without ranges permits its own addresses
-// alone.
+// alone. One that contradicts its ranges is refused.
 func Workload(manifest *v1beta1.ExternalWorkload, cidrs []netip.Prefix) (*v1beta1.ExternalWorkload, error) {
-	w := manifest.DeepCopy()
+	w, err := WithRanges(manifest, cidrs)
+	if err != nil {
+		return nil, err
+	}
+	if outside := Outside(w); len(outside) > 0 {
+		return nil, fmt.Errorf("the address %q of the ExternalWorkload is outside of the permitted ranges %s", outside[0], w.Annotations[v1beta1.InvitedCIDRsAnnotation])
+	}
+	return w, nil
+}
+
+// WithRanges is a workload with the ranges in an annotation. Its addresses may be
+// outside: those of an existing object are where the machine is, and the ranges
+// where it may go.
+func WithRanges(workload *v1beta1.ExternalWorkload, cidrs []netip.Prefix) (*v1beta1.ExternalWorkload, error) {
+	w := workload.DeepCopy()
 	w.Status = v1beta1.ExternalWorkloadStatus{}
 	permitted, err := permittedRanges(w, cidrs)
 	if err != nil {
@@ -23,12 +37,19 @@ func Workload(manifest *v1beta1.ExternalWorkload, cidrs []netip.Prefix) (*v1beta
 		w.Annotations = map[string]string{}
 	}
 	w.Annotations[v1beta1.InvitedCIDRsAnnotation] = formatCIDRs(permitted)
+	return w, nil
+}
+
+// Outside are the addresses of a workload that its ranges do not permit.
+func Outside(w *v1beta1.ExternalWorkload) []string {
+	cidrs := CIDRsOf(w)
+	var outside []string
 	for _, address := range w.Spec.WorkloadIPs {
-		if parsed, err := netip.ParseAddr(address.IP); err != nil || !contains(permitted, parsed) {
-			return nil, fmt.Errorf("the address %q of the ExternalWorkload is outside of the permitted ranges %s", address.IP, formatCIDRs(permitted))
+		if parsed, err := netip.ParseAddr(address.IP); err != nil || !contains(cidrs, parsed) {
+			outside = append(outside, address.IP)
 		}
 	}
-	return w, nil
+	return outside
 }
 
 // permittedRanges are those that were asked for, else those of the annotation,

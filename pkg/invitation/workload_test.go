@@ -43,6 +43,38 @@ func TestWorkload(t *testing.T) {
 	}
 }
 
+func TestAnExistingWorkloadMayGetOtherRanges(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		addresses []string
+		cidrs     []string
+		want      string
+		outside   []string
+	}{
+		"no other ranges":                            {[]string{"10.20.0.7"}, nil, "10.20.0.0/16,10.21.0.0/16", nil},
+		"ranges with its address":                    {[]string{"10.20.0.7"}, []string{"10.20.0.0/24"}, "10.20.0.0/24", nil},
+		"ranges without its address":                 {[]string{"10.20.0.7"}, []string{"10.22.0.0/16"}, "10.22.0.0/16", []string{"10.20.0.7"}},
+		"ranges without one of its addresses":        {[]string{"10.20.0.7", "2001:db8::7"}, []string{"10.20.0.0/16"}, "10.20.0.0/16", []string{"2001:db8::7"}},
+		"an address that is none, which it must set": {[]string{"here"}, []string{"10.22.0.0/16"}, "10.22.0.0/16", []string{"here"}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			cidrs, err := ParseCIDRs(test.cidrs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := WithRanges(build.Workload("shop/vm-1", build.IPs(test.addresses...), build.Annotation(ranges, "10.20.0.0/16,10.21.0.0/16")), cidrs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Annotations[ranges] != test.want {
+				t.Errorf("the ranges are %q, want %q", got.Annotations[ranges], test.want)
+			}
+			if diff := cmp.Diff(test.outside, Outside(got)); diff != "" {
+				t.Errorf("addresses outside (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestPatch(t *testing.T) {
 	invited := build.Annotation(ranges, "10.20.0.0/16")
 	live := build.Workload("shop/vm-1", build.IPs("10.20.0.7"), invited, build.Label("team", "mesh"))

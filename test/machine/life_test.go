@@ -88,6 +88,22 @@ func TestInvitingAgainChangesOnlyWhatDiffers(t *testing.T) {
 	c.expect(0, "", kubeconfig, "drain", "--grace", "0s")
 }
 
+// TestAMachineMovesToOtherRanges invites a machine again without its manifest.
+func TestAMachineMovesToOtherRanges(t *testing.T) {
+	c := newCluster(t, true)
+	const other = "10.78.0.0/16"
+	kubeconfig := c.invite("--cidr", other)
+	c.expect(2, "externalworkload/vm-1 registered at 10.77.0.7", kubeconfig, "register", "--ip", "10.77.0.7", "--timeout", "100ms")
+	c.expect(2, "externalworkload/vm-1 registered at 10.78.0.7", kubeconfig, "register", "--ip", "10.78.0.7", "--timeout", "100ms")
+	c.expect(0, "warning: vm-1 keeps the address 10.78.0.7, which is outside of 10.79.0.0/16, until it registers at a permitted one",
+		c.plane.Kubeconfig(), "invite", "vm-1", "-n", namespace, "--cidr", "10.79.0.0/16")
+	if got := c.registeredAt(); got != "10.78.0.7" {
+		t.Errorf("another invitation has changed the address to %q", got)
+	}
+	c.expect(1, "the invitation does not permit 10.78.0.7, only addresses in 10.79.0.0/16", kubeconfig, "register", "--ip", "10.78.0.7")
+	c.expect(2, "externalworkload/vm-1 registered at 10.79.0.7", kubeconfig, "register", "--ip", "10.79.0.7", "--timeout", "100ms")
+}
+
 func TestDeletingTheServiceAccountRevokes(t *testing.T) {
 	c := newCluster(t, true)
 	kubeconfig := c.invite()
