@@ -33,7 +33,7 @@ func (p *program) registerCommand() *cobra.Command {
 		Long: "Set the addresses of this machine in its ExternalWorkload, end a drain that the machine itself has begun, renew its token, and wait until it is ready. " +
 			"It may be run again at any time.\n\n" +
 			"The address of a family is that of the route to the API server, if the invitation permits it, and else the only permitted one of the interfaces; --ip gives others. " +
-			"The token of the invitation is replaced at once by one of --token-lifetime, which is renewed when half of that is over. It is kept in the kubeconfig, with mode 0600.\n\n" +
+			"The token of the invitation is replaced at once by one of --token-lifetime, which is renewed when half of its lifetime is over; the API server may grant less than asked for. It is kept in the kubeconfig, with mode 0600.\n\n" +
 			"With --watch it runs on, follows changes of addresses and renews the token. If the invitation has expired it says so once, and goes on when a new kubeconfig is in its place.",
 		Example: p.examples(
 			"# Register this machine", "register --kubeconfig /etc/external-workload/kubeconfig",
@@ -72,8 +72,8 @@ func (p *program) register(ctx context.Context, flags registerFlags) error {
 		return r.watch(ctx)
 	}
 	err := r.round(ctx)
-	if r.renewal != nil {
-		fmt.Fprintln(p.err, "warning: "+oneLine(r.renewal.Error()))
+	if r.renewal.failure != nil {
+		fmt.Fprintln(p.err, "warning: "+oneLine(r.renewal.failure.Error()))
 	}
 	return err
 }
@@ -88,8 +88,7 @@ type registrar struct {
 
 	// started is true after the first round that has reached the object.
 	started bool
-	// renewal is why the token could not be renewed in the last round.
-	renewal error
+	renewal renewal
 	// reported are the texts of the last round's errors.
 	reported map[string]bool
 }
@@ -99,7 +98,7 @@ type registrar struct {
 func (r *registrar) watch(ctx context.Context) error {
 	for {
 		if err := r.round(ctx); ctx.Err() == nil {
-			r.report(err, r.renewal)
+			r.report(err, r.renewal.failure)
 		}
 		select {
 		case <-ctx.Done():

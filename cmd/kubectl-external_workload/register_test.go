@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,12 @@ type apiServer struct {
 	token string
 	// refuse is the status of all answers, if it is not zero.
 	refuse, refuseToken int
+	// workload is the stored object, and lists holds those that a list finds.
+	workload, lists string
+	// events are what a watch gives before it hangs; refuseWatch is its status, if it
+	// is not zero.
+	events      string
+	refuseWatch int
 
 	mu       sync.Mutex
 	requests []string
@@ -32,7 +39,7 @@ type apiServer struct {
 
 func newAPIServer(t *testing.T) *apiServer {
 	t.Helper()
-	s := &apiServer{}
+	s := &apiServer{workload: invitedWorkload, lists: invitedWorkload}
 	s.Server = httptest.NewTLSServer(s)
 	t.Cleanup(s.Close)
 	return s
@@ -45,6 +52,10 @@ const invitedWorkload = `{"apiVersion":"workload.linkerd.io/v1beta1","kind":"Ext
 
 // ServeHTTP implements [http.Handler].
 func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("watch") != "" {
+		s.serveWatch(w, r)
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = append(s.requests, r.Method+" "+r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:])
@@ -60,10 +71,22 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case isToken:
 		fmt.Fprintf(w, `{"kind":"TokenRequest","apiVersion":"authentication.k8s.io/v1","status":{"token":%q}}`, s.token)
 	case strings.HasSuffix(r.URL.Path, "/vm-1"):
-		fmt.Fprint(w, invitedWorkload)
+		fmt.Fprint(w, s.workload)
 	default:
-		fmt.Fprintf(w, `{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkloadList","items":[%s]}`, invitedWorkload)
+		fmt.Fprintf(w, `{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkloadList","items":[%s]}`, s.lists)
 	}
+}
+
+func (s *apiServer) serveWatch(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	if s.refuseWatch != 0 {
+		w.WriteHeader(s.refuseWatch)
+		fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"reason":%q}`, s.refuseWatch, http.StatusText(s.refuseWatch))
+		return
+	}
+	fmt.Fprint(w, s.events)
+	w.(http.Flusher).Flush()
+	<-r.Context().Done()
 }
 
 // newRegistrar makes one for a machine with an address, at a time.
@@ -100,9 +123,9 @@ func TestTheTokenIsRenewedAtHalfItsLife(t *testing.T) {
 			server := newAPIServer(t)
 			server.token = machineToken("vm-1", start, start.Add(5000*time.Second))
 			r, _ := newRegistrar(t, server, token(test.lifetime), start.Add(test.at))
-			r.started = test.started
-			if err := r.round(t.Context()); err != nil || r.renewal != nil {
-				t.Fatal(err, r.renewal)
+			r.renewal.replaced = test.started
+			if err := r.round(t.Context()); err != nil || r.renewal.failure != nil {
+				t.Fatal(err, r.renewal.failure)
 			}
 			kept, err := r.credential()
 			if err != nil {
@@ -124,11 +147,54 @@ func TestARefusedRenewalDoesNotKeepTheMachineFromRegistering(t *testing.T) {
 	if err := r.round(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if r.renewal == nil || !strings.Contains(r.renewal.Error(), "cannot renew the token, which expires at 1970-01-02T03:56:40Z") {
-		t.Errorf("the renewal's error is %v", r.renewal)
+	if r.renewal.failure == nil || !strings.Contains(r.renewal.failure.Error(), "cannot renew the token, which expires at 1970-01-02T03:56:40Z") {
+		t.Errorf("the renewal's error is %v", r.renewal.failure)
 	}
 	if diff := cmp.Diff([]string{"GET vm-1", "POST token", "PATCH vm-1", "GET externalworkloads"}, server.requests); diff != "" {
 		t.Errorf("requests (-want +got):\n%s", diff)
+	}
+}
+
+// TestTokensAreRequestedRarely counts requests of a machine that looks at its token
+// every 30 s, and that has no address, so that it can never register.
+func TestTokensAreRequestedRarely(t *testing.T) {
+	start := time.Unix(100000, 0)
+	const granted = 600 * time.Second
+	for sentence, test := range map[string]struct {
+		refuse   int
+		lifetime time.Duration
+		rounds   int
+		// want are the seconds after the start at which tokens are requested.
+		want []int
+	}{
+		"an API server that grants less than asked for": {0, granted, 21, []int{0, 300, 600}},
+		"an API server that refuses":                    {http.StatusForbidden, 900 * time.Second, 21, []int{0, 30, 90, 210, 390, 540}},
+		"a refusal near the end of the token":           {http.StatusForbidden, 120 * time.Second, 4, []int{0, 30, 60, 90}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			server := newAPIServer(t)
+			server.refuseToken = test.refuse
+			now := start
+			r, complaints := newRegistrar(t, server, machineToken("vm-1", start, start.Add(test.lifetime)), start)
+			r.now = func() time.Time { return now }
+			r.flags.interval = 30 * time.Second
+			r.find = func(context.Context, string) ([]netip.Addr, []netip.Addr, error) { return nil, nil, nil }
+			var at []int
+			for range test.rounds {
+				server.token, server.requests = machineToken("vm-1", now, now.Add(granted)), nil
+				r.report(r.round(t.Context()), r.renewal.failure)
+				if slices.Contains(server.requests, "POST token") {
+					at = append(at, int(now.Sub(start).Seconds()))
+				}
+				now = now.Add(30 * time.Second)
+			}
+			if diff := cmp.Diff(test.want, at); diff != "" {
+				t.Errorf("seconds of requests (-want +got):\n%s", diff)
+			}
+			if got := strings.Count(complaints.String(), "cannot renew"); got > 1 {
+				t.Errorf("the failure is reported %d times, want once:\n%s", got, complaints)
+			}
+		})
 	}
 }
 
@@ -137,8 +203,8 @@ func TestTheTokenOfAnotherAccountIsNotKept(t *testing.T) {
 	server := newAPIServer(t)
 	server.token = machineToken("vm-2", start, start.Add(5000*time.Second))
 	r, _ := newRegistrar(t, server, machineToken("vm-1", start, start.Add(600*time.Second)), start)
-	if err := r.round(t.Context()); err != nil || r.renewal == nil {
-		t.Errorf("round: %v, renewal: %v; want an error of the renewal", err, r.renewal)
+	if err := r.round(t.Context()); err != nil || r.renewal.failure == nil {
+		t.Errorf("round: %v, renewal: %v; want an error of the renewal", err, r.renewal.failure)
 	}
 	if kept, err := r.credential(); err != nil || kept.Workload != "vm-1" {
 		t.Errorf("the kubeconfig has the token of %q (%v)", kept.Workload, err)

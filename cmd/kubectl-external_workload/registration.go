@@ -22,7 +22,6 @@ import (
 // round brings the object, the token and the addresses together once. It waits
 // until the machine is ready if something has changed.
 func (r *registrar) round(ctx context.Context) error {
-	r.renewal = nil
 	own, err := r.credential()
 	if err != nil {
 		return err
@@ -58,18 +57,6 @@ func (r *registrar) round(ctx context.Context) error {
 		return nil
 	}
 	return r.waitUntilReady(ctx, c, workload)
-}
-
-// renewIfDue renews the token when half of its lifetime is over, and on the start
-// if it is one of less time than asked for, as that of the invitation is.
-func (r *registrar) renewIfDue(ctx context.Context, c *clients, own *credential) {
-	isShort := !r.started && own.Lifetime() < r.flags.tokenLifetime
-	if !isShort && r.now().Before(own.RenewAt()) {
-		return
-	}
-	if err := own.renew(ctx, c, r.flags.tokenLifetime); err != nil {
-		r.renewal = fmt.Errorf("cannot renew the token, which expires at %s: %w", own.Expires.UTC().Format("2006-01-02T15:04:05Z"), err)
-	}
 }
 
 // addresses are those that were given, or that the machine has.
