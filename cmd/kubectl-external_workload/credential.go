@@ -59,7 +59,7 @@ func (c *clients) machineToken() (invitation.Token, bool) {
 
 // failed returns a one-line error that explains a failed request of the machine.
 func (c *credential) failed(verb string, err error, now time.Time) error {
-	again := fmt.Sprintf("ask an administrator for a new one: kubectl external-workload invite %s -n %s", c.Workload, c.Namespace)
+	again := c.again()
 	switch {
 	case apierrors.IsUnauthorized(err) && !now.Before(c.Expires):
 		return fmt.Errorf("the invitation of %s expired at %s; %s", c.Workload, c.Expires.UTC().Format(time.RFC3339), again)
@@ -67,9 +67,19 @@ func (c *credential) failed(verb string, err error, now time.Time) error {
 		// Without its Role the machine may not even read its object.
 		return fmt.Errorf("the API server does not accept the invitation of %s: it was revoked, or the object is gone; %s", c.Workload, again)
 	case apierrors.IsNotFound(err):
-		return fmt.Errorf("the ExternalWorkload %s is gone, and its invitation with it; %s", c.Workload, again)
+		return c.deleted("is gone")
 	}
 	return requestFailed(verb, workloadResource, c.Namespace, err)
+}
+
+// deleted is the error for a machine whose object has ended, or will.
+func (c *credential) deleted(what string) error {
+	return fmt.Errorf("the ExternalWorkload %s %s, and its invitation with it; %s", c.Workload, what, c.again())
+}
+
+// again says how the machine gets another invitation.
+func (c *credential) again() string {
+	return fmt.Sprintf("ask an administrator for a new one: kubectl external-workload invite %s -n %s", c.Workload, c.Namespace)
 }
 
 // renew requests a token and stores it in the kubeconfig.

@@ -198,6 +198,38 @@ func TestTokensAreRequestedRarely(t *testing.T) {
 	}
 }
 
+// TestADeletionEndsTheWait has a timeout of a minute, which no case waits for.
+func TestADeletionEndsTheWait(t *testing.T) {
+	notReady := strings.ReplaceAll(invitedWorkload, `"status":"True"`, `"status":"False"`)
+	deleting := strings.ReplaceAll(notReady, `"namespace":"shop"`, `"namespace":"shop","deletionTimestamp":"2026-01-01T00:00:00Z"`)
+	const again = "ask an administrator for a new one: kubectl external-workload invite vm-1 -n shop"
+	for sentence, test := range map[string]struct {
+		lists, events string
+		refuseWatch   int
+		want          string
+	}{
+		"deleted while it waits":             {notReady, `{"type":"DELETED","object":` + notReady + `}`, 0, "the ExternalWorkload vm-1 was deleted, and its invitation with it; " + again},
+		"deleted before it waits":            {"", "", 0, "the ExternalWorkload vm-1 was deleted, and its invitation with it; " + again},
+		"being deleted, with a finalizer":    {notReady, `{"type":"MODIFIED","object":` + deleting + `}`, 0, "the ExternalWorkload vm-1 is being deleted, and its invitation with it; " + again},
+		"its rights end before the deletion": {notReady, "", http.StatusForbidden, "it was revoked, or the object is gone; " + again},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			start := time.Unix(100000, 0)
+			server := newAPIServer(t)
+			server.workload, server.lists, server.events, server.refuseWatch = notReady, test.lists, test.events, test.refuseWatch
+			r, _ := newRegistrar(t, server, machineToken("vm-1", start, start.Add(1000*time.Second)), start)
+			began := time.Now()
+			err := r.round(t.Context())
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+			if waited := time.Since(began); waited > r.flags.timeout/2 {
+				t.Errorf("it has waited for %s", waited)
+			}
+		})
+	}
+}
+
 func TestTheTokenOfAnotherAccountIsNotKept(t *testing.T) {
 	start := time.Unix(100000, 0)
 	server := newAPIServer(t)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/desired"
@@ -56,7 +54,7 @@ func (r *registrar) round(ctx context.Context) error {
 	if patch == nil && !starting {
 		return nil
 	}
-	return r.waitUntilReady(ctx, c, workload)
+	return r.waitUntilReady(ctx, c, &own, workload)
 }
 
 // addresses are those that were given, or that the machine has.
@@ -97,41 +95,6 @@ func registrationPatch(workload *v1beta1.ExternalWorkload, addresses []netip.Add
 	return encoded
 }
 
-// waitUntilReady waits until Services that select the machine send traffic to it,
-// as far as its own object tells: the machine may read no other one.
-func (r *registrar) waitUntilReady(ctx context.Context, c *clients, workload *v1beta1.ExternalWorkload) error {
-	limited, cancel := context.WithTimeout(ctx, r.flags.timeout)
-	defer cancel()
-	state := ""
-	see := func(w *v1beta1.ExternalWorkload) bool {
-		ready := readyAddresses(w)
-		if len(ready) > 0 {
-			fmt.Fprintf(r.out, "externalworkload/%s is ready at %s: Services that select it send traffic to it\n", w.Name, strings.Join(ready, ", "))
-			return false
-		}
-		if now := notReadyText(w); now != state {
-			state = now
-			fmt.Fprintf(r.out, "waiting: %s\n", state)
-		}
-		return true
-	}
-	listed := func(all []*v1beta1.ExternalWorkload) bool { return len(all) == 0 || see(all[0]) }
-	changed := func(event watch.EventType, w *v1beta1.ExternalWorkload) bool { return event == watch.Deleted || see(w) }
-	err := workloadSource(c, workload.Namespace, workload.Name).follow(limited, listed, changed, func(err error) {
-		fmt.Fprintf(r.err, "watching the ExternalWorkload: %s; trying again\n", oneLine(err.Error()))
-	})
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return errors.New("interrupted")
-	case limited.Err() != nil:
-		fmt.Fprintf(r.err, "after %s externalworkload/%s is not ready: %s\n", r.flags.timeout, workload.Name, state)
-		return errNotServed
-	}
-	return requestFailed("list", workloadResource, workload.Namespace, err)
-}
-
 // readyAddresses are the addresses at which a workload is ready.
 func readyAddresses(w *v1beta1.ExternalWorkload) []string {
 	counted := desired.NewWorkload(w, nil, desired.Sighting{})
@@ -147,8 +110,6 @@ func readyAddresses(w *v1beta1.ExternalWorkload) []string {
 // notReadyText says why a workload is not ready.
 func notReadyText(w *v1beta1.ExternalWorkload) string {
 	switch {
-	case w.DeletionTimestamp != nil:
-		return "it is being deleted"
 	case w.Drained():
 		return fmt.Sprintf("it is drained (%s); undrain puts it back into service", printableLine(oneLine(w.Annotations[v1beta1.DrainAnnotation])))
 	case len(w.Spec.WorkloadIPs) == 0:
