@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -31,6 +32,34 @@ func TestCLIDocumentationIsCurrent(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(have), string(want)); diff != "" {
 		t.Errorf("docs/cli.md is stale; run make generate (-have +want):\n%s", diff)
+	}
+}
+
+// TestCredentialsAreWrittenWithMode0600 looks at each line of the documents that
+// writes an invitation to a file.
+func TestCredentialsAreWrittenWithMode0600(t *testing.T) {
+	documents, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, document := range append(documents, "../../README.md", "../../SECURITY.md") {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if !strings.Contains(line, "external-workload invite ") || !strings.Contains(line, " > ") {
+				continue
+			}
+			found++
+			if !strings.HasPrefix(line, "(umask 077; kubectl external-workload invite ") {
+				t.Errorf("%s: anybody can read what this writes: %s", document, line)
+			}
+		}
+	}
+	if found < 5 {
+		t.Errorf("%d lines write an invitation, want those of cli.md and first-machine.md", found)
 	}
 }
 

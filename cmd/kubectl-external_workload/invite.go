@@ -43,7 +43,7 @@ func (p *program) inviteCommand() *cobra.Command {
 		Short: "Let a machine register itself, with a credential for this machine alone",
 		Long: "Create the ExternalWorkload of a manifest, if it does not exist, and a ServiceAccount with which the machine may set its addresses, " +
 			"drain itself and renew its token, and nothing else. Print a kubeconfig for the machine, or user data for cloud-init, to the standard output; " +
-			"on the machine, the verb register uses it.\n\n" +
+			"on the machine, the verb register uses it. The output is a credential: write it to a new file that only you can read, as the examples do.\n\n" +
 			"The manifest fixes labels, ports, identity and server name, and --cidr the ranges for its addresses; a manifest with addresses and without --cidr permits these alone. " +
 			"Run invite again, without -f, for a new token, and with --cidr for other ranges: the machine keeps its address until it registers again. Delete the ServiceAccount to revoke it; deleting the ExternalWorkload does the same.\n\n" +
 			"It needs the role admin in the namespace, and the chart's admission policies (invitations.enabled). It checks that they limit the new credential.",

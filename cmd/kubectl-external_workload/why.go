@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -142,7 +143,12 @@ func (p *program) whyService(answers *explain.Namespace, name string, seen *clus
 func (p *program) examples(pairs ...string) string {
 	text := ""
 	for i := 0; i+1 < len(pairs); i += 2 {
-		text += fmt.Sprintf("  %s\n  %s %s\n", pairs[i], p.name, pairs[i+1])
+		line := p.name + " " + pairs[i+1]
+		if strings.Contains(line, " > ") {
+			// Only credentials are written to files, and nobody else may read these.
+			line = "(umask 077; " + line + ")"
+		}
+		text += fmt.Sprintf("  %s\n  %s\n", pairs[i], line)
 		if i+2 < len(pairs) {
 			text += "\n"
 		}
