@@ -3,6 +3,8 @@
 # and writes the manifest by which krew installs them.
 #
 #   hack/plugin.sh VERSION COMMIT [BASE_URL]
+#
+# PLATFORMS names other platforms, and DIST another folder, which is replaced.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,7 +14,7 @@ base=${3:-https://github.com/external-workload/controller/releases/download/$ver
 if [[ ! $version =~ ^v[0-9]+\.[0-9]+\.[0-9]+ ]]; then
     echo "krew would refuse the version $version; it accepts such as v1.2.3 (make plugin VERSION=v1.2.3)" >&2
 fi
-dist=dist/plugin
+dist=${DIST:-dist/plugin}
 rm -rf "$dist"
 mkdir -p "$dist"
 manifest=$dist/external-workload.yaml
@@ -33,7 +35,7 @@ spec:
   platforms:
 EOF
 
-for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do
+for platform in ${PLATFORMS:-linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64}; do
     os=${platform%/*} arch=${platform#*/}
     program=kubectl-external_workload
     [ "$os" = windows ] && program=$program.exe
