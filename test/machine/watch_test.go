@@ -67,13 +67,16 @@ type watching struct {
 	log     string
 }
 
-func (c *cluster) startWatching(kubeconfig string) *watching {
+// startWatching starts register --watch, or another command that runs on.
+func (c *cluster) startWatching(kubeconfig string, args ...string) *watching {
 	c.Helper()
 	w := &watching{cluster: c, log: filepath.Join(c.directory, "watch.log")}
 	log, err := os.Create(w.log)
 	c.must(err)
-	w.command = exec.CommandContext(c.Context(), filepath.Join(os.Getenv(programsVariable), pluginName),
-		"register", "--watch", "--interval", "100ms", "--timeout", "100ms", "--kubeconfig", kubeconfig)
+	if len(args) == 0 {
+		args = []string{"register", "--watch", "--interval", "100ms", "--timeout", "100ms"}
+	}
+	w.command = exec.CommandContext(c.Context(), filepath.Join(os.Getenv(programsVariable), pluginName), append(args, "--kubeconfig", kubeconfig)...)
 	w.command.Stdout, w.command.Stderr = log, log
 	c.must(w.command.Start())
 	c.must(log.Close())
