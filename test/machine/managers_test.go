@@ -30,7 +30,7 @@ func owning(path ...string) fieldSet {
 func entryOf(manager, operation string, minutes int, fields fieldSet) managerEntry {
 	at := time.Date(2026, 1, 1, 0, minutes, 0, 0, time.UTC).Format(time.RFC3339)
 	return managerEntry{
-		"manager": manager, "operation": operation, "apiVersion": v1beta1.SchemeGroupVersion.String(), "time": at,
+		"manager": manager, "operation": operation, "apiVersion": v1beta1.GroupVersion.String(), "time": at,
 		"fieldsType": "FieldsV1", "fieldsV1": fields,
 	}
 }
