@@ -46,7 +46,7 @@ const (
 	InlineReadyAnnotation = "external-workload.io/inline-ready"
 )
 
-// OverruledAnnotation, on an object in memory only, holds the reason why an inline
+// OverruledAnnotation is set on objects in memory only. It holds the reason why an inline
 // Ready condition is not followed.
 const OverruledAnnotation = "external-workload.io/inline-ready-overruled"
 

@@ -10,7 +10,7 @@ import (
 	kubejson "sigs.k8s.io/json"
 )
 
-// UnreadableAnnotation, on an object in memory only, holds the reason why its spec or
+// UnreadableAnnotation is set on objects in memory only. It holds the reason why its spec or
 // status could not be read. A CustomResourceDefinition without validation accepts any
 // content; without this, one unreadable object would make the list and watch of all
 // others fail.
