@@ -81,6 +81,11 @@ test-validation: ## check writes from slices of older versions with Kubernetes' 
 test-chart: ## render and check the chart, and install it on a real API server
 	$(WITH_KUBERNETES) go -C test/chart test -count=1 -timeout 20m ./...
 
+.PHONY: test-traefik
+test-traefik: ## have the real Traefik follow machines under load, as root; TRAEFIK=file tests another one than hack/traefik builds
+	[ -n "$$TRAEFIK" ] || CGO_ENABLED=0 go -C hack/traefik tool -n traefik
+	$(WITH_KUBERNETES) go -C test test -count=1 -timeout 15m ./traefik
+
 .PHONY: test-integration
 test-integration: ## run the tests against the real API server
 	$(WITH_KUBERNETES) go -C test test -count=1 -p 1 -timeout 20m $(INTEGRATION)

@@ -1,0 +1,31 @@
+// Package registration registers no accounts.
+package registration
+
+import (
+	"context"
+
+	"github.com/go-acme/lego/v5/acme"
+	"github.com/go-acme/lego/v5/certificate"
+)
+
+// RegisterOptions ask for an account.
+type RegisterOptions struct{ TermsOfServiceAgreed bool }
+
+// RegisterEABOptions ask for an account that is bound to another.
+type RegisterEABOptions struct {
+	TermsOfServiceAgreed bool
+	Kid, HmacEncoded     string
+}
+
+// Registrar registers no accounts.
+type Registrar struct{}
+
+// Register fails.
+func (*Registrar) Register(context.Context, RegisterOptions) (*acme.ExtendedAccount, error) {
+	return nil, certificate.ErrNoACME
+}
+
+// RegisterWithExternalAccountBinding fails.
+func (*Registrar) RegisterWithExternalAccountBinding(context.Context, RegisterEABOptions) (*acme.ExtendedAccount, error) {
+	return nil, certificate.ErrNoACME
+}

@@ -1,0 +1,68 @@
+package traefik
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/external-workload/controller/test/faults"
+	"github.com/external-workload/controller/test/netns"
+)
+
+const (
+	// traefikVariable may name a Traefik to test instead of the one that is built here,
+	// such as one that its project has released.
+	traefikVariable = "TRAEFIK"
+	// programsVariable hands the folder of the built programs to the process in the
+	// network namespace.
+	programsVariable = "TRAEFIK_PROGRAMS"
+
+	traefikName    = "traefik"
+	controllerName = "external-workload-controller"
+)
+
+// notHere says why the tests cannot run; empty if they can.
+var notHere string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(netns.Main(m, netns.Options{Variable: programsVariable, Build: build}, &notHere))
+}
+
+// build builds the controller and Traefik.
+func build(ctx context.Context, directory string) (string, error) {
+	if _, err := faults.Build(ctx, directory); err != nil {
+		return "", err
+	}
+	path, err := traefik(ctx)
+	if err != nil {
+		return "", err
+	}
+	return directory, os.Symlink(path, filepath.Join(directory, traefikName))
+}
+
+// traefik is the path of Traefik, which is built unless the build cache has it.
+func traefik(ctx context.Context) (string, error) {
+	if given := os.Getenv(traefikVariable); given != "" {
+		return filepath.Abs(given)
+	}
+	command := exec.CommandContext(ctx, "go", "-C", "../../hack/traefik", "tool", "-n", traefikName)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	path, err := command.Output()
+	if exit, ended := errors.AsType[*exec.ExitError](err); ended {
+		return "", fmt.Errorf("building Traefik: %w\n%s", err, exit.Stderr)
+	}
+	if err != nil {
+		return "", fmt.Errorf("building Traefik: %w", err)
+	}
+	return strings.TrimSpace(string(path)), nil
+}
+
+// program is the path of a built program.
+func program(name string) string { return filepath.Join(os.Getenv(programsVariable), name) }
