@@ -83,8 +83,8 @@ test-chart: ## render and check the chart, and install it on a real API server
 
 .PHONY: test-traefik
 test-traefik: ## have the real Traefik follow machines under load, as root; TRAEFIK=file tests another one than hack/traefik builds
-	[ -n "$$TRAEFIK" ] || CGO_ENABLED=0 go -C hack/traefik tool -n traefik
-	$(WITH_KUBERNETES) go -C test test -count=1 -timeout 15m ./traefik
+	$(if $(TRAEFIK),,CGO_ENABLED=0 go -C hack/traefik tool -n traefik)
+	$(WITH_KUBERNETES) TRAEFIK=$(abspath $(TRAEFIK)) go -C test test -count=1 -timeout 15m -v ./traefik
 
 .PHONY: test-integration
 test-integration: ## run the tests against the real API server

@@ -245,7 +245,7 @@ require (
 )
 
 // The first is in Traefik's go.mod too, where the go command does not read it. The
-// others take the place of what no module proxy must have: see each.
+// others are stubs; the package comment of each says why.
 replace (
 
 	github.com/abbot/go-http-auth => ./stub/httpauth

@@ -118,6 +118,7 @@ func (c *cluster) startTraefik(plane *controlplane.ControlPlane) {
 			"--entrypoints.traefik.address=" + api,
 			"--ping=true",
 			"--log.level=INFO",
+			"--log.nocolor=true",
 			"--global.checknewversion=false",
 			"--global.sendanonymoususage=false",
 		},

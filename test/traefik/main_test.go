@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// traefikVariable may name a Traefik to test instead of the one that is built here,
-	// such as one that its project has released.
+	// traefikVariable may hold the absolute path of a Traefik to test, such as a released
+	// one, instead of the one that is built here.
 	traefikVariable = "TRAEFIK"
 	// programsVariable hands the folder of the built programs to the process in the
 	// network namespace.
@@ -50,7 +50,7 @@ func build(ctx context.Context, directory string) (string, error) {
 // traefik is the path of Traefik, which is built unless the build cache has it.
 func traefik(ctx context.Context) (string, error) {
 	if given := os.Getenv(traefikVariable); given != "" {
-		return filepath.Abs(given)
+		return given, nil
 	}
 	command := exec.CommandContext(ctx, "go", "-C", "../../hack/traefik", "tool", "-n", traefikName)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -48,7 +48,7 @@ func (byController) publish(c *cluster, service string, machines ...machine) {
 		// Server-side apply writes nothing where nothing changed.
 		patch, err := json.Marshal(map[string]any{
 			"apiVersion": v1beta1.GroupVersion.String(), "kind": "ExternalWorkload",
-			"metadata": map[string]any{"labels": map[string]string{"app": service}, "annotations": annotations},
+			"metadata": map[string]any{"name": service + "-" + m.name, "labels": map[string]string{"app": service}, "annotations": annotations},
 			"spec": v1beta1.ExternalWorkloadSpec{
 				MeshTLS:     v1beta1.MeshTLS{Identity: m.name, ServerName: m.name},
 				Ports:       []v1beta1.PortSpec{{Name: portName, Port: machinePort}},

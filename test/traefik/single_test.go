@@ -1,6 +1,7 @@
 package traefik
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -64,32 +65,58 @@ func TestStickySessionsOutlastADrain(t *testing.T) {
 // answers at both addresses for the whole time.
 func TestTheOnlyMachineMoves(t *testing.T) {
 	c := newCluster(t)
-	for i, publishes := range []publisher{byController{}, byHand{}} {
-		name := []string{"by-controller", "by-hand"}[i]
-		t.Run(name, func(t *testing.T) {
+	for i, test := range []struct {
+		name      string
+		publishes publisher
+		// replaced: a second machine has the new address, and the first is drained
+		// when Traefik has had time to learn of it.
+		replaced bool
+		// loses: requests may be lost, for as long as Traefik waits between two changes.
+		loses bool
+	}{
+		{name: "moved-by-controller", publishes: byController{}, loses: true},
+		{name: "moved-by-hand", publishes: byHand{}},
+		{name: "replaced-by-controller", publishes: byController{}, replaced: true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
 			c := c.on(t)
-			network := []string{"10.77.3.", "10.77.4."}[i]
+			network := fmt.Sprintf("10.77.%d.", 3+i)
 			before, after := c.newServer(network+"11"), c.newServer(network+"21")
 			only := machine{name: "only", address: before.address, ready: true}
-			service := "only-" + name
-			c.expose(service, publishes.selects(), nil)
-			seen := c.watchSlices(service)
-			publishes.publish(c, service, only)
-			c.waitAnswers(service, only.address)
-			l := c.startLoad(service)
+			second := machine{name: "second", address: after.address, ready: true}
+			c.expose(test.name, test.publishes.selects(), nil)
+			seen := c.watchSlices(test.name)
+			test.publishes.publish(c, test.name, only)
+			c.waitAnswers(test.name, only.address)
+			l := c.startLoad(test.name)
+			// Traefik has applied its last change long ago.
 			time.Sleep(grace)
 			begin := time.Now()
-			only.address = after.address
-			publishes.publish(c, service, only)
+			if test.replaced {
+				test.publishes.publish(c, test.name, only, second)
+				time.Sleep(grace)
+				only.drained = true
+				test.publishes.publish(c, test.name, only, second)
+			} else {
+				only.address = after.address
+				test.publishes.publish(c, test.name, only)
+			}
 			gone, there := c.changed(seen, false, before.address, begin), c.changed(seen, true, after.address, begin)
 			c.eventually("a request at the new address", func() bool { return !after.first(begin).IsZero() })
-			time.Sleep(time.Second)
+			time.Sleep(grace)
 			sent, failures := l.end()
-			t.Logf("%s: %d of %d requests lost; the slices had no address for %d ms, Traefik for %d ms",
-				name, len(failures), sent, there.Sub(gone).Milliseconds(), after.first(begin).Sub(before.last()).Milliseconds())
-			for _, f := range failures[:min(3, len(failures))] {
-				t.Logf("lost %d ms after: %s", f.at.Sub(gone).Milliseconds(), f.why)
+			t.Logf("%s: %d of %d requests lost; ready at the old address until %s, at the new one from %s, last request at the old one %s, first at the new one %s",
+				test.name, len(failures), sent, since(begin, gone), since(begin, there), since(begin, before.last()), since(begin, after.first(begin)))
+			if len(failures) == 0 {
+				return
+			}
+			first, last := failures[0], failures[len(failures)-1]
+			t.Logf("lost from %s to %s: %s", since(begin, first.at), since(begin, last.at), first.why)
+			if !test.loses || last.at.Sub(gone) > grace/2 {
+				t.Errorf("requests were lost for %s", since(gone, last.at))
 			}
 		})
 	}
 }
+
+func since(begin, at time.Time) string { return fmt.Sprintf("%d ms", at.Sub(begin).Milliseconds()) }
