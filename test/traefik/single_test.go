@@ -68,6 +68,8 @@ func TestTheOnlyMachineMoves(t *testing.T) {
 	for i, test := range []struct {
 		name      string
 		publishes publisher
+		// inTwoWrites: the machine is not ready in between.
+		inTwoWrites bool
 		// replaced: a second machine has the new address, and the first is drained
 		// when Traefik has had time to learn of it.
 		replaced bool
@@ -76,6 +78,7 @@ func TestTheOnlyMachineMoves(t *testing.T) {
 	}{
 		{name: "moved-by-controller", publishes: byController{}, loses: true},
 		{name: "moved-by-hand", publishes: byHand{}},
+		{name: "moved-by-hand-in-two-writes", publishes: byHand{}, inTwoWrites: true, loses: true},
 		{name: "replaced-by-controller", publishes: byController{}, replaced: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -98,7 +101,11 @@ func TestTheOnlyMachineMoves(t *testing.T) {
 				only.drained = true
 				test.publishes.publish(c, test.name, only, second)
 			} else {
-				only.address = after.address
+				if test.inTwoWrites {
+					only.ready = false
+					test.publishes.publish(c, test.name, only)
+				}
+				only.address, only.ready = after.address, true
 				test.publishes.publish(c, test.name, only)
 			}
 			gone, there := c.changed(seen, false, before.address, begin), c.changed(seen, true, after.address, begin)
