@@ -27,7 +27,7 @@ VERSION_FLAG = $(if $(KUBERNETES),-version $(KUBERNETES))
 # with one version of Kubernetes for that with another: -count=1 runs them always.
 
 # The packages of the test module that are tests of their own.
-INTEGRATION := ./process ./controlplane ./run ./oracle/... ./bench ./panels ./e2e ./integration ./hostile ./machine ./matrix
+INTEGRATION := ./internal/... ./run ./bench ./e2e ./integration ./hostile ./machine ./matrix
 
 .PHONY: help
 help: ## show this list

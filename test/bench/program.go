@@ -8,7 +8,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
-	"github.com/external-workload/controller/test/process"
+	"github.com/external-workload/controller/test/internal/process"
 )
 
 // A program is a process that does the benchmark's work: the controller, or the

@@ -17,7 +17,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
-	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 // A report is the results and where they come from.

@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
-	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 // A stage is a fresh control plane with one namespace, so that nothing that was

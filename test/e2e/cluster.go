@@ -17,8 +17,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
-	"github.com/external-workload/controller/test/controlplane"
-	"github.com/external-workload/controller/test/process"
+	"github.com/external-workload/controller/test/internal/controlplane"
+	"github.com/external-workload/controller/test/internal/process"
 )
 
 const (

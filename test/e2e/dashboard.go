@@ -14,7 +14,7 @@ import (
 	prometheus "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 
-	"github.com/external-workload/controller/test/panels"
+	"github.com/external-workload/controller/test/internal/panels"
 )
 
 const (

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/external-workload/controller/test/panels"
+	"github.com/external-workload/controller/test/internal/panels"
 )
 
 func TestJudge(t *testing.T) {

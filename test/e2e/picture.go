@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/external-workload/controller/test/panels"
+	"github.com/external-workload/controller/test/internal/panels"
 )
 
 // pictureRows are how many rows of the dashboard, from the top, are drawn: what

@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
-	"github.com/external-workload/controller/test/process"
+	"github.com/external-workload/controller/test/internal/process"
 )
 
 const (

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/external-workload/controller/test/process"
+	"github.com/external-workload/controller/test/internal/process"
 )
 
 // A vm is a server in the VMs' network.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 // The signals on which a program of BuildWithClock moves its clock by an hour.

@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
-	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 // Fault: etcd is compacted while the controller is cut off, and the API server

@@ -19,8 +19,8 @@ import (
 
 	"k8s.io/client-go/rest"
 
-	"github.com/external-workload/controller/test/controlplane"
-	"github.com/external-workload/controller/test/process"
+	"github.com/external-workload/controller/test/internal/controlplane"
+	"github.com/external-workload/controller/test/internal/process"
 )
 
 const (

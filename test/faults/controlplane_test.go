@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/external-workload/controller/test/controlplane"
 	"github.com/external-workload/controller/test/faults"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 // TestControlPlaneFaults kills parts of a control plane of its own.

@@ -15,9 +15,9 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
-	"github.com/external-workload/controller/test/controlplane"
 	"github.com/external-workload/controller/test/faults"
-	"github.com/external-workload/controller/test/oracle"
+	"github.com/external-workload/controller/test/internal/controlplane"
+	"github.com/external-workload/controller/test/internal/oracle"
 )
 
 var long = flag.Bool("long", false, "run the tests that take minutes, and the others at full size")

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/external-workload/controller/test/controlplane"
-	"github.com/external-workload/controller/test/oracle"
+	"github.com/external-workload/controller/test/internal/controlplane"
+	"github.com/external-workload/controller/test/internal/oracle"
 )
 
 // Fault: etcd is restored from a backup, so that every resourceVersion that the

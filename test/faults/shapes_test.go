@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
-	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 // Fault: stored objects of any shape, under a CRD that checks nothing.

@@ -17,9 +17,9 @@ import (
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
-	"github.com/external-workload/controller/test/controlplane"
 	"github.com/external-workload/controller/test/faults"
-	"github.com/external-workload/controller/test/process"
+	"github.com/external-workload/controller/test/internal/controlplane"
+	"github.com/external-workload/controller/test/internal/process"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 
 	"github.com/external-workload/controller/internal/build"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
-	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 // bad are workloads that our definition refuses but that may be stored from

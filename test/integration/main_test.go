@@ -7,7 +7,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 // shared is the control plane that tests share which do not change it, each in

@@ -23,7 +23,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/events"
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
-	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 // readinessCluster is a control plane with a definition of ExternalWorkloads, and

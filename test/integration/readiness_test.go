@@ -14,7 +14,7 @@ import (
 
 	"github.com/external-workload/controller/controller/readiness"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
-	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 // documentedWorkload has the form of the example in Linkerd's reference: with

@@ -19,7 +19,7 @@ import (
 	"github.com/external-workload/controller/internal/build"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
-	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 // site is a namespace of a control plane, in which a controller of this

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/external-workload/controller/pkg/invitation"
-	"github.com/external-workload/controller/test/netns"
+	"github.com/external-workload/controller/test/internal/netns"
 )
 
 func TestTheLifeOfAMachine(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/external-workload/controller/test/netns"
+	"github.com/external-workload/controller/test/internal/netns"
 )
 
 // TestTheUserDataRegistersAndDrains runs the command lines of the unit for systemd

@@ -13,7 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/external-workload/controller/pkg/invitation"
-	"github.com/external-workload/controller/test/netns"
+	"github.com/external-workload/controller/test/internal/netns"
 )
 
 // TestAWatchingMachineFollowsItsAddress changes the address of the machine, and

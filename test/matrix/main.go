@@ -22,7 +22,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 func main() {

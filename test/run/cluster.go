@@ -12,7 +12,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
-	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 const workloadAPI = "workload.linkerd.io/v1beta1"

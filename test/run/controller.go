@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/external-workload/controller/test/controlplane"
-	"github.com/external-workload/controller/test/process"
+	"github.com/external-workload/controller/test/internal/controlplane"
+	"github.com/external-workload/controller/test/internal/process"
 )
 
 const (

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/external-workload/controller/test/controlplane"
 	"github.com/external-workload/controller/test/faults"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 // breakage is one kind of fault. It returns when it is over or, for the rules

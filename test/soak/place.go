@@ -11,9 +11,9 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
-	"github.com/external-workload/controller/test/controlplane"
 	"github.com/external-workload/controller/test/faults"
-	"github.com/external-workload/controller/test/oracle"
+	"github.com/external-workload/controller/test/internal/controlplane"
+	"github.com/external-workload/controller/test/internal/oracle"
 )
 
 // namespaces in which everything happens.

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/external-workload/controller/test/faults"
-	"github.com/external-workload/controller/test/oracle"
+	"github.com/external-workload/controller/test/internal/oracle"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/external-workload/controller/test/netns"
+	"github.com/external-workload/controller/test/internal/netns"
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/external-workload/controller/test/faults"
-	"github.com/external-workload/controller/test/netns"
+	"github.com/external-workload/controller/test/internal/netns"
 )
 
 const (

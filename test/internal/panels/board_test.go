@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const dashboard = "../../charts/external-workload-controller/files/monitoring/dashboard.json"
+const dashboard = "../../../charts/external-workload-controller/files/monitoring/dashboard.json"
 
 func TestReadTheDashboardOfTheChart(t *testing.T) {
 	text, err := os.ReadFile(dashboard)

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/external-workload/controller/test/process"
+	"github.com/external-workload/controller/test/internal/process"
 )
 
 // actAsParent makes the test binary a program that starts a child, prints its

@@ -13,7 +13,7 @@ import (
 
 	"k8s.io/client-go/rest"
 
-	"github.com/external-workload/controller/test/process"
+	"github.com/external-workload/controller/test/internal/process"
 )
 
 const (

@@ -22,7 +22,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
-	"github.com/external-workload/controller/test/controlplane"
+	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
 func TestDataOutlivesACrashOfEachComponent(t *testing.T) {

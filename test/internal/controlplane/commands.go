@@ -13,7 +13,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/external-workload/controller/test/process"
+	"github.com/external-workload/controller/test/internal/process"
 )
 
 const (
