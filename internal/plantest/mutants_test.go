@@ -29,8 +29,8 @@ type mutant struct {
 var ofTime = map[string]mutant{
 	"rule 8: a new workload is held": {
 		"../desired/workload.go",
-		"if s.Recovering || s.At.Sub(created) < newAge {",
-		"if s.Recovering {",
+		"if known.Sub(created) < newAge {",
+		"if s.Recovery.Ongoing(s.At) && known.Sub(created) < newAge {",
 	},
 	"rule 8: a changed identity is held": {
 		"../desired/workload.go",

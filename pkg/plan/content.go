@@ -50,7 +50,7 @@ func (c *content) add(s *slice, e *endpoint, position int) {
 		if e.action == Announce && next.Hints != nil {
 			next.Hints.ForZones = nil
 		}
-		c.endpoints = append(c.endpoints, written{endpoint: next, code: e.target.Workload.Identity})
+		c.endpoints = append(c.endpoints, written{endpoint: next, code: s.codeOf(e, position)})
 	case Withdraw:
 		c.addChange(e.target.Workload)
 		c.endpoints = append(c.endpoints, written{endpoint: withdrawn(e.actual), code: unknownCode})
@@ -64,6 +64,17 @@ func (c *content) add(s *slice, e *endpoint, position int) {
 		}
 		c.endpoints = append(c.endpoints, written{endpoint: carriedOver(e.actual), code: code})
 	}
+}
+
+// codeOf returns the code to record for an endpoint that becomes what is desired. For
+// one that is not ready it is unknown unless it was recorded before: clients have not
+// learned that identity here, so that in a recovery it waits like a new one.
+func (s *slice) codeOf(e *endpoint, position int) string {
+	w := e.target.Workload
+	if !e.target.ReadyNow() && (e.actual == nil || !s.recordsIdentity(position, e.actual, w)) {
+		return unknownCode
+	}
+	return w.Identity
 }
 
 // addAll applies the actions of all endpoints of a slice.

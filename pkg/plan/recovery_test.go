@@ -110,8 +110,16 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 			after:  []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.9"},
 		},
 		"readiness that comes again at the same address is followed at once": {
-			change: change{workloads: numbered(1, 1, build.NotReady()), happens: put(numbered(1, 1)...)},
+			change: change{workloads: numbered(1, 1), happens: func(c *cluster) {
+				c.put(numbered(1, 1, build.NotReady())...)
+				c.converge()
+				c.put(numbered(1, 1)...)
+			}},
 			during: []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1"},
+		},
+		"the first readiness in a slice waits, as the workload may have been ready in another one": {
+			change: change{workloads: numbered(1, 1, build.NotReady()), happens: put(numbered(1, 1)...)},
+			after:  []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1"},
 		},
 		"an address that comes with readiness waits": {
 			change: change{workloads: numbered(1, 1, build.NotReady()), happens: put(numbered(1, 1, build.IPs("192.0.2.9"))...)},
@@ -128,6 +136,16 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 		"an identity stays until it can be announced": {
 			change: change{workloads: numbered(1, 1), happens: put(numbered(1, 1, build.MeshTLS("new", "new"))...)},
 			after:  []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.1", "2 update s1 [http:8080/TCP] w01@192.0.2.1"},
+		},
+		"readiness that is lost with the identity leaves it as it was, and comes back later": {
+			change: change{workloads: numbered(1, 1), happens: func(c *cluster) {
+				c.put(numbered(1, 1, build.MeshTLS("new", "new"), build.NotReady())...)
+				c.settle()
+				c.desired.Recovery = desired.Recovery{From: c.now, Until: c.now.Add(time.Second)}
+				c.run()
+				c.put(numbered(1, 1, build.MeshTLS("new", "new"))...)
+			}},
+			after: []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1"},
 		},
 		"of the ports of two slices one is withdrawn": {
 			change: change{service: named, max: 1, workloads: numbered(1, 2, port(8080)), happens: put(numbered(1, 2, port(9090))...)},
@@ -146,7 +164,9 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 			after: []string{"1 update s1 [web:8080/TCP] w01@192.0.2.1"},
 		},
 		"readiness that comes with one more port does not wait for that port": {
-			change: change{workloads: numbered(1, 1, build.NotReady(), twoPorts), happens: func(c *cluster) {
+			change: change{workloads: numbered(1, 1, twoPorts), happens: func(c *cluster) {
+				c.put(numbered(1, 1, build.NotReady(), twoPorts)...)
+				c.converge()
 				c.service = build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToNumber(8080)), build.Port("admin", 81, build.ToNumber(9090))))
 				c.put(numbered(1, 1, twoPorts)...)
 			}},
