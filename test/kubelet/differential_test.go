@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,7 +75,12 @@ func compare(t *testing.T, one scenario, documented difference) {
 	if got.kubelet != got.ours {
 		t.Errorf("kubelet: %s; ours: %s (%s)", got.kubelet, got.ours, message)
 	}
-	if diff := cmp.Diff(theirs.all(portOf(theirAddress)), ours.all(portOf(ourAddress))); diff != "" {
+	theirRequests, ourRequests := theirs.all(portOf(theirAddress)), ours.all(portOf(ourAddress))
+	if one.probe.GRPC != nil {
+		// gRPC's client connects again within a second, where the timeout lets it.
+		theirRequests, ourRequests = slices.Compact(theirRequests), slices.Compact(ourRequests)
+	}
+	if diff := cmp.Diff(theirRequests, ourRequests); diff != "" {
 		t.Errorf("the server was asked for something else (-kubelet +ours)\n%s", diff)
 	}
 }

@@ -24,6 +24,12 @@ func (a attempt) String() string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s/%s", a.verb, a.resource, a.namespace, a.name))
 }
 
+// everyAccountMay reports whether Kubernetes lets every service account do this: since
+// 1.37 the ClusterRole system:cluster-trust-bundle-discovery does.
+func (a attempt) everyAccountMay() bool {
+	return a.resource == "certificates.k8s.io/clustertrustbundles" && slices.Contains([]string{"get", "list", "watch"}, a.verb)
+}
+
 // permittedAttempts are all that are not refused by RBAC: those of the invitation,
 // and the reviews of oneself that everybody may make.
 var permittedAttempts = []string{
@@ -53,7 +59,7 @@ func TestAStolenCredentialMayMakeFewRequests(t *testing.T) {
 		}
 		status := 0
 		request.Do(t.Context()).StatusCode(&status)
-		if status != http.StatusForbidden {
+		if status != http.StatusForbidden && !a.everyAccountMay() {
 			found[a.String()] = true
 		}
 	}
