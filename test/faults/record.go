@@ -89,8 +89,11 @@ func (r *recorder) request(parsed request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	verb := parsed.Verb
-	if parsed.Lists {
+	switch {
+	case parsed.Lists:
 		verb = "list"
+	case parsed.One:
+		verb = "list one of"
 	}
 	r.requests[verb+" "+parsed.Resource]++
 }

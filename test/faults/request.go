@@ -14,6 +14,8 @@ type request struct {
 	Name        string
 	// Lists says that a watch begins with all objects: the newer form of a list.
 	Lists bool
+	// One says that a list is of one object: the question which version there is.
+	One bool
 }
 
 const verbWatch = "watch"
@@ -42,6 +44,7 @@ func parseRequest(r *http.Request) request {
 		parsed.Subresource = parts[2]
 	}
 	parsed.Verb = verbOf(r, parsed.Name)
+	parsed.One = parsed.Verb == "list" && r.URL.Query().Get("limit") == "1"
 	parsed.Lists = parsed.Verb == verbWatch && r.URL.Query().Get("sendInitialEvents") == "true"
 	return parsed
 }
