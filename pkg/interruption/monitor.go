@@ -62,6 +62,7 @@ func (m *Monitor) Recovery() (from, until time.Time) {
 	if !now.Before(until) {
 		from = time.Time{}
 	}
+	unreachable := m.unreachable()
 	for key, b := range m.broken {
 		end := now.Add(resumedFor)
 		switch {
@@ -70,7 +71,7 @@ func (m *Monitor) Recovery() (from, until time.Time) {
 			continue
 		case !b.resumed.IsZero():
 			end = b.resumed.Add(resumedFor)
-		case now.Sub(b.since) > brokenFor && !m.away():
+		case now.Sub(b.since) > brokenFor && !unreachable:
 			continue
 		}
 		if from.IsZero() || b.since.Before(from) {
@@ -83,9 +84,12 @@ func (m *Monitor) Recovery() (from, until time.Time) {
 	return from, until
 }
 
-// away reports whether no list or watch is answered, so that the API server
-// itself is away.
-func (m *Monitor) away() bool {
+// unreachable reports whether no list or watch is answered, so that the API server
+// itself is away. Mostly nothing is broken, which takes no loop.
+func (m *Monitor) unreachable() bool {
+	if len(m.broken) == 0 {
+		return false
+	}
 	for key := range m.answered {
 		if b, broken := m.broken[key]; !broken || !b.resumed.IsZero() {
 			return false
