@@ -3,6 +3,7 @@ package readiness
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -141,11 +142,14 @@ func (c *Config) complete() {
 	}
 }
 
-// validate checks that nothing is missing. Values are checked where users give
-// them, which is where an error can name the flag.
+// validate checks that nothing is missing, and what no flag sets. Other values are
+// checked where users give them, which is where an error can name the flag.
 func (c *Config) validate() error {
 	if c.Client == nil || c.Workloads == nil || c.Events == nil || c.Observer == nil {
 		return errors.New("client, workloads, events and observer are all needed")
+	}
+	if c.HoldMinimum < 1 {
+		return fmt.Errorf("hold minimum is %d; it must be at least 1", c.HoldMinimum)
 	}
 	return nil
 }

@@ -186,6 +186,7 @@ func TestConfigIsChecked(t *testing.T) {
 	}{
 		"the defaults are good": {change: func(*Config) {}},
 		"without a client":      {change: func(c *Config) { c.Client = nil }, says: "are all needed"},
+		"a negative minimum":    {change: func(c *Config) { c.HoldMinimum = -1 }, says: "hold minimum is -1"},
 		"no hold":               {change: func(c *Config) { c.HoldMaximum = HoldNever }},
 		"a hold without end":    {change: func(c *Config) { c.HoldMaximum = HoldUnlimited }},
 	} {
