@@ -110,8 +110,8 @@ func (c *Controller) changedAt(key cache.ObjectName, at time.Time) {
 	}
 }
 
-// enqueueServiceOf queues the Service that a slice belongs to. This includes our own writes,
-// whose sync finds nothing to do, or the next step.
+// enqueueServiceOf queues the Service that a slice belongs to. This includes our own
+// writes, whose sync finds nothing to do, or the next step.
 func (c *Controller) enqueueServiceOf(slice *discoveryv1.EndpointSlice) {
 	if service, ours := plan.ServiceOf(slice); ours && c.leads.Load() {
 		c.loop.Add(cache.NewObjectName(service.Namespace, service.Name))

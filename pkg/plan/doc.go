@@ -23,7 +23,8 @@
 //     (veto_recovery.go). A held endpoint, whose workload, identity or Service
 //     consumers may not know yet, is not published either. Withdrawals never wait.
 //   - Content that the API server would refuse is never written again: an address that
-//     an older version accepted is removed, not carried over.
+//     an older version accepted, or an endpoint too many for the slice, is removed, not
+//     carried over.
 //
 // # How a plan is made
 //

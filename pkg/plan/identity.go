@@ -19,7 +19,8 @@ const (
 	// codeLength is the length of desired.Workload.Identity.
 	codeLength = 8
 	// unknownCode is recorded for an endpoint that was published with another identity
-	// than its workload's current one. It is not a digest.
+	// than its workload's current one, or that was never ready in the slice, so that
+	// clients learned none from it. It is not a digest.
 	unknownCode = "--------"
 )
 

@@ -63,10 +63,10 @@ func (d *draft) chooseGroup(s *slice) {
 	}
 }
 
-// gains reports whether the group has a port name that actual lacks.
-func gains(group, actual desired.Ports) bool {
-	return slices.ContainsFunc(group, func(p discoveryv1.EndpointPort) bool {
-		return !slices.ContainsFunc(actual, func(a discoveryv1.EndpointPort) bool { return portName(&a) == portName(&p) })
+// gains reports whether there is a port name in next that former lacks.
+func gains(next, former desired.Ports) bool {
+	return slices.ContainsFunc(next, func(p discoveryv1.EndpointPort) bool {
+		return !slices.ContainsFunc(former, func(f discoveryv1.EndpointPort) bool { return portName(&f) == portName(&p) })
 	})
 }
 

@@ -73,8 +73,8 @@ func eventually(t testing.TB, what string, limit int, count func() int) {
 	}
 }
 
-// endOf returns the result of a probe that must end by itself, however slow the
-// machine is: without a timeout of its own none of these would.
+// endOf returns the result of a probe that must end, however slow the machine is:
+// without a timeout of its own none of these would.
 func endOf(t testing.TB, prober *Prober, spec *Spec) Result {
 	t.Helper()
 	ended := make(chan Result, 1)
