@@ -19,7 +19,7 @@ func TestEtcdCompacted(t *testing.T) {
 		// Each compaction leaves what was written since the one before.
 		controlplane.APIServer: {"--watch-cache=false", "--etcd-compaction-interval=1s"},
 	}})
-	if err := installCRD(plane); err != nil {
+	if err := controlplane.InstallChartCRD(t.Context(), plane.AdminConfig()); err != nil {
 		t.Fatal(err)
 	}
 	w := worldOn(t, plane)

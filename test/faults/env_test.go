@@ -106,7 +106,7 @@ func newWorld(t *testing.T) *world {
 	shared.once.Do(func() {
 		shared.plane, shared.err = controlplane.Start(context.Background(), controlplane.Options{})
 		if shared.err == nil {
-			shared.err = installCRD(shared.plane)
+			shared.err = controlplane.InstallChartCRD(context.Background(), shared.plane.AdminConfig())
 		}
 	})
 	if shared.err != nil {
@@ -129,18 +129,10 @@ func newParallelWorld(t *testing.T) *world {
 func newOwnWorld(t *testing.T) *world {
 	t.Helper()
 	plane := controlplane.ForTest(t, controlplane.Options{})
-	if err := installCRD(plane); err != nil {
+	if err := controlplane.InstallChartCRD(t.Context(), plane.AdminConfig()); err != nil {
 		t.Fatal(err)
 	}
 	return worldOn(t, plane)
-}
-
-func installCRD(plane *controlplane.ControlPlane) error {
-	crd, err := controlplane.CRD()
-	if err != nil {
-		return err
-	}
-	return controlplane.InstallCRD(context.Background(), plane.AdminConfig(), crd)
 }
 
 func worldOn(t *testing.T, plane *controlplane.ControlPlane) *world {
@@ -225,19 +217,26 @@ func (w *world) converges(limit time.Duration, namespaces ...string) time.Durati
 		namespaces = []string{w.namespace}
 	}
 	started := time.Now()
-	ctx, cancel := context.WithTimeout(w.Context(), limit)
-	defer cancel()
-	if err := w.oracle.Wait(ctx, oracle.Rules{}, namespaces...); err != nil {
-		w.Fatalf("after %s what is published is still not what must be: %v", limit, err)
-	}
+	w.agrees(limit, namespaces...)
 	took := time.Since(started)
 	// The recorded history has a watch of its own, which may be later.
-	ctx, cancel = context.WithTimeout(w.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 	defer cancel()
 	if err := w.history.CatchUp(ctx, w.kube.DiscoveryV1(), w.namespace); err != nil {
 		w.Fatal(err)
 	}
 	return took
+}
+
+// agrees is converges by requests alone, for where the recorded history's watch would
+// not survive.
+func (w *world) agrees(limit time.Duration, namespaces ...string) {
+	w.Helper()
+	ctx, cancel := context.WithTimeout(w.Context(), limit)
+	defer cancel()
+	if err := w.oracle.Wait(ctx, oracle.Rules{}, namespaces...); err != nil {
+		w.Fatalf("after %s what is published is still not what must be: %v", limit, err)
+	}
 }
 
 // eventually waits until the condition holds.

@@ -74,8 +74,8 @@ func (e *election) waitForLeader(limit time.Duration) *faults.Controller {
 }
 
 // freezeLeader freezes the leader once all is published and it was given work. One
-// that ends by itself before that, because a busy machine let it miss a renewal,
-// is started again.
+// that ends before that, because a busy machine let it miss a renewal, is started
+// again.
 func (e *election) freezeLeader(giveWork func()) *faults.Controller {
 	e.Helper()
 	for range 5 {
@@ -89,10 +89,10 @@ func (e *election) freezeLeader(giveWork func()) *faults.Controller {
 		if !errors.Is(err, os.ErrProcessDone) {
 			e.Fatal(err)
 		}
-		e.Logf("the leader missed a renewal and ended by itself; it is started again")
+		e.Logf("the leader missed a renewal and ended; starting it again")
 		e.start(leader)
 	}
-	e.Fatal("each of 5 leaders ended by itself before it was frozen")
+	e.Fatal("each of 5 leaders ended before it was frozen")
 	return nil
 }
 

@@ -52,7 +52,7 @@ func (w *world) backTo(c *faults.Controller, before level) {
 func lists(c *faults.Controller) int {
 	sum := 0
 	for request, count := range c.Proxy.Requests() {
-		if strings.HasPrefix(request, "list ") && !strings.HasPrefix(request, "list one of ") {
+		if strings.HasPrefix(request, "list ") {
 			sum += count
 		}
 	}

@@ -93,7 +93,7 @@ func (r *recorder) request(parsed request) {
 	case parsed.Lists:
 		verb = "list"
 	case parsed.One:
-		verb = "list one of"
+		verb = "ask version of"
 	}
 	r.requests[verb+" "+parsed.Resource]++
 }

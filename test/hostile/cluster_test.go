@@ -47,11 +47,7 @@ func newCluster(t *testing.T) *cluster {
 		t.Skip("left out: " + notHere)
 	}
 	plane := controlplane.ForTest(t, controlplane.Options{})
-	crd, err := controlplane.CRD()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := controlplane.InstallCRD(t.Context(), plane.AdminConfig(), crd); err != nil {
+	if err := controlplane.InstallChartCRD(t.Context(), plane.AdminConfig()); err != nil {
 		t.Fatal(err)
 	}
 	c := &cluster{T: t}

@@ -27,12 +27,7 @@ func sharedPlane(t testing.TB) *controlplane.ControlPlane {
 		if shared.plane, shared.err = controlplane.Start(ctx, controlplane.Options{}); shared.err != nil {
 			return
 		}
-		crd, err := controlplane.CRD()
-		if err != nil {
-			shared.err = err
-			return
-		}
-		shared.err = controlplane.InstallCRD(ctx, shared.plane.AdminConfig(), crd)
+		shared.err = controlplane.InstallChartCRD(ctx, shared.plane.AdminConfig())
 	})
 	if shared.err != nil {
 		t.Fatal(shared.err)

@@ -60,11 +60,7 @@ func TestStatusOfAnObjectThatIsInvalidNow(t *testing.T) {
 	bad.Spec.WorkloadIPs = []v1beta1.WorkloadIP{{IP: "127.0.0.1"}, {IP: "127.0.0.1"}}
 	bad.Spec.Ports = append(bad.Spec.Ports, bad.Spec.Ports...)
 	cluster.create(t, bad)
-	crd, err := controlplane.CRD()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := controlplane.InstallCRD(t.Context(), cluster.AdminConfig(), crd); err != nil {
+	if err := controlplane.InstallChartCRD(t.Context(), cluster.AdminConfig()); err != nil {
 		t.Fatal(err)
 	}
 	cluster.waitFor(t, "bad", "Accepted False InvalidAddress")

@@ -36,11 +36,7 @@ func planeWithQuotas(t *testing.T) *controlplane.ControlPlane {
 		ControllerManager: true,
 		Flags:             map[controlplane.Component][]string{controlplane.ControllerManager: {"--controllers=resourcequota-controller"}},
 	})
-	crd, err := controlplane.CRD()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := controlplane.InstallCRD(t.Context(), plane.AdminConfig(), crd); err != nil {
+	if err := controlplane.InstallChartCRD(t.Context(), plane.AdminConfig()); err != nil {
 		t.Fatal(err)
 	}
 	return plane

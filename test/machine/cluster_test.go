@@ -61,16 +61,12 @@ func newCluster(t *testing.T, withPolicies bool) *cluster {
 		t.Skip("left out: " + notHere)
 	}
 	plane := controlplane.ForTest(t, controlplane.Options{ControllerManager: true})
-	crd, err := controlplane.CRD()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := controlplane.InstallCRD(t.Context(), plane.AdminConfig(), crd); err != nil {
+	if err := controlplane.InstallChartCRD(t.Context(), plane.AdminConfig()); err != nil {
 		t.Fatal(err)
 	}
 	c := &cluster{T: t, plane: plane, directory: t.TempDir()}
 	c.core, c.workloads = c.clients(plane.AdminConfig())
-	_, err = c.core.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
+	_, err := c.core.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
 	c.must(err)
 	if withPolicies {
 		c.installPolicies()

@@ -127,11 +127,7 @@ func TestTheReadersClusterIsUsedAsItIs(t *testing.T) {
 		t.Errorf("without the CustomResourceDefinition the error is %v, want one that says where it is", err)
 	}
 
-	crd, err := controlplane.CRD()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := controlplane.InstallCRD(t.Context(), c.AdminConfig(), crd); err != nil {
+	if err := controlplane.InstallChartCRD(t.Context(), c.AdminConfig()); err != nil {
 		t.Fatal(err)
 	}
 	client := kubernetes.NewForConfigOrDie(c.AdminConfig())

@@ -45,16 +45,11 @@ func newCluster(t *testing.T) *cluster {
 		t.Skip("left out: " + notHere)
 	}
 	plane := controlplane.ForTest(t, controlplane.Options{})
-	crd, err := controlplane.CRD()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := controlplane.InstallCRD(t.Context(), plane.AdminConfig(), crd); err != nil {
-		t.Fatal(err)
-	}
 	c := &cluster{T: t}
+	c.must(controlplane.InstallChartCRD(t.Context(), plane.AdminConfig()))
 	config := plane.AdminConfig()
 	config.QPS = -1
+	var err error
 	c.kube, err = kubernetes.NewForConfig(config)
 	c.must(err)
 	c.workloads, err = versioned.NewForConfig(config)
@@ -177,14 +172,14 @@ func (c *cluster) expose(name string, selects bool, annotations map[string]strin
 	}
 	_, err := c.kube.CoreV1().Services(namespace).Create(c.Context(), service, metav1.CreateOptions{})
 	c.must(err)
-	exact := networkingv1.PathTypePrefix
+	prefix := networkingv1.PathTypePrefix
 	_, err = c.kube.NetworkingV1().Ingresses(namespace).Create(c.Context(), &networkingv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{
 			Host: name,
 			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
 				Paths: []networkingv1.HTTPIngressPath{{
-					Path: "/", PathType: &exact,
+					Path: "/", PathType: &prefix,
 					Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
 						Name: name, Port: networkingv1.ServiceBackendPort{Name: portName},
 					}},

@@ -47,7 +47,7 @@ func (c *ControlPlane) etcdFlags() []string {
 	peers := "http://" + c.at(c.ports.etcdPeer)
 	return []string{
 		"--name=etcd",
-		"--data-dir=" + filepath.Join(c.directory, etcdData),
+		"--data-dir=" + c.Data(),
 		"--unsafe-no-fsync", // survives SIGKILL all the same: the kernel has the writes
 		"--listen-client-urls=" + clients,
 		"--advertise-client-urls=" + clients,

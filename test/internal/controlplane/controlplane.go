@@ -91,7 +91,7 @@ func prepare(options Options) (*ControlPlane, error) {
 	if c.directory == "" {
 		c.directory, err = os.MkdirTemp("", "control-plane-")
 	} else {
-		err = errors.Join(os.MkdirAll(c.directory, 0o700), os.RemoveAll(filepath.Join(c.directory, etcdData)))
+		err = errors.Join(os.MkdirAll(c.directory, 0o700), os.RemoveAll(c.Data()))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("making the control plane's folder: %w", err)
@@ -129,6 +129,9 @@ func (c *ControlPlane) Kubectl() string { return filepath.Join(c.options.Binarie
 
 // Directory holds data, keys, logs and kubeconfigs, until Stop.
 func (c *ControlPlane) Directory() string { return c.directory }
+
+// Data is the folder of etcd's data.
+func (c *ControlPlane) Data() string { return filepath.Join(c.directory, etcdData) }
 
 // Log returns the file to which all runs of the component append their output.
 func (c *ControlPlane) Log(component Component) string {

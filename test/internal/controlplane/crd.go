@@ -63,6 +63,15 @@ func Permissive(crd *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.
 	return crd
 }
 
+// InstallChartCRD installs the definition of ExternalWorkloads that the chart has.
+func InstallChartCRD(ctx context.Context, config *rest.Config) error {
+	crd, err := CRD()
+	if err != nil {
+		return err
+	}
+	return InstallCRD(ctx, config, crd)
+}
+
 // InstallCRD creates the CustomResourceDefinition, or replaces the spec of the
 // one there is, and waits until its objects can be listed and kubectl finds their
 // kind. A replaced schema may take a moment more to hold.
