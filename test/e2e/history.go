@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -11,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// A history is when the slices of a Service said that an address is ready, or is
-// not. It separates the controller's part of a delay from that of kube-proxy.
+// A history is when the slices of a Service held a ready endpoint that is looked
+// for, and when they did not. It separates the controller's part from kube-proxy's.
 type history struct {
 	watched watch.Interface
 	done    chan struct{}
@@ -26,10 +27,15 @@ type readyEvent struct {
 	ready bool
 }
 
-// watchAddress begins now; end ends it. Of this controller the Service has one
-// slice, and the address is in it as long as its workload exists. The slice that
-// Kubernetes itself makes for the Service's Pods is not looked at.
+// watchAddress watches whether an address is ready. It begins now; end ends it.
 func (c *cluster) watchAddress(ctx context.Context, service, address string) (*history, error) {
+	return c.watchReady(ctx, service, func(e discoveryv1.Endpoint) bool { return e.Addresses[0] == address })
+}
+
+// watchReady watches whether an endpoint for which wanted returns true is ready.
+// It begins now; end ends it. It ignores the slice that Kubernetes makes for the
+// Service's Pods.
+func (c *cluster) watchReady(ctx context.Context, service string, wanted func(discoveryv1.Endpoint) bool) (*history, error) {
 	watched, err := c.core.DiscoveryV1().EndpointSlices(namespace).Watch(ctx,
 		metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + service +
 			"," + discoveryv1.LabelManagedBy + "=" + managedBy})
@@ -39,9 +45,11 @@ func (c *cluster) watchAddress(ctx context.Context, service, address string) (*h
 	h := &history{watched: watched, done: make(chan struct{})}
 	go func() {
 		defer close(h.done)
+		ready := map[string]bool{}
 		for event := range watched.ResultChan() {
 			if slice, ok := event.Object.(*discoveryv1.EndpointSlice); ok {
-				h.add(readyEvent{at: time.Now(), ready: event.Type != watch.Deleted && holdsReady(slice, address)})
+				ready[slice.Name] = event.Type != watch.Deleted && holdsReady(slice, wanted)
+				h.add(readyEvent{at: time.Now(), ready: slices.Contains(slices.Collect(maps.Values(ready)), true)})
 			}
 		}
 	}()
@@ -59,7 +67,7 @@ func (h *history) add(event readyEvent) {
 	h.events = append(h.events, event)
 }
 
-// became returns how long after begin the address was first seen to be so; 0: never.
+// became returns how long after begin the endpoint was first seen to be so; 0: never.
 func (h *history) became(ready bool, begin time.Time) time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -71,7 +79,7 @@ func (h *history) became(ready bool, begin time.Time) time.Duration {
 	return 0
 }
 
-// always reports whether the address was ready in everything that was seen.
+// always reports whether the endpoint was ready in everything that was seen.
 func (h *history) always() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -90,11 +98,8 @@ func (h *history) last(before time.Time) (at time.Time) {
 	return at
 }
 
-func holdsReady(slice *discoveryv1.EndpointSlice, address string) bool {
-	for _, endpoint := range slice.Endpoints {
-		if endpoint.Addresses[0] == address && endpoint.Conditions.Ready != nil && *endpoint.Conditions.Ready {
-			return true
-		}
-	}
-	return false
+func holdsReady(slice *discoveryv1.EndpointSlice, wanted func(discoveryv1.Endpoint) bool) bool {
+	return slices.ContainsFunc(slice.Endpoints, func(e discoveryv1.Endpoint) bool {
+		return wanted(e) && e.Conditions.Ready != nil && *e.Conditions.Ready
+	})
 }

@@ -54,12 +54,14 @@ func readinessMovesTraffic(ctx context.Context, c *cluster) error {
 		seen.end()
 		return err
 	}
-	l := startLoad(ctx, url, clients)
-	times, err := c.moveTraffic(ctx, l, seen)
-	failed, all := l.end()
+	var times moves
+	lost, all, err := c.underLoad(ctx, service, url, func(l *load) (err error) {
+		times, err = c.moveTraffic(ctx, l, seen)
+		return err
+	})
 	seen.end()
 	other.end()
-	for _, f := range failed {
+	for _, f := range lost {
 		c.note("one of %d requests, %s after the slice had changed: %v", all, f.at.Sub(seen.last(f.at)), f.err)
 	}
 	if err != nil {
@@ -68,8 +70,8 @@ func readinessMovesTraffic(ctx context.Context, c *cluster) error {
 	if !other.always() {
 		return errors.New("the VM that was not touched was not ready in every slice")
 	}
-	if len(failed) > 0 {
-		return fmt.Errorf("%d of %d requests failed", len(failed), all)
+	if len(lost) > 0 {
+		return fmt.Errorf("%d of %d requests failed", len(lost), all)
 	}
 	c.note("withdrawn: slice changed %s", spread(times.unpublished))
 	c.note("           last request  %s", spread(times.withdrawn))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -87,6 +88,21 @@ type load struct {
 type failure struct {
 	at  time.Time
 	err error
+}
+
+// underLoad asks a Service without pause while something is done. It returns the
+// requests that were lost, but for those that the kernel lost, and how many there
+// were in all.
+func (c *cluster) underLoad(ctx context.Context, service, url string, during func(*load) error) (lost []failure, all int, err error) {
+	untranslated, err := c.countUntranslated(ctx, service, url)
+	if err != nil {
+		return nil, 0, err
+	}
+	l := startLoad(ctx, url, clients)
+	err = during(l)
+	failed, all := l.end()
+	lost, lostErr := untranslated.lost(ctx, failed)
+	return lost, all, errors.Join(err, lostErr, untranslated.end(ctx))
 }
 
 func startLoad(ctx context.Context, url string, clients int) *load {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -35,23 +37,30 @@ type SliceChange struct {
 }
 
 // History is every change of the EndpointSlices since it began, in the API
-// server's order, as a watch of its own saw them. While the API server is away
-// several changes of one slice may be seen as one.
+// server's order, as a watch of its own saw them. Where the watch had to list
+// again, several changes of one slice are seen as one.
 type History struct {
-	lister  discoverylisters.EndpointSliceLister
+	lister discoverylisters.EndpointSliceLister
+	// lists are all that the watch's client asked for, the first one included.
+	lists   atomic.Int64
 	mu      sync.Mutex
 	changes []SliceChange
+	// drained are the lists before the last Drain.
+	drained int64
 }
 
 // Record begins a History of one namespace, or of all if it is empty, that goes
 // on until ctx ends.
 func Record(ctx context.Context, config *rest.Config, namespace string) (*History, error) {
+	h := &History{}
+	config = rest.CopyConfig(config)
+	config.Wrap(h.countLists)
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, fmt.Errorf("making a client that records EndpointSlices: %w", err)
 	}
 	factory := informers.NewSharedInformerFactoryWithOptions(client, 0, informers.WithNamespace(namespace))
-	h := &History{lister: factory.Discovery().V1().EndpointSlices().Lister()}
+	h.lister = factory.Discovery().V1().EndpointSlices().Lister()
 	informer := factory.Discovery().V1().EndpointSlices().Informer()
 	registration, err := informer.AddEventHandler(cache.ResourceEventHandlerDetailedFuncs{
 		AddFunc: func(object any, initial bool) {
@@ -76,12 +85,28 @@ func Record(ctx context.Context, config *rest.Config, namespace string) (*Histor
 	if !cache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
 		return nil, fmt.Errorf("recording EndpointSlices: %w", context.Cause(ctx))
 	}
+	h.drained = h.lists.Load()
 	return h, nil
 }
 
+// countLists counts the requests that give the objects as they are: lists, and
+// watches that begin with all objects.
+func (h *History) countLists(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(request *http.Request) (*http.Response, error) {
+		query := request.URL.Query()
+		if query.Get("watch") != "true" || query.Get("sendInitialEvents") == "true" {
+			h.lists.Add(1)
+		}
+		return next.RoundTrip(request)
+	})
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
+
 // CatchUp waits until the history shows every slice of these namespaces as it
-// is. Until then it may still report several changes, of a time when the API
-// server was away, as one.
+// is. Until then it may still list again.
 func (h *History) CatchUp(ctx context.Context, client discoveryclient.EndpointSlicesGetter, namespaces ...string) error {
 	var behind error
 	err := utilwait.PollUntilContextCancel(ctx, catchUpInterval, true, func(ctx context.Context) (bool, error) {
@@ -144,13 +169,15 @@ func (h *History) Since(length int) []SliceChange {
 }
 
 // Drain returns all changes so far and forgets them, so that a long run does not
-// hold them all.
-func (h *History) Drain() []SliceChange {
+// hold them all. It reports whether one of them may be several changes, as the
+// watch listed again since the last Drain.
+func (h *History) Drain() (changes []SliceChange, gaps bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	changes := h.changes
-	h.changes = nil
-	return changes
+	lists := h.lists.Load()
+	changes, gaps = h.changes, lists != h.drained
+	h.changes, h.drained = nil, lists
+	return changes, gaps
 }
 
 // NeedlessWrites names the updates that changed nothing that anybody reads: a

@@ -44,8 +44,7 @@ func (s *soak) run(ctx context.Context, duration time.Duration) error {
 	deadline := time.Now().Add(duration)
 	changes := 0
 	for time.Now().Before(deadline) && ctx.Err() == nil {
-		controlPlaneBroken, err := s.round(ctx)
-		if err != nil {
+		if err := s.round(ctx); err != nil {
 			return err
 		}
 		took, err := s.becomeQuiet(ctx)
@@ -55,9 +54,9 @@ func (s *soak) run(ctx context.Context, duration time.Duration) error {
 		if err := s.catchUp(ctx); err != nil {
 			return err
 		}
-		seen := s.history.Drain()
+		seen, gaps := s.history.Drain()
 		changes += len(seen)
-		if err := s.checkInvariants(seen, controlPlaneBroken); err != nil {
+		if err := s.checkInvariants(seen, gaps); err != nil {
 			return err
 		}
 		endpoints, err := s.countEndpoints()
@@ -73,16 +72,14 @@ func (s *soak) run(ctx context.Context, duration time.Duration) error {
 	return ctx.Err()
 }
 
-// round does operations and faults side by side. It reports whether the control
-// plane itself was broken, so that the recorded history may have gaps.
-func (s *soak) round(ctx context.Context) (bool, error) {
+// round does operations and faults side by side.
+func (s *soak) round(ctx context.Context) error {
 	running, cancel := context.WithTimeout(ctx, roundLength)
 	defer cancel()
-	broken := false
 	var group errgroup.Group
 	group.Go(func() error { s.doOperations(running); return nil })
-	group.Go(func() (err error) { broken, err = s.doFaults(ctx, running); return err })
-	return broken, group.Wait()
+	group.Go(func() error { return s.doFaults(ctx, running) })
+	return group.Wait()
 }
 
 func (s *soak) doOperations(ctx context.Context) {
@@ -108,7 +105,7 @@ func (s *soak) doOperations(ctx context.Context) {
 	}
 }
 
-func (s *soak) doFaults(ctx, running context.Context) (controlPlaneBroken bool, err error) {
+func (s *soak) doFaults(ctx, running context.Context) error {
 	breakages := s.breakages()
 	all := 0
 	for _, b := range breakages {
@@ -121,17 +118,16 @@ func (s *soak) doFaults(ctx, running context.Context) (controlPlaneBroken bool, 
 				continue
 			}
 			if err := s.harmOne(ctx, b); err != nil {
-				return controlPlaneBroken, fmt.Errorf("fault %q: %w", b.name, err)
+				return fmt.Errorf("fault %q: %w", b.name, err)
 			}
-			controlPlaneBroken = controlPlaneBroken || b.name == "API server killed" || b.name == "etcd killed"
 			break
 		}
 		if err := s.restartEnded(ctx); err != nil {
-			return controlPlaneBroken, err
+			return err
 		}
 		pause(running, between(s.harm, 200*time.Millisecond, 2*time.Second))
 	}
-	return controlPlaneBroken, nil
+	return nil
 }
 
 func (s *soak) harmOne(ctx context.Context, b breakage) error {
@@ -186,8 +182,7 @@ func (s *soak) becomeQuiet(ctx context.Context) (time.Duration, error) {
 }
 
 // catchUp waits for the recorded history, whose watch pauses after the API server
-// was away: what was changed meanwhile belongs to this round, whose history may
-// have gaps.
+// was away: what was changed meanwhile belongs to this round.
 func (s *soak) catchUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, catchUpLimit)
 	defer cancel()
