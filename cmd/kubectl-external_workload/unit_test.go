@@ -67,7 +67,9 @@ func TestTheUnitCallsCommandsThatExist(t *testing.T) {
 		}
 	}
 	name := unit.Path[strings.LastIndex(unit.Path, "/")+1:]
-	if !slices.ContainsFunc(data.Commands, func(c []string) bool { return slices.Equal(c, []string{"systemctl", "enable", "--now", name}) }) {
+	if !slices.ContainsFunc(data.Commands, func(c []string) bool {
+		return slices.Equal(c, []string{"systemctl", "enable", "--now", "--no-block", name})
+	}) {
 		t.Errorf("nothing enables %s: %v", name, data.Commands)
 	}
 }
@@ -91,6 +93,15 @@ func TestTheUnitLeavesTimeToDrain(t *testing.T) {
 	given, err := time.ParseDuration(strings.Replace(lines[0], "min", "m", 1))
 	if err != nil || given < longest {
 		t.Errorf("TimeoutStopSec is %v (%v), and drain takes up to %s", lines, err, longest)
+	}
+}
+
+// TestTheServersOutliveTheDrain checks the order of the shutdown: systemd stops a unit
+// before those after which it is started, and multi-user.target starts after the servers.
+func TestTheServersOutliveTheDrain(t *testing.T) {
+	unit := userData(t).Files[1].Content
+	if after := settings(unit, "After"); !slices.ContainsFunc(after, func(units string) bool { return slices.Contains(strings.Fields(units), "multi-user.target") }) {
+		t.Errorf("the unit is started after %v, so the servers of multi-user.target stop while it drains", after)
 	}
 }
 

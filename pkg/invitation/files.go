@@ -27,11 +27,15 @@ type MachineFiles struct {
 // Unit is the systemd unit. Stopping it drains the machine, and does not delete
 // its ExternalWorkload: that would end the invitation, and the machine could not
 // register again after a reboot.
+//
+// It is ordered after multi-user.target, which is ordered after the machine's
+// servers. When the machine shuts down, systemd stops units in the reverse order, so
+// the servers answer until the drain has ended.
 func (f *MachineFiles) Unit() string {
 	return fmt.Sprintf(`[Unit]
 Description=Registration of this machine as ExternalWorkload %s/%s
 Wants=network-online.target
-After=network-online.target
+After=network-online.target multi-user.target
 
 [Service]
 ExecStart=%[3]s register --watch --token-lifetime %[5]s --kubeconfig %[4]s
@@ -54,7 +58,8 @@ type cloudFile struct {
 }
 
 // CloudInit is the user data for cloud-init, which writes the kubeconfig with mode
-// 0600 and the unit, and starts it. The program is not in it.
+// 0600 and the unit, and starts it. The program is not in it. Where multi-user.target
+// waits for cloud-init, a command that waits for the unit would wait for ever.
 func (f *MachineFiles) CloudInit() ([]byte, error) {
 	data, err := yaml.Marshal(struct {
 		Files    []cloudFile `json:"write_files"`
@@ -64,7 +69,7 @@ func (f *MachineFiles) CloudInit() ([]byte, error) {
 			{Path: kubeconfigPath, Owner: "root:root", Permissions: "0600", Content: string(f.Kubeconfig)},
 			{Path: unitPath, Owner: "root:root", Permissions: "0644", Content: f.Unit()},
 		},
-		Commands: [][]string{{"systemctl", "daemon-reload"}, {"systemctl", "enable", "--now", unitName}},
+		Commands: [][]string{{"systemctl", "daemon-reload"}, {"systemctl", "enable", "--now", "--no-block", unitName}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write cloud-init: %w", err)
