@@ -9,7 +9,8 @@
 #
 # It uses the programs of the Debian packages below where they are installed. It
 # installs what is missing only with --install or E2E_INSTALL=1, by apt-get, and
-# lets none of the packages' daemons start.
+# lets none of the packages' daemons start. One of the VMs is booted by systemd if
+# that is installed.
 #
 # Other flags are those of the program in test/e2e, such as --picture FILE and
 # --hold.
@@ -90,6 +91,7 @@ build_image() { PLATFORMS=linux/$(go env GOARCH) OUT=$work/image VERSION=e2e hac
 build_programs() {
     export CGO_ENABLED=0
     go -C test build -trimpath -o "$work/bin/" ./e2e ./e2e/peer
+    go build -trimpath -o "$work/bin/" ./cmd/kubectl-external_workload
 }
 
 # collect makes one folder of all programs.

@@ -18,6 +18,7 @@ var stages = []stage{
 	{name: "a probe withdraws a server that ends", run: probeWithdraws},
 	{name: "probes leave no connections behind", run: probesLeaveNoSockets},
 	{name: "100 replacements of a machine under load lose no request", run: replacementLosesNothing},
+	{name: "an invited machine registers, reboots and loses no request", run: machineRegisters},
 	{name: "Pods and VMs of one Service share its requests", run: mixedService},
 	{name: "trafficDistribution keeps requests in their zone", run: zonesAreKept},
 	{name: "deleting the leading Pod loses no update", run: deleteTheLeader},

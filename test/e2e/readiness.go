@@ -105,12 +105,7 @@ func (c *cluster) moveTraffic(ctx context.Context, l *load, seen *history) (move
 		if err := c.setReady(ctx, "moving-a", v1beta1.ConditionTrue); err != nil {
 			return times, err
 		}
-		if err := until(ctx, func(context.Context) error {
-			if l.first("vm-a", begin).IsZero() {
-				return errors.New("no request has reached vm-a again")
-			}
-			return nil
-		}); err != nil {
+		if err := l.waitReached(ctx, "vm-a", begin); err != nil {
 			return times, err
 		}
 		times.restored = append(times.restored, l.first("vm-a", begin).Sub(begin))

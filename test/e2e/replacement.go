@@ -86,7 +86,7 @@ func (c *cluster) replaceAll(ctx context.Context, service string, lane int, pres
 		}
 		next, err := c.join(ctx, service, lane, i+1)
 		if err == nil {
-			err = l.waitReached(ctx, next.name)
+			err = l.waitReached(ctx, next.name, time.Time{})
 		}
 		if err == nil {
 			err = c.drain(ctx, service, present.name)
@@ -101,10 +101,10 @@ func (c *cluster) replaceAll(ctx context.Context, service string, lane int, pres
 	return group.Wait()
 }
 
-// waitReached waits until a request has reached the peer.
-func (l *load) waitReached(ctx context.Context, name string) error {
+// waitReached waits until a request has reached the peer after the time.
+func (l *load) waitReached(ctx context.Context, name string, after time.Time) error {
 	return until(ctx, func(context.Context) error {
-		if l.first(name, time.Time{}).IsZero() {
+		if l.first(name, after).IsZero() {
 			return fmt.Errorf("no request has reached %s", name)
 		}
 		return nil

@@ -36,12 +36,16 @@ func startVMs(ctx context.Context, c *cluster) error {
 
 // startVM returns when the server answers.
 func (c *cluster) startVM(ctx context.Context, v vm) (*process.Process, error) {
-	at := net.JoinHostPort(v.address, strconv.Itoa(v.port))
-	ready := func(ctx context.Context) error {
-		_, err := ask(ctx, "http://"+at)
-		return err
-	}
-	return c.start(ctx, v.name, ready, c.inVM(c.bin("peer"), "serve", v.name, at))
+	return c.start(ctx, v.name, v.answers, c.inVM(c.bin("peer"), "serve", v.name, v.at()))
+}
+
+// at is where the server listens.
+func (v vm) at() string { return net.JoinHostPort(v.address, strconv.Itoa(v.port)) }
+
+// answers returns nil if the server answers.
+func (v vm) answers(ctx context.Context) error {
+	_, err := ask(ctx, "http://"+v.at())
+	return err
 }
 
 // documentedExample applies the example of the documentation as it is.
