@@ -29,7 +29,7 @@ func TestFlagsDocumentationIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(have), string(want)); diff != "" {
-		t.Errorf("docs/flags.md is stale; run make generate (-have +want):\n%s", diff)
+		t.Errorf("docs/flags.md is stale; run make generate (-got +want):\n%s", diff)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// The standard logger went to the program's output as it is: net/http writes
-// there what a remote machine has sent without being asked.
+// The fault: net/http logs unsolicited data from a remote machine with the standard
+// logger, which wrote to the program's output.
 func TestStandardLoggerIsForDebugging(t *testing.T) {
 	flags := log.Flags()
 	t.Cleanup(func() {

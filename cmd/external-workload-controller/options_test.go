@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestEveryWrongFlagIsRefusedByItsNameAndBounds(t *testing.T) {
+func TestInvalidFlagIsRefusedWithItsNameAndBounds(t *testing.T) {
 	for name, test := range map[string]struct {
 		args []string
 		want string
@@ -17,9 +17,9 @@ func TestEveryWrongFlagIsRefusedByItsNameAndBounds(t *testing.T) {
 		"a managed-by that is no label":    {[]string{"--managed-by=a b"}, `--managed-by is "a b"`},
 		"an empty field manager":           {[]string{"--field-manager="}, `--field-manager is "", want 1 to 128 characters`},
 		"no endpoints in a slice":          {[]string{"--max-endpoints-per-slice=0"}, "--max-endpoints-per-slice is 0, want 1 to 1000"},
-		"more than the API server takes":   {[]string{"--max-endpoints-per-slice=1001"}, "--max-endpoints-per-slice is 1001, want 1 to 1000"},
-		"an unknown way with a family":     {[]string{"--second-family=drop"}, `--second-family is "drop", want publish or withhold`},
-		"no requests at all":               {[]string{"--kube-api-qps=0"}, "--kube-api-qps is 0, want -1, or more than 0"},
+		"more than the API server accepts": {[]string{"--max-endpoints-per-slice=1001"}, "--max-endpoints-per-slice is 1001, want 1 to 1000"},
+		"an unknown second-family mode":    {[]string{"--second-family=drop"}, `--second-family is "drop", want publish or withhold`},
+		"no requests":                      {[]string{"--kube-api-qps=0"}, "--kube-api-qps is 0, want -1, or more than 0"},
 		"no burst":                         {[]string{"--kube-api-burst=0"}, "--kube-api-burst is 0, want 1 to 100000"},
 		"a Lease name with a slash":        {[]string{"--leader-elect-lease-name=a/b"}, `--leader-elect-lease-name is "a/b"`},
 		"a Lease namespace with a dot":     {[]string{"--leader-elect-lease-namespace=a.b"}, `--leader-elect-lease-namespace is "a.b"`},
@@ -35,18 +35,18 @@ func TestEveryWrongFlagIsRefusedByItsNameAndBounds(t *testing.T) {
 		"a negative verbosity":             {[]string{"--v=-1"}, "--v is -1, want 0 to 10"},
 		"no memory for probes":             {[]string{"--probe-memory-limit=0"}, "--probe-memory-limit is 0, want 8Mi to 1Gi"},
 		"too much memory for probes":       {[]string{"--probe-memory-limit=2Gi"}, "--probe-memory-limit is 2Gi, want 8Mi to 1Gi"},
-		"more memory than there are bytes": {[]string{"--probe-memory-limit=9999999Pi"}, "--probe-memory-limit is 9223372036854775807, want 8Mi to 1Gi"},
+		"memory beyond 64 bits":            {[]string{"--probe-memory-limit=9999999Pi"}, "--probe-memory-limit is 9223372036854775807, want 8Mi to 1Gi"},
 		"a range that is an address":       {[]string{"--probe-allow-cidr=10.0.0.1"}, `--probe-allow-cidr is "10.0.0.1", want address ranges`},
 		"an IPv4-mapped range":             {[]string{"--probe-deny-cidr=::ffff:10.0.0.0/104"}, `--probe-deny-cidr is "::ffff:10.0.0.0/104", want no IPv4-mapped range`},
-		"a cluster network of letters":     {[]string{"--probe-cluster-network-cidr=x"}, `--probe-cluster-network-cidr is "x", want address ranges`},
+		"an invalid cluster network":       {[]string{"--probe-cluster-network-cidr=x"}, `--probe-cluster-network-cidr is "x", want address ranges`},
 		"cluster networks both ways":       {[]string{"--probe-cluster-network-cidr=10.244.0.0/16", "--probe-allow-cluster-networks"}, "only without --probe-allow-cluster-networks"},
-		"a denied range of letters":        {[]string{"--probe-deny-cidr=x"}, `--probe-deny-cidr is "x", want address ranges`},
+		"an invalid denied range":          {[]string{"--probe-deny-cidr=x"}, `--probe-deny-cidr is "x", want address ranges`},
 		"a negative hold maximum":          {[]string{"--hold-maximum=-1s"}, "--hold-maximum is -1s, want at least 1m0s, 0 for no hold, or unlimited"},
 		"a hold maximum too short to help": {[]string{"--hold-maximum=10s"}, "--hold-maximum is 10s, want at least"},
 		"a Lease without namespace":        {[]string{"--take-over-lease=write"}, `--take-over-lease is "write", want NAMESPACE/NAME, such as`},
 		"a Lease with two slashes":         {[]string{"--take-over-lease=a/b/c"}, `--take-over-lease is "a/b/c", want NAMESPACE/NAME`},
 		"a Lease without name":             {[]string{"--take-over-lease=linkerd/"}, `--take-over-lease is "linkerd/", want NAMESPACE/NAME`},
-		"an unknown way of taking over":    {[]string{"--take-over-mode=steal"}, `--take-over-mode is "steal", want renew or park`},
+		"an unknown takeover mode":         {[]string{"--take-over-mode=steal"}, `--take-over-mode is "steal", want renew or park`},
 		"a refresh every second":           {[]string{"--probe-time-refresh=1s"}, "--probe-time-refresh is 1s, want"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,18 +56,18 @@ func TestEveryWrongFlagIsRefusedByItsNameAndBounds(t *testing.T) {
 			}
 			err := o.validate()
 			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("validate says %v, want it to say %q", err, test.want)
+				t.Errorf("the error is %v, want one with %q", err, test.want)
 			}
 		})
 	}
 }
 
-func TestAQuantityThatIsNoneIsRefused(t *testing.T) {
+func TestInvalidQuantityIsRefused(t *testing.T) {
 	for _, text := range []string{"", "64MB", "much"} {
 		var o options
 		err := newFlags(&o).Parse([]string{"--probe-memory-limit=" + text})
 		if err == nil || !strings.Contains(err.Error(), "want an amount of memory such as 64Mi") {
-			t.Errorf("%q: the error is %v, want one that says what is wanted", text, err)
+			t.Errorf("%q: the error is %v, want one that gives an example", text, err)
 		}
 	}
 }
@@ -82,12 +82,12 @@ func TestTheDefaultsAreValid(t *testing.T) {
 	}
 }
 
-func TestAllWrongFlagsAreToldAtOnce(t *testing.T) {
+func TestAllInvalidFlagsAreReportedTogether(t *testing.T) {
 	var o options
 	if err := newFlags(&o).Parse([]string{"--workers=0", "--v=11"}); err != nil {
 		t.Fatal(err)
 	}
 	if text := o.validate().Error(); !strings.Contains(text, "--workers") || !strings.Contains(text, "--v") {
-		t.Errorf("validate says %q, want both flags named", text)
+		t.Errorf("the error is %q, want both flags in it", text)
 	}
 }

@@ -19,11 +19,11 @@ func TestHoldRegardsAnObjectThatExists(t *testing.T) {
 		kind     any
 		uid      string
 	}{
-		"the Lease":                         {election: true, stored: []runtime.Object{lease}, pod: "pod", kind: &coordinationv1.Lease{}, uid: "uid-of-lease"},
-		"the Lease by name, if it is away":  {election: true, kind: &coordinationv1.Lease{}},
-		"the Pod without leader election":   {pod: "pod", kind: &corev1.Pod{}, uid: "uid-of-pod"},
-		"nothing outside of a cluster":      {},
-		"the Lease, never the Pod, with it": {election: true, pod: "pod", kind: &coordinationv1.Lease{}},
+		"the Lease":                       {election: true, stored: []runtime.Object{lease}, pod: "pod", kind: &coordinationv1.Lease{}, uid: "uid-of-lease"},
+		"the Lease by name, if not found": {election: true, kind: &coordinationv1.Lease{}},
+		"the Pod without leader election": {pod: "pod", kind: &corev1.Pod{}, uid: "uid-of-pod"},
+		"nothing outside of a cluster":    {},
+		"the Lease rather than the Pod":   {election: true, pod: "pod", kind: &coordinationv1.Lease{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(podNameVariable, test.pod)

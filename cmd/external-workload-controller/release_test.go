@@ -12,15 +12,15 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The binary of `make build` and that of the image are built alike.
-func TestBuildFlagsAreTheImages(t *testing.T) {
+// `make build` and the image build the binary with the same flags.
+func TestBuildFlagsEqualThoseOfTheImage(t *testing.T) {
 	if diff := cmp.Diff(imageFlags(t), makeFlags(t)); diff != "" {
 		t.Errorf("BUILD_FLAGS in the Makefile are not the flags in .ko.yaml (-image +make):\n%s", diff)
 	}
 }
 
-// A template calls methods by names that it reads. With one in the program the
-// linker can leave out no exported method, and the program doubles.
+// A template calls methods by names that it reads. With a template in the program the
+// linker keeps every exported method, which doubles the size of the program.
 func TestReleaseHasNoTemplates(t *testing.T) {
 	list := append(append([]string{"list"}, makeFlags(t)...), "-deps", ".")
 	output, err := exec.CommandContext(t.Context(), "go", list...).Output()

@@ -54,12 +54,12 @@ func TestWhyOfManifestsOverACluster(t *testing.T) {
 		stdin, workload string
 		want            string
 	}{
-		"a label that the manifest changes":        {other, "vm-1", `the selector wants "web"`},
-		"a machine that only the manifest has":     {second, "vm-2", "app=web matches"},
-		"a machine that only the cluster has":      {second, "vm-1", "app=web matches"},
-		"an address that the other machine has":    {strings.ReplaceAll(second, "192.0.2.11", "192.0.2.10"), "vm-2", "192.0.2.10"},
-		"a Service that the manifest changes":      {strings.ReplaceAll(goodService, "targetPort: http", "targetPort: grpc"), "vm-1", "add the port to the workload's spec.ports"},
-		"a machine that neither has is no success": {second, "vm-3", `"vm-3" not found`},
+		"a label that the manifest changes":     {other, "vm-1", `the selector wants "web"`},
+		"a machine that only the manifest has":  {second, "vm-2", "app=web matches"},
+		"a machine that only the cluster has":   {second, "vm-1", "app=web matches"},
+		"an address that the other machine has": {strings.ReplaceAll(second, "192.0.2.11", "192.0.2.10"), "vm-2", "192.0.2.10"},
+		"a Service that the manifest changes":   {strings.ReplaceAll(goodService, "targetPort: http", "targetPort: grpc"), "vm-1", "add the port to the workload's spec.ports"},
+		"a machine that neither has":            {second, "vm-3", `"vm-3" not found`},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			got := execute(t, test.stdin, "why", test.workload, "-n", "shop", "-f", "-", "--server", server)
@@ -112,9 +112,9 @@ func TestColours(t *testing.T) {
 		noColour, term string
 		want           string
 	}{
-		"a terminal":                       {"", "xterm", "\x1b[32mok\x1b[0m \x1b[31mno\x1b[0m \x1b[33mnote\x1b[0m"},
-		"a terminal with NO_COLOR":         {"1", "xterm", "ok no note"},
-		"a terminal that knows no colours": {"", "dumb", "ok no note"},
+		"a terminal":                 {"", "xterm", "\x1b[32mok\x1b[0m \x1b[31mno\x1b[0m \x1b[33mnote\x1b[0m"},
+		"a terminal with NO_COLOR":   {"1", "xterm", "ok no note"},
+		"a terminal without colours": {"", "dumb", "ok no note"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Setenv("NO_COLOR", test.noColour)
@@ -128,6 +128,6 @@ func TestColours(t *testing.T) {
 	t.Setenv("TERM", "xterm")
 	t.Setenv("NO_COLOR", "")
 	if got := (&program{streams: streams{out: &strings.Builder{}}}).style()(explain.OK, "ok"); got != "ok" {
-		t.Errorf("%q is written to a pipe", got)
+		t.Errorf("%q is written to a pipe, want no colours", got)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/external-workload/controller/pkg/invitation"
 )
 
-func TestATokenIsKeptInItsFileAlone(t *testing.T) {
+func TestTokenIsKeptOnlyInItsFile(t *testing.T) {
 	first := machineToken("vm-1", time.Unix(1000, 0), time.Unix(2000, 0))
 	second := machineToken("vm-1", time.Unix(1500, 0), time.Unix(9000, 0))
 	path := machineKubeconfig(t, "https://192.0.2.1", first, nil)
@@ -76,7 +76,7 @@ func TestRegistrationPatch(t *testing.T) {
 		"another address":                    {build.Workload("shop/vm-1", build.IPs("10.20.0.8")), false, `{"spec":{"workloadIPs":[{"ip":"10.20.0.7"}]}}`},
 		"no address yet":                     {build.Workload("shop/vm-1", build.IPs()), true, `{"spec":{"workloadIPs":[{"ip":"10.20.0.7"}]}}`},
 		"its own drain, on the start":        {build.Workload("shop/vm-1", build.IPs("10.20.0.7"), drained("machine 2026-01-01T00:00:00Z")), true, `{"metadata":{"annotations":{"external-workload.io/drain":null}}}`},
-		"its own drain, which goes on":       {build.Workload("shop/vm-1", build.IPs("10.20.0.7"), drained("machine 2026-01-01T00:00:00Z")), false, ""},
+		"its own drain, while it runs":       {build.Workload("shop/vm-1", build.IPs("10.20.0.7"), drained("machine 2026-01-01T00:00:00Z")), false, ""},
 		"the drain of somebody else remains": {build.Workload("shop/vm-1", build.IPs("10.20.0.7"), drained("2026-01-01T00:00:00Z")), true, ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -31,7 +31,7 @@ func TestCLIDocumentationIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(have), string(want)); diff != "" {
-		t.Errorf("docs/cli.md is stale; run make generate (-have +want):\n%s", diff)
+		t.Errorf("docs/cli.md is stale; run make generate (-got +want):\n%s", diff)
 	}
 }
 

@@ -53,9 +53,9 @@ func TestBadInputOfInviteIsOneClearLine(t *testing.T) {
 		want  string
 	}{
 		"no workload":                     {"", []string{"invite"}, "accepts 1 arg(s), received 0"},
-		"a name that no object can have":  {"", append(server, "invite", "VM"), `"VM" is no name of an ExternalWorkload`},
+		"an invalid name":                 {"", append(server, "invite", "VM"), `"VM" is no name of an ExternalWorkload`},
 		"a name that is too long":         {"", append(server, "invite", strings.Repeat("a", 228)), "a machine that is invited may have 227"},
-		"a range that is none":            {"", append(server, "invite", "vm-1", "--cidr", "10.20.0.7/16"), "did you mean 10.20.0.0/16"},
+		"an invalid range":                {"", append(server, "invite", "vm-1", "--cidr", "10.20.0.7/16"), "did you mean 10.20.0.0/16"},
 		"too short a time":                {"", append(server, "invite", "vm-1", "--valid-for", "1m"), "must be at least 10m0s"},
 		"an unknown output":               {"", append(server, "invite", "vm-1", "-o", "yaml"), "want one of kubeconfig, cloud-init"},
 		"a server without TLS":            {"", []string{"invite", "vm-1", "--server", "http://192.0.2.1"}, "needs an https URL of the API server"},
@@ -86,17 +86,17 @@ func TestBadInputOfMachinesIsOneClearLine(t *testing.T) {
 		args  []string
 		want  string
 	}{
-		"a kubeconfig of somebody else":    {"secret", []string{"register"}, "the kubeconfig is not one that invite has printed"},
-		"an address that is none":          {valid, []string{"register", "--ip", "here"}, `--ip: "here" is no IP address`},
-		"two addresses of one family":      {valid, []string{"register", "--ip", "10.0.0.1,10.0.0.2"}, "a second address of one family"},
-		"a timeout of nothing":             {valid, []string{"register", "--timeout", "0s"}, "--timeout and --interval must be positive"},
-		"too short a lifetime":             {valid, []string{"register", "--token-lifetime", "1m"}, "--token-lifetime must be at least 10m0s"},
-		"arguments":                        {valid, []string{"register", "vm-1"}, `unknown command "vm-1"`},
-		"an expired invitation":            {machineToken("vm-1", now.Add(-2*time.Hour), now.Add(-time.Hour)), []string{"register"}, "expired at "},
-		"a revoked invitation":             {valid, []string{"register"}, "it was revoked, or the object is gone; ask an administrator for a new one: kubectl external-workload invite vm-1 -n shop"},
-		"the drain of another machine":     {valid, []string{"drain", "vm-2"}, "is the invitation of vm-1, which may not change vm-2"},
-		"a machine that deletes itself":    {valid, []string{"drain", "--delete"}, "a machine cannot delete its ExternalWorkload"},
-		"a drain without a name by others": {"secret", []string{"drain"}, "give a workload; only a machine"},
+		"a kubeconfig of an administrator":  {"secret", []string{"register"}, "the kubeconfig is not one that invite has printed"},
+		"an invalid address":                {valid, []string{"register", "--ip", "here"}, `--ip: "here" is no IP address`},
+		"two addresses of one family":       {valid, []string{"register", "--ip", "10.0.0.1,10.0.0.2"}, "a second address of one family"},
+		"a timeout of nothing":              {valid, []string{"register", "--timeout", "0s"}, "--timeout and --interval must be positive"},
+		"too short a lifetime":              {valid, []string{"register", "--token-lifetime", "1m"}, "--token-lifetime must be at least 10m0s"},
+		"arguments":                         {valid, []string{"register", "vm-1"}, `unknown command "vm-1"`},
+		"an expired invitation":             {machineToken("vm-1", now.Add(-2*time.Hour), now.Add(-time.Hour)), []string{"register"}, "expired at "},
+		"a revoked invitation":              {valid, []string{"register"}, "it was revoked, or the object is gone; ask an administrator for a new one: kubectl external-workload invite vm-1 -n shop"},
+		"the drain of another machine":      {valid, []string{"drain", "vm-2"}, "is the invitation of vm-1, which may not change vm-2"},
+		"a machine that deletes itself":     {valid, []string{"drain", "--delete"}, "a machine cannot delete its ExternalWorkload"},
+		"an administrator names no machine": {"secret", []string{"drain"}, "give a workload; only a machine"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -50,7 +50,7 @@ type krewPlatform struct {
 // platforms take several minutes.
 func TestThePluginIsPackedForKrew(t *testing.T) {
 	if runtime.GOOS != "linux" || testing.Short() {
-		t.Skip("left out: it needs GNU tar, and builds the plugin")
+		t.Skip("left out: it needs GNU tar and builds the plugin")
 	}
 	directory := filepath.Join(t.TempDir(), "plugin")
 	const base = "https://example.org/v1.2.3"

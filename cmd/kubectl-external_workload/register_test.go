@@ -28,8 +28,8 @@ type apiServer struct {
 	refuse, refuseToken int
 	// workload is the stored object, and lists holds those that a list finds.
 	workload, lists string
-	// events are what a watch gives before it hangs; refuseWatch is its status, if it
-	// is not zero.
+	// events are what a watch sends before it hangs; refuseWatch is its status if not
+	// zero.
 	events      string
 	refuseWatch int
 
@@ -92,8 +92,8 @@ func (s *apiServer) serveWatch(w http.ResponseWriter, r *http.Request) {
 // newRegistrar makes one for a machine with an address, at a time.
 func newRegistrar(t *testing.T, server *apiServer, token string, now time.Time) (*registrar, *bytes.Buffer) {
 	t.Helper()
-	complaints := &bytes.Buffer{}
-	p := &program{streams: streams{out: &bytes.Buffer{}, err: complaints}}
+	stderr := &bytes.Buffer{}
+	p := &program{streams: streams{out: &bytes.Buffer{}, err: stderr}}
 	p.kubeconfig = machineKubeconfig(t, server.URL, token, server.Certificate())
 	return &registrar{
 		program: p, flags: registerFlags{timeout: time.Minute, interval: time.Millisecond, tokenLifetime: 1000 * time.Second},
@@ -101,7 +101,7 @@ func newRegistrar(t *testing.T, server *apiServer, token string, now time.Time) 
 		find: func(context.Context, string) ([]netip.Addr, []netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("10.20.0.7")}, nil, nil
 		},
-	}, complaints
+	}, stderr
 }
 
 func TestTheTokenIsRenewedAtHalfItsLife(t *testing.T) {
@@ -113,11 +113,11 @@ func TestTheTokenIsRenewedAtHalfItsLife(t *testing.T) {
 		at       time.Duration
 		renewed  bool
 	}{
-		"before half of its life":                          {1000 * time.Second, true, 499 * time.Second, false},
-		"at half of its life":                              {1000 * time.Second, true, 500 * time.Second, true},
-		"on the start, where it is that of the invitation": {600 * time.Second, false, 0, true},
-		"later, where the API server shortens its life":    {600 * time.Second, true, time.Second, false},
-		"on the start, where it is as long as asked for":   {1000 * time.Second, false, 0, false},
+		"before half of its life":                        {1000 * time.Second, true, 499 * time.Second, false},
+		"at half of its life":                            {1000 * time.Second, true, 500 * time.Second, true},
+		"on the start, with the token of the invitation": {600 * time.Second, false, 0, true},
+		"later, if the API server shortens its lifetime": {600 * time.Second, true, time.Second, false},
+		"on the start, with the requested lifetime":      {1000 * time.Second, false, 0, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			server := newAPIServer(t)
@@ -155,8 +155,8 @@ func TestARefusedRenewalDoesNotKeepTheMachineFromRegistering(t *testing.T) {
 	}
 }
 
-// TestTokensAreRequestedRarely counts requests of a machine that looks at its token
-// every 30 s, and that has no address, so that it can never register.
+// TestTokensAreRequestedRarely counts the requests of a machine that checks its token
+// every 30 s and has no address, so it can never register.
 func TestTokensAreRequestedRarely(t *testing.T) {
 	start := time.Unix(100000, 0)
 	const granted = 600 * time.Second
@@ -167,7 +167,7 @@ func TestTokensAreRequestedRarely(t *testing.T) {
 		// want are the seconds after the start at which tokens are requested.
 		want []int
 	}{
-		"an API server that grants less than asked for": {0, granted, 21, []int{0, 300, 600}},
+		"an API server that grants less than requested": {0, granted, 21, []int{0, 300, 600}},
 		"an API server that refuses":                    {http.StatusForbidden, 900 * time.Second, 21, []int{0, 30, 90, 210, 390, 540}},
 		"a refusal near the end of the token":           {http.StatusForbidden, 120 * time.Second, 4, []int{0, 30, 60, 90}},
 	} {
@@ -175,7 +175,7 @@ func TestTokensAreRequestedRarely(t *testing.T) {
 			server := newAPIServer(t)
 			server.refuseToken = test.refuse
 			now := start
-			r, complaints := newRegistrar(t, server, machineToken("vm-1", start, start.Add(test.lifetime)), start)
+			r, stderr := newRegistrar(t, server, machineToken("vm-1", start, start.Add(test.lifetime)), start)
 			r.now = func() time.Time { return now }
 			r.flags.interval = 30 * time.Second
 			r.find = func(context.Context, string) ([]netip.Addr, []netip.Addr, error) { return nil, nil, nil }
@@ -191,8 +191,8 @@ func TestTokensAreRequestedRarely(t *testing.T) {
 			if diff := cmp.Diff(test.want, at); diff != "" {
 				t.Errorf("seconds of requests (-want +got):\n%s", diff)
 			}
-			if got := strings.Count(complaints.String(), "cannot renew"); got > 1 {
-				t.Errorf("the failure is reported %d times, want once:\n%s", got, complaints)
+			if got := strings.Count(stderr.String(), "cannot renew"); got > 1 {
+				t.Errorf("the failure is reported %d times, want once:\n%s", got, stderr)
 			}
 		})
 	}
@@ -208,10 +208,10 @@ func TestADeletionEndsTheWait(t *testing.T) {
 		refuseWatch   int
 		want          string
 	}{
-		"deleted while it waits":             {notReady, `{"type":"DELETED","object":` + notReady + `}`, 0, "the ExternalWorkload vm-1 was deleted, and its invitation with it; " + again},
-		"deleted before it waits":            {"", "", 0, "the ExternalWorkload vm-1 was deleted, and its invitation with it; " + again},
-		"being deleted, with a finalizer":    {notReady, `{"type":"MODIFIED","object":` + deleting + `}`, 0, "the ExternalWorkload vm-1 is being deleted, and its invitation with it; " + again},
-		"its rights end before the deletion": {notReady, "", http.StatusForbidden, "it was revoked, or the object is gone; " + again},
+		"deleted while it waits":          {notReady, `{"type":"DELETED","object":` + notReady + `}`, 0, "the ExternalWorkload vm-1 was deleted, and its invitation with it; " + again},
+		"deleted before it waits":         {"", "", 0, "the ExternalWorkload vm-1 was deleted, and its invitation with it; " + again},
+		"being deleted, with a finalizer": {notReady, `{"type":"MODIFIED","object":` + deleting + `}`, 0, "the ExternalWorkload vm-1 is being deleted, and its invitation with it; " + again},
+		"its permissions end first":       {notReady, "", http.StatusForbidden, "it was revoked, or the object is gone; " + again},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			start := time.Unix(100000, 0)
@@ -243,12 +243,12 @@ func TestTheTokenOfAnotherAccountIsNotKept(t *testing.T) {
 	}
 }
 
-func TestAnErrorIsSaidOnceUntilItIsOver(t *testing.T) {
-	r, complaints := newRegistrar(t, newAPIServer(t), "", time.Now())
+func TestErrorIsReportedOnceUntilItEnds(t *testing.T) {
+	r, stderr := newRegistrar(t, newAPIServer(t), "", time.Now())
 	for _, err := range []error{errors.New("a"), errors.New("a"), nil, errors.New("a"), errors.New("b"), errNotServed} {
 		r.report(err)
 	}
-	if diff := cmp.Diff("error: a\nerror: a\nerror: b\n", complaints.String()); diff != "" {
+	if diff := cmp.Diff("error: a\nerror: a\nerror: b\n", stderr.String()); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)
 	}
 }

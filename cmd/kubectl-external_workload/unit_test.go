@@ -35,8 +35,8 @@ func userData(t *testing.T) machineUserData {
 	return data
 }
 
-// TestTheUnitCallsCommandsThatExist parses each command line of the systemd unit as
-// the program would.
+// TestTheUnitCallsCommandsThatExist parses each command line of the systemd unit with
+// the program's own commands.
 func TestTheUnitCallsCommandsThatExist(t *testing.T) {
 	data := userData(t)
 	kubeconfig, unit := data.Files[0], data.Files[1]

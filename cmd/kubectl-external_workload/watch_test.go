@@ -29,7 +29,7 @@ func narrated(act func(*narrator)) []string {
 	return lines
 }
 
-func TestWatchTellsEachChangeOfTheWorkloadOnce(t *testing.T) {
+func TestWatchPrintsEachChangeOfTheWorkloadOnce(t *testing.T) {
 	ready := func(status v1beta1.ConditionStatus, reason string) *v1beta1.ExternalWorkload {
 		w := build.Workload("shop/vm-1", build.IPs("192.0.2.1"))
 		w.Status.Conditions = []v1beta1.WorkloadCondition{{Type: v1beta1.WorkloadReady, Status: status, Reason: reason, Message: "a\x1b[31mb"}}
@@ -58,7 +58,7 @@ func TestWatchTellsEachChangeOfTheWorkloadOnce(t *testing.T) {
 	}
 }
 
-func TestWatchTellsEachChangeOfAnEndpointOnce(t *testing.T) {
+func TestWatchPrintsEachChangeOfAnEndpointOnce(t *testing.T) {
 	slice := func(ready, terminating bool) *discoveryv1.EndpointSlice {
 		s := &discoveryv1.EndpointSlice{}
 		s.Name, s.Labels = "web-1", map[string]string{discoveryv1.LabelServiceName: "web"}

@@ -21,7 +21,7 @@ func onSlices(change func(*discoveryv1.EndpointSlice)) func(runtime.Object) {
 	}
 }
 
-// dropNodeHints is a Kubernetes up to 1.33, which has no hints.forNodes.
+// dropNodeHints behaves like Kubernetes up to 1.33, which has no hints.forNodes.
 func dropNodeHints(slice *discoveryv1.EndpointSlice) {
 	for i := range slice.Endpoints {
 		if hints := slice.Endpoints[i].Hints; hints != nil {
@@ -36,14 +36,14 @@ func addLabel(slice *discoveryv1.EndpointSlice) {
 
 func dropEndpoints(slice *discoveryv1.EndpointSlice) { slice.Endpoints = nil }
 
-// What a server drops or an admission plugin changes is no difference for ever:
-// the same is sent once more at the most, since the write of a change also says
-// when it was.
-func TestWhatTheServerAltersIsNotSentAgainAndAgain(t *testing.T) {
+// A field that the server drops or an admission plugin changes must not cause endless
+// writes. The same content is sent at most once more, because the write of a change also
+// sets the trigger time.
+func TestWriteThatTheServerAltersIsNotRepeated(t *testing.T) {
 	for sentence, alter := range map[string]func(*discoveryv1.EndpointSlice){
-		"the server does not know hints.forNodes": dropNodeHints,
-		"an admission plugin adds a label":        addLabel,
-		"an admission plugin takes all endpoints": dropEndpoints,
+		"the server does not know hints.forNodes":   dropNodeHints,
+		"an admission plugin adds a label":          addLabel,
+		"an admission plugin removes all endpoints": dropEndpoints,
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			preferNode := build.Traffic(corev1.ServiceTrafficDistributionPreferSameNode)
@@ -52,7 +52,7 @@ func TestWhatTheServerAltersIsNotSentAgainAndAgain(t *testing.T) {
 				w.put(build.Service("shop/web", preferNode))
 				w.pass(time.Second)
 				if n := len(w.writes()); n == 0 || n > 2 {
-					t.Errorf("%d writes of the new slice, want one, or two", n)
+					t.Errorf("%d writes of the new slice, want one or two", n)
 				}
 				for range 10 {
 					w.controller.changed(cache.ObjectName{Namespace: "shop", Name: "web"})
@@ -66,7 +66,7 @@ func TestWhatTheServerAltersIsNotSentAgainAndAgain(t *testing.T) {
 				w.put(build.Workload("shop/b", build.IPs("192.0.2.2")))
 				w.pass(time.Second)
 				if n := len(w.writes()); n == 0 || n > 2 {
-					t.Errorf("%d writes for a new workload, want one, or two", n)
+					t.Errorf("%d writes for a new workload, want one or two", n)
 				}
 				w.restart(func() {})
 				w.writes()
@@ -79,8 +79,8 @@ func TestWhatTheServerAltersIsNotSentAgainAndAgain(t *testing.T) {
 	}
 }
 
-// The controller tries again: a server that was upgraded meanwhile stores all.
-func TestWhatAServerDroppedIsPublishedAfterItsUpgrade(t *testing.T) {
+// The controller retries: a server that has been upgraded stores all fields.
+func TestDroppedFieldsArePublishedAfterTheServersUpgrade(t *testing.T) {
 	inWorld(t, given(build.Workload("shop/a")), func(w *world) {
 		w.api.Admit(onSlices(dropNodeHints))
 		w.put(build.Service("shop/web", build.Traffic(corev1.ServiceTrafficDistributionPreferSameNode)))
@@ -98,7 +98,7 @@ func TestWhatAServerDroppedIsPublishedAfterItsUpgrade(t *testing.T) {
 	})
 }
 
-// Somebody else's write on such a server is repaired as on any other.
+// A foreign write on such a server is repaired as on any other.
 func TestForeignWritesAreRepairedWhereTheServerDropsFields(t *testing.T) {
 	inWorld(t, given(build.Workload("shop/a")), func(w *world) {
 		w.api.Admit(onSlices(dropNodeHints))
@@ -111,9 +111,9 @@ func TestForeignWritesAreRepairedWhereTheServerDropsFields(t *testing.T) {
 	})
 }
 
-// The fault: a webhook that once stored a machine as ready again, which had been
-// sent as not ready, kept it ready for an hour.
-func TestWithdrawalThatWasAlteredIsSentAgainSoon(t *testing.T) {
+// The fault: a webhook stored a machine as ready although it was sent as not ready, and
+// the machine stayed ready for an hour.
+func TestAlteredWithdrawalIsSentAgainSoon(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		w.api.Admit(onSlices(func(slice *discoveryv1.EndpointSlice) {
 			for i := range slice.Endpoints {

@@ -14,8 +14,8 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// spoil writes the one slice as somebody else, who takes its endpoints away. The
-// fake API records no field managers.
+// spoil removes the endpoints of the only slice as another client. The fake API records
+// no field managers.
 func (w *world) spoil() {
 	w.t.Helper()
 	slice := w.slice().DeepCopy()
@@ -23,7 +23,7 @@ func (w *world) spoil() {
 	w.put(slice)
 }
 
-// annotate writes the one slice as somebody else, who changes nothing of ours.
+// annotate writes the only slice as another client that changes nothing of ours.
 func (w *world) annotate(value string) {
 	w.t.Helper()
 	slice := w.slice().DeepCopy()
@@ -49,12 +49,12 @@ func TestForeignWritersAreNamedOnce(t *testing.T) {
 			w.spoil()
 			w.pass(repairInterval)
 		}
-		w.mustTell()
+		w.mustRecord()
 		for range 10 {
 			w.spoil()
 			w.pass(repairInterval)
 		}
-		w.mustTell(foreignWritesEvent)
+		w.mustRecord(foreignWritesEvent)
 		w.mustCountForeign(eventThresholdUnnamed + 9)
 		w.pass(time.Hour)
 		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
@@ -78,7 +78,7 @@ func TestForeignWritersAreNotFought(t *testing.T) {
 }
 
 // The bound that docs/reliability.md states.
-func TestRewritingTwiceInTenSecondsIsRepairedAtOnceForEver(t *testing.T) {
+func TestTwoForeignWritesInTenSecondsAreAlwaysRepairedAtOnce(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		for range 1000 {
 			w.spoil()
@@ -88,7 +88,7 @@ func TestRewritingTwiceInTenSecondsIsRepairedAtOnceForEver(t *testing.T) {
 	})
 }
 
-func TestFasterRewritingIsRepairedEveryFiveSeconds(t *testing.T) {
+func TestFasterForeignWritesAreRepairedEveryFiveSeconds(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		for range repairBurst {
 			w.spoil()
@@ -122,8 +122,8 @@ func TestRepairBudgetRefills(t *testing.T) {
 	})
 }
 
-// The fault: while a Service's writers were yielded to, our own changes waited
-// for up to 10 s, and an annotator who changes nothing of ours was yielded to.
+// The fault: while the controller backed off from a Service's foreign writers, its own
+// changes waited for up to 10 s, and a client that only annotates caused a backoff too.
 func TestOwnChangesNeverWait(t *testing.T) {
 	for name, meanwhile := range map[string]func(*world, int){
 		"somebody rewrites the slice":  func(w *world, _ int) { w.spoil() },
@@ -156,11 +156,11 @@ func TestWritesThatChangeNothingOfOursAreNotForeign(t *testing.T) {
 		w.pass(time.Minute)
 		w.mustWrite()
 		w.mustCountForeign(0)
-		w.mustTell()
+		w.mustRecord()
 	})
 }
 
-func TestWhoDeletesOurSlicesIsNeitherFoughtNorPassedOver(t *testing.T) {
+func TestForeignDeletionsAreRepairedAtABoundedRate(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		w.writes()
 		const minutes = 5
@@ -173,17 +173,17 @@ func TestWhoDeletesOurSlicesIsNeitherFoughtNorPassedOver(t *testing.T) {
 		if repairs, most := len(w.writes()), repairBurst+minutes*60/int(repairInterval/time.Second)+1; repairs > most {
 			t.Errorf("%d repairs in %d minutes, want at most %d", repairs, minutes, most)
 		}
-		w.mustTell(foreignWritesEvent)
+		w.mustRecord(foreignWritesEvent)
 		w.pass(repairInterval)
 		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
 	})
 }
 
-// The fault: what the garbage collector and the namespace controller delete, and
-// our own deletions, counted as foreign writes.
-func TestDeletionsThatBelongToOursAreNotForeign(t *testing.T) {
+// The fault: deletions by the garbage collector, the namespace controller and this
+// controller counted as foreign writes.
+func TestExpectedDeletionsAreNotForeign(t *testing.T) {
 	for name, change := range map[string]func(*world){
-		"a Service loses its selector and gets it back": func(w *world) {
+		"the selector of a Service is removed and restored": func(w *world) {
 			for range 3 * eventThreshold {
 				w.put(build.Service("shop/web", build.NoSelector()))
 				w.pass(time.Second)
@@ -222,14 +222,14 @@ func TestDeletionsThatBelongToOursAreNotForeign(t *testing.T) {
 				change(w)
 				w.pass(time.Minute)
 				w.mustCountForeign(0)
-				w.mustTell()
+				w.mustRecord()
 			})
 		})
 	}
 }
 
-// A refresh marks the slice so that an endpoint is announced again. That is a
-// request, and no foreign write.
+// A refresh marks the slice so that an endpoint is announced again. That is a request
+// and not a foreign write.
 func TestRequestedRefreshIsNotForeign(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		for range 3 * eventThreshold {
@@ -238,11 +238,11 @@ func TestRequestedRefreshIsNotForeign(t *testing.T) {
 			w.put(marked)
 			w.pass(time.Second)
 			if plan.RefreshRequested(w.slice()) {
-				t.Fatal("the mark is left, so the endpoint was not announced again")
+				t.Fatal("the mark is still set: the endpoint was not announced again")
 			}
 		}
 		w.mustCountForeign(0)
-		w.mustTell()
+		w.mustRecord()
 		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
 	})
 }
@@ -258,7 +258,7 @@ func TestOnlyTheNamesOfTheLastWritersAreKept(t *testing.T) {
 		"nobody is known":         {nil, "unknown"},
 		"the only one":            {[]metav1.ManagedFieldsEntry{entry("a", 1)}, "a"},
 		"the latest":              {[]metav1.ManagedFieldsEntry{entry("a", 1), entry("b", 3), entry("c", 2)}, "b"},
-		"ours, and nobody else":   {[]metav1.ManagedFieldsEntry{entry("ours", 3), entry("a", 2)}, "ours"},
+		"only ours":               {[]metav1.ManagedFieldsEntry{entry("ours", 3), entry("a", 2)}, "ours"},
 		"ours in the same second": {[]metav1.ManagedFieldsEntry{entry("ours", 2), entry("b", 2)}, "b"},
 		"one without a time":      {[]metav1.ManagedFieldsEntry{{Manager: "a"}}, "unknown"},
 	} {
@@ -270,14 +270,14 @@ func TestOnlyTheNamesOfTheLastWritersAreKept(t *testing.T) {
 				t.Errorf("the other writer is %q, want %q", got, test.want)
 			}
 			if slices.ContainsFunc(slice.ManagedFields, func(e metav1.ManagedFieldsEntry) bool { return e.FieldsV1 != nil || e.Time != nil }) {
-				t.Errorf("kept is %v, want names alone", slice.ManagedFields)
+				t.Errorf("kept %v, want only names", slice.ManagedFields)
 			}
 		})
 	}
 }
 
-// mustTell takes the Events since the last call.
-func (w *world) mustTell(want ...string) {
+// mustRecord compares the Events recorded since the last call.
+func (w *world) mustRecord(want ...string) {
 	w.t.Helper()
 	w.do(func() {
 		if diff := cmp.Diff(want, w.events); diff != "" {

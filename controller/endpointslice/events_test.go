@@ -9,7 +9,7 @@ import (
 	"github.com/external-workload/controller/pkg/events"
 )
 
-func TestEveryReasonToLeaveAWorkloadOutHasAnEvent(t *testing.T) {
+func TestEverySkipReasonHasAnEvent(t *testing.T) {
 	declared := map[string]bool{}
 	for _, kind := range EventKinds() {
 		declared[kind.Reason()] = true

@@ -24,8 +24,8 @@ type leaf struct {
 	change func()
 }
 
-// leavesOf lists the fields below a settable value. An absent pointer, list or
-// map is filled first, so that nothing below it is missed.
+// leavesOf lists the fields below a settable value. It first fills an absent pointer,
+// list or map, so that it misses no field below it.
 func leavesOf(path string, v reflect.Value) []leaf {
 	switch v.Type() {
 	case reflect.TypeFor[metav1.Time]():
@@ -76,7 +76,7 @@ func leavesOf(path string, v reflect.Value) []leaf {
 
 func mapLeaves(path string, v reflect.Value) []leaf {
 	if v.Type().Elem().Kind() != reflect.String {
-		return nil // managed fields and such, which are no maps of texts
+		return nil // such as managedFields, which are not maps of strings
 	}
 	set := func(key, value string) {
 		if v.IsNil() {
@@ -118,9 +118,9 @@ func richWorkload() *v1beta1.ExternalWorkload {
 	return build.Workload("shop/a", build.Label(corev1.LabelTopologyZone, "east"), build.Annotation("note", "a"))
 }
 
-// The fault: a field that the core reads, and that the handlers do not look at.
-// The update that sets a Service's deletionTimestamp was dropped, so that slices
-// were made again which the garbage collector deletes.
+// The fault: the handlers ignored a field that the core reads. The update that sets a
+// Service's deletionTimestamp was dropped, so the controller recreated slices that the
+// garbage collector deleted.
 func TestEveryFieldThatDecidesPassesTheFilterOfServices(t *testing.T) {
 	object := richWorkload()
 	before := published(t, richService(), object)
@@ -143,7 +143,7 @@ func TestEveryFieldThatDecidesPassesTheFilterOfServices(t *testing.T) {
 	}
 	for _, path := range []string{".ObjectMeta.DeletionTimestamp", ".ObjectMeta.Labels[team]", ".Spec.Type=ExternalName", ".Spec.ClusterIP=None", ".Spec.Ports[0].AppProtocol", ".Spec.TrafficDistribution"} {
 		if !slices.Contains(decides, path) {
-			t.Errorf("Service%s decides nothing, so this test sees too little; deciding are %v", path, decides)
+			t.Errorf("Service%s has no effect, so this test is incomplete; fields with an effect are %v", path, decides)
 		}
 	}
 }
@@ -173,7 +173,7 @@ func TestEveryFieldThatDecidesPassesTheFilterOfWorkloads(t *testing.T) {
 	}
 	for _, path := range []string{".ObjectMeta.DeletionTimestamp", ".ObjectMeta.UID", ".Spec.WorkloadIPs[0].IP", ".Spec.MeshTLS.Identity", ".Status.Conditions[0].Status"} {
 		if !slices.Contains(decides, path) {
-			t.Errorf("ExternalWorkload%s decides nothing, so this test sees too little; deciding are %v", path, decides)
+			t.Errorf("ExternalWorkload%s has no effect, so this test is incomplete; fields with an effect are %v", path, decides)
 		}
 	}
 }

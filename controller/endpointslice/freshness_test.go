@@ -31,12 +31,12 @@ func TestFreshness(t *testing.T) {
 		"a write is not shown":       {written: []*discoveryv1.EndpointSlice{slice("a", "5")}, found: []*discoveryv1.EndpointSlice{slice("a", "4")}, seen: [3]string{"9", "9", "9"}},
 		"a later write is shown":     {written: []*discoveryv1.EndpointSlice{slice("a", "5")}, found: []*discoveryv1.EndpointSlice{slice("a", "6")}, current: true, seen: [3]string{"6", "1", "1"}},
 		"one of two is not shown":    {written: []*discoveryv1.EndpointSlice{slice("a", "5"), slice("b", "6")}, found: []*discoveryv1.EndpointSlice{slice("a", "5")}, seen: [3]string{"5", "9", "9"}},
-		"a new slice is not there":   {written: []*discoveryv1.EndpointSlice{slice("a", "5")}, seen: [3]string{"4", "9", "9"}},
-		"somebody else deleted it":   {written: []*discoveryv1.EndpointSlice{slice("a", "5")}, seen: [3]string{"6", "1", "1"}, current: true},
+		"a new slice is missing":     {written: []*discoveryv1.EndpointSlice{slice("a", "5")}, seen: [3]string{"4", "9", "9"}},
+		"another client deleted it":  {written: []*discoveryv1.EndpointSlice{slice("a", "5")}, seen: [3]string{"6", "1", "1"}, current: true},
 		"one without label is shown": {written: []*discoveryv1.EndpointSlice{slice("a", "5", noLabel)}, found: []*discoveryv1.EndpointSlice{slice("a", "5", noLabel)}, seen: [3]string{"1", "1", "1"}, current: true},
 		"one without label is gone":  {written: []*discoveryv1.EndpointSlice{slice("a", "5", noLabel)}, seen: [3]string{"1", "6", "1"}, current: true},
 		"one without label is late":  {written: []*discoveryv1.EndpointSlice{slice("a", "5", noLabel)}, seen: [3]string{"9", "4", "9"}},
-		"a deleted slice is there":   {deleted: []types.UID{"a"}, found: []*discoveryv1.EndpointSlice{slice("a", "5")}, seen: [3]string{"9", "9", "9"}},
+		"a deleted slice is shown":   {deleted: []types.UID{"a"}, found: []*discoveryv1.EndpointSlice{slice("a", "5")}, seen: [3]string{"9", "9", "9"}},
 		"a deleted slice is gone":    {deleted: []types.UID{"a"}, seen: [3]string{"1", "1", "1"}, current: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -54,9 +54,9 @@ func TestFreshness(t *testing.T) {
 	}
 }
 
-// The fault: after etcd was restored from a backup, resourceVersions had gone
-// back, and a Service was stale for ever, ten times a second and without a word.
-func TestCacheThatNeverShowsOurWriteIsPassedBy(t *testing.T) {
+// The fault: after etcd was restored from a backup, resourceVersions were lower than
+// before. A Service stayed stale for ever and was silently retried ten times a second.
+func TestCacheThatNeverShowsOurWriteDoesNotBlock(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		restored := w.slice().DeepCopy()
 		restored.ResourceVersion = "999999999"
@@ -77,8 +77,8 @@ func TestCacheThatNeverShowsOurWriteIsPassedBy(t *testing.T) {
 	})
 }
 
-// A watch that stalls does not keep a Service from being served either.
-func TestWatchThatStandsStillIsPassedBy(t *testing.T) {
+// A stalled watch does not prevent a Service from being published either.
+func TestStalledWatchDoesNotBlock(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		release := w.api.Hold("endpointslices")
 		w.put(build.Workload("shop/a", build.NotReady()))
@@ -94,9 +94,9 @@ func TestWatchThatStandsStillIsPassedBy(t *testing.T) {
 	})
 }
 
-// The fault: it waited for a bookmark, a minute or so, since only the informer of
-// slices with our label was asked whether it had seen the write.
-func TestSliceWithoutOurLabelGoesWithItsService(t *testing.T) {
+// The fault: the sync waited about a minute for a bookmark, because it only asked the
+// informer of slices with our label whether it had seen the write.
+func TestSliceWithoutOurLabelIsDeletedWithItsService(t *testing.T) {
 	inWorld(t, nil, func(w *world) {
 		stray := build.Slice("shop/linkerd-external-web-1", build.NoLabels(), build.Endpoint("a", "192.0.2.1"))
 		w.put(stray)
@@ -105,7 +105,7 @@ func TestSliceWithoutOurLabelGoesWithItsService(t *testing.T) {
 	})
 }
 
-// The fault: an empty managed-by label took a slice out of both watches for ever.
+// The fault: a slice with an empty managed-by label was in neither watch.
 func TestSliceWithAnEmptyManagedByLabelIsFound(t *testing.T) {
 	service := build.Service("shop/web")
 	inWorld(t, given(service, build.Workload("shop/a")), func(w *world) {

@@ -15,14 +15,14 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// heartbeat returns a condition Ready that was looked at just now.
+// heartbeat returns a condition Ready with a new lastProbeTime.
 func heartbeat(at time.Time) v1beta1.WorkloadCondition {
 	ready := build.Condition(v1beta1.WorkloadReady, v1beta1.ConditionTrue)
 	ready.LastProbeTime = metav1.NewTime(at)
 	return ready
 }
 
-func TestEventsThatChangeNothingPublished(t *testing.T) {
+func TestEventsThatCauseNoSync(t *testing.T) {
 	for name, object := range map[string]runtime.Object{
 		"a heartbeat":                              build.Workload("shop/a", build.Conditions(heartbeat(build.Epoch))),
 		"an annotation of a workload":              build.Workload("shop/a", build.Annotation("note", "new")),
@@ -32,7 +32,7 @@ func TestEventsThatChangeNothingPublished(t *testing.T) {
 		"a workload in another namespace":          build.Workload("elsewhere/a"),
 		"a workload's address in another spelling": build.Workload("shop/six", build.IPs("2001:DB8:0::1")),
 		"an annotation of a Service":               build.Service("shop/web", build.Families(corev1.IPv4Protocol, corev1.IPv6Protocol), build.Annotation("note", "new")),
-		"a slice of somebody else":                 build.Slice("shop/web-other", build.Label("endpointslice.kubernetes.io/managed-by", "others")),
+		"a slice of another manager":               build.Slice("shop/web-other", build.Label("endpointslice.kubernetes.io/managed-by", "others")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, given(
@@ -53,7 +53,7 @@ func TestEventsThatChangeNothingPublished(t *testing.T) {
 	}
 }
 
-func TestWhatIsFollowed(t *testing.T) {
+func TestChangesThatArePublished(t *testing.T) {
 	for name, test := range map[string]struct {
 		object runtime.Object
 		want   []string
@@ -78,7 +78,7 @@ func TestWhatIsFollowed(t *testing.T) {
 			build.Service("shop/web", build.Ports(build.Port("web", 8080))),
 			[]string{"web IPv4 web:8080 | a 192.0.2.1"},
 		},
-		"a Service that takes all workloads": {
+		"a Service that selects all workloads": {
 			build.Service("shop/web", build.PublishNotReady()),
 			[]string{"web IPv4 http:8080 | a 192.0.2.1"},
 		},
@@ -86,7 +86,7 @@ func TestWhatIsFollowed(t *testing.T) {
 			build.Service("shop/web", build.Selector("app", "other")),
 			nil,
 		},
-		"a Service that loses its selector": {
+		"a Service whose selector is removed": {
 			build.Service("shop/web", build.NoSelector()), nil,
 		},
 		"a Service of type ExternalName": {

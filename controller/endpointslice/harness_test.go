@@ -30,8 +30,7 @@ import (
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned/scheme"
 )
 
-// world is a controller with real informers on a fake API. Time stands still
-// in it except in pass.
+// world is a controller with real informers on a fake API. Time passes only in pass.
 type world struct {
 	*notes
 	t         *testing.T
@@ -42,7 +41,7 @@ type world struct {
 	controller       *Controller
 	stop             func()
 
-	// cached are all objects that informers showed, with what they were then.
+	// cached are all objects that informers delivered, with a copy of each.
 	mu     sync.Mutex
 	cached map[runtime.Object]runtime.Object
 }
@@ -53,14 +52,14 @@ func inWorld(t *testing.T, given []runtime.Object, test func(*world)) {
 	inWorldWith(t, given, func(*Config) {}, test)
 }
 
-// inWorldWith is inWorld with a configuration that was changed.
+// inWorldWith is inWorld with a changed configuration.
 func inWorldWith(t *testing.T, given []runtime.Object, change func(*Config), test func(*world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.put(given...)
 		w.start(change)
-		// What a stale cache put off has happened.
+		// Syncs that a stale cache delayed have run.
 		w.pass(time.Second)
 		test(w)
 		w.stop()
@@ -71,12 +70,12 @@ func inWorldWith(t *testing.T, given []runtime.Object, change func(*Config), tes
 func newWorld(t *testing.T) *world {
 	w := &world{notes: newNotes(), t: t, core: corefake.NewClientset(), workloads: fake.NewClientset(), cached: map[runtime.Object]runtime.Object{}}
 	w.api, w.workloadAPI = apifake.Install(w.core, corescheme.Scheme), apifake.Install(w.workloads, scheme.Scheme)
-	// Objects are older than a while unless a test says otherwise.
+	// Objects have settled unless a test says otherwise.
 	w.pass(time.Until(build.Epoch.Add(time.Hour)))
 	return w
 }
 
-// start runs a controller, and returns when it has nothing left to do.
+// start runs a controller and returns when it has nothing left to do.
 func (w *world) start(change func(*Config)) {
 	w.t.Helper()
 	informers, err := NewInformers(w.core, w.workloads, "", build.ManagedBy)
@@ -118,8 +117,8 @@ func (w *world) start(change func(*Config)) {
 	}
 }
 
-// restart stops the controller, lets a function change the world, and runs a
-// new controller, which remembers nothing.
+// restart stops the controller, lets a function change the world, and runs a new
+// controller without state.
 func (w *world) restart(meanwhile func()) {
 	w.t.Helper()
 	w.stop()
@@ -134,8 +133,8 @@ func (w *world) pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// put creates objects, or replaces those that stand, and returns when the
-// controller has nothing left to do at this moment.
+// put creates or replaces objects, and returns when the controller has nothing left to
+// do at this moment.
 func (w *world) put(objects ...runtime.Object) {
 	w.t.Helper()
 	for _, object := range objects {
@@ -256,7 +255,7 @@ func (w *world) mustPublish(want ...string) {
 	}
 }
 
-// mustWrite compares the controller's writes since the last look at them.
+// mustWrite compares the controller's writes since the last call.
 func (w *world) mustWrite(want ...string) {
 	w.t.Helper()
 	if diff := cmp.Diff(want, w.writes()); diff != "" {
@@ -296,5 +295,5 @@ func (w *world) checkCaches() {
 	}
 }
 
-// given lists what a world begins with.
+// given lists the objects with which a world begins.
 func given(objects ...runtime.Object) []runtime.Object { return objects }

@@ -55,10 +55,10 @@ func TestMembership(t *testing.T) {
 		"a workload without labels": {
 			build.Service("shop/web"), build.Workload("shop/a", build.NoLabels()), false,
 		},
-		"a label that is empty where it must be": {
+		"a label with the required empty value": {
 			build.Service("shop/web", build.Selector("app", "")), build.Workload("shop/a", build.Label("app", "")), true,
 		},
-		"a label that is missing where it must be empty": {
+		"a missing label where an empty value is required": {
 			build.Service("shop/web", build.Selector("tier", "")), build.Workload("shop/a"), false,
 		},
 		"a workload of another namespace": {
@@ -70,7 +70,7 @@ func TestMembership(t *testing.T) {
 		"a Service without selector": {
 			build.Service("shop/web", build.NoSelector()), build.Workload("shop/a"), false,
 		},
-		"labels whose texts run together alike": {
+		"labels whose keys and values concatenate to the same text": {
 			build.Service("shop/web", build.Selector("a", `b"c`)), build.Workload("shop/a", build.Label(`a"b`, "c")), false,
 		},
 	} {
@@ -121,7 +121,7 @@ func TestEffectOfAWorkload(t *testing.T) {
 	}
 }
 
-// simple is membership as simple as can be: it looks at everything each time.
+// simple is the simplest implementation of membership: it compares everything each time.
 type simple struct {
 	services  map[string]*corev1.Service
 	workloads map[string]*v1beta1.ExternalWorkload
@@ -158,8 +158,7 @@ func (s *simple) servicesOf(w *v1beta1.ExternalWorkload) map[string]bool {
 	return found
 }
 
-// TestMembershipOverRandomEvents compares membership with the simple one after
-// every event.
+// TestMembershipOverRandomEvents compares membership with simple after every event.
 func TestMembershipOverRandomEvents(t *testing.T) {
 	const names, events, histories = 8, 120, 60
 	for seed := range uint64(histories) {
@@ -182,7 +181,7 @@ func TestMembershipOverRandomEvents(t *testing.T) {
 				want := slices.Sorted(maps.Keys(s.servicesOf(s.workloads[name])))
 				delete(s.workloads, name)
 				if got := namesOf(m.deleteWorkload(key)); !slices.Equal(got, want) {
-					t.Fatalf("seed %d: deleting %s concerns %v, want %v", seed, name, got, want)
+					t.Fatalf("seed %d: deleting %s affects %v, want %v", seed, name, got, want)
 				}
 			}
 			for n := range names {
@@ -203,7 +202,7 @@ func TestMembershipOverRandomEvents(t *testing.T) {
 	}
 }
 
-// checkEffect gives a workload new labels and compares what that is said to concern.
+// checkEffect gives a workload new labels and compares the reported effect.
 func checkEffect(t *testing.T, random *rand.Rand, m *membership, s *simple, name string) {
 	t.Helper()
 	w := build.Workload("shop/"+name, build.NoLabels())
@@ -239,7 +238,7 @@ func namesOf(keys []cache.ObjectName) []string {
 	return names
 }
 
-// anyLabels makes up to so many labels of few keys and values.
+// anyLabels returns at most count labels of few keys and values.
 func anyLabels(random *rand.Rand, count int) map[string]string {
 	labels := map[string]string{}
 	for range random.IntN(count + 1) {
@@ -256,8 +255,8 @@ func anySelector(random *rand.Rand) build.ServiceOption {
 	return build.Selector(pairs...)
 }
 
-// TestCostOfAWorkload counts the selections that an event of a workload looks
-// at, among more and more Services that do not select it.
+// TestCostOfAWorkload counts the selectors that an event of a workload evaluates, among
+// a growing number of Services that do not select it.
 func TestCostOfAWorkload(t *testing.T) {
 	for name, selector := range map[string]func(int) []string{
 		"each Service has a label of its own":                   func(i int) []string { return []string{"app", fmt.Sprint(i)} },

@@ -14,7 +14,7 @@ import (
 	"github.com/external-workload/controller/pkg/metrics"
 )
 
-// notes is an Observer and an event recorder that remembers.
+// notes is an Observer and an event recorder that keeps everything.
 type notes struct {
 	mu       sync.Mutex
 	results  map[string]int
@@ -60,7 +60,7 @@ func (n *notes) ServiceForgotten(key types.NamespacedName) {
 	n.do(func() { delete(n.services, key) })
 }
 
-// Record notes an Event as "Kind name: Reason: note".
+// Record keeps an Event as "Kind name: Reason: note".
 func (n *notes) Record(kind events.Kind, regarding, _ runtime.Object, note string, args ...any) {
 	on := regarding.(*corev1.ObjectReference)
 	n.do(func() {
@@ -74,8 +74,8 @@ func (n *notes) takeEvents() (events []string) {
 	return events
 }
 
-// writes returns the writes since the last call, such as "update"; one that failed
-// says so, as "update conflict".
+// writes returns the writes since the last call, such as "update". A failed write has
+// its outcome, such as "update conflict".
 func (n *notes) writes() (writes []string) {
 	n.do(func() { writes, n.written = n.written, nil })
 	return writes

@@ -18,32 +18,32 @@ import (
 	"github.com/external-workload/controller/pkg/metrics"
 )
 
-func TestSkippedWorkloadIsToldOnce(t *testing.T) {
+func TestSkippedWorkloadIsReportedOnce(t *testing.T) {
 	bad := build.Workload("shop/bad", build.IPs("127.0.0.1"))
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a"), bad), func(w *world) {
-		mustTell := func(want ...string) {
+		mustRecord := func(want ...string) {
 			t.Helper()
 			if diff := cmp.Diff(want, w.takeEvents()); diff != "" {
 				t.Errorf("Events: -want +got\n%s", diff)
 			}
 		}
-		mustTell("ExternalWorkload bad: InvalidAddress: not published as IPv4: 127.0.0.1 is a loopback address, which no other machine can reach; correct spec.workloadIPs")
+		mustRecord("ExternalWorkload bad: InvalidAddress: not published as IPv4: 127.0.0.1 is a loopback address, which no other machine can reach; correct spec.workloadIPs")
 		w.put(build.Workload("shop/a", build.NotReady()))
 		w.put(build.Workload("shop/bad", build.IPs("127.0.0.1"), build.NotReady()))
 		w.pass(time.Hour)
-		mustTell()
+		mustRecord()
 		w.put(build.Workload("shop/bad", build.IPs("192.0.2.8"), build.WorkloadPorts()))
-		mustTell("ExternalWorkload bad: NoMatchingPort: not published for Service web: the workload has none of its target ports (8080/TCP); add the port to spec.ports or correct the Service's targetPort")
+		mustRecord("ExternalWorkload bad: NoMatchingPort: not published for Service web: the workload has none of its target ports (8080/TCP); add the port to spec.ports or correct the Service's targetPort")
 		w.put(build.Workload("shop/bad", build.IPs("192.0.2.8")))
-		mustTell("ExternalWorkload bad: Published: published for Service web")
+		mustRecord("ExternalWorkload bad: Published: published for Service web")
 		w.put(bad)
 		w.takeEvents()
 		w.remove("workload bad")
-		mustTell()
+		mustRecord()
 	})
 }
 
-func TestFailureIsToldOnceAndItsEndToo(t *testing.T) {
+func TestFailureAndItsEndAreReportedOnce(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web")), func(w *world) {
 		w.api.Fail(failing("create", apifake.Failure{Err: apierrors.NewForbidden(endpointSlices, "", errors.New("not allowed"))}))
 		w.put(build.Workload("shop/a"))
@@ -106,8 +106,8 @@ func TestMetrics(t *testing.T) {
 	})
 }
 
-// sums returns the sums over all Services as the registry has them: so many
-// endpoints and slices, wanted as well as present, and so many skipped.
+// sums returns the metrics of all Services: the numbers of desired and actual endpoints
+// and slices, and the number of skipped workloads.
 func sums(endpoints, slices, skipped int) string {
 	return fmt.Sprintf(`
 # HELP external_workload_endpoint_slices Number of EndpointSlices of all Services: desired and actual.

@@ -10,8 +10,8 @@ import (
 	"github.com/external-workload/controller/internal/build"
 )
 
-// TestIndependentEventsInAnyOrder has events that do not depend on each other
-// come in every order. The state in the end must always be the same.
+// TestIndependentEventsInAnyOrder delivers independent events in every order. The final
+// state must always be the same.
 func TestIndependentEventsInAnyOrder(t *testing.T) {
 	events := []func(*world){
 		func(w *world) {
@@ -39,7 +39,7 @@ func TestIndependentEventsInAnyOrder(t *testing.T) {
 				w.mustPublish(want, "web"+want[len("api"):])
 				w.do(func() {
 					if w.foreign > 0 {
-						t.Errorf("%d of our own writes count as those of others", w.foreign)
+						t.Errorf("%d of our own writes count as foreign", w.foreign)
 					}
 				})
 				for _, slice := range w.slices() {

@@ -20,9 +20,9 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// A slice whose update is refused, again and again, keeps no other slice from
-// being written: not one that was planned for later in the same step either.
-func TestRefusedSliceDoesNotKeepAnUnreadyEndpointOfAnotherReady(t *testing.T) {
+// A slice whose updates are always refused must not block writes of other slices, not
+// even later writes of the same step.
+func TestRefusedSliceDoesNotBlockAWithdrawalInAnother(t *testing.T) {
 	byName := build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToName("http"))))
 	other := build.WorkloadPorts(build.WorkloadPort("http", 9090, "TCP"))
 	inWorld(t, given(
@@ -41,7 +41,7 @@ func TestRefusedSliceDoesNotKeepAnUnreadyEndpointOfAnotherReady(t *testing.T) {
 			}
 			return nil
 		})
-		// b moves to the slice of c, whose readiness goes in the same step.
+		// b moves to the slice of c, which becomes not ready in the same step.
 		w.put(build.Workload("shop/b", build.IPs("192.0.2.2"), other), build.Workload("shop/c", build.IPs("192.0.2.3"), other, build.NotReady()))
 		w.pass(time.Minute)
 		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1 | b 192.0.2.2", "web IPv4 http:9090 | c 192.0.2.3 not ready")
@@ -58,9 +58,9 @@ func TestRefusedSliceDoesNotKeepAnUnreadyEndpointOfAnotherReady(t *testing.T) {
 	})
 }
 
-// Slices change their ports one at a time. The first in order was refused for
-// ever, and held back all others.
-func TestSliceWhosePortsAreRefusedHoldsBackNoOther(t *testing.T) {
+// The fault: slices change their ports one at a time, and the first one, which was
+// always refused, blocked all others.
+func TestSliceWithRefusedPortsDoesNotBlockOthers(t *testing.T) {
 	byName := build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToName("http"))))
 	port := func(number int32) build.WorkloadOption {
 		return build.WorkloadPorts(build.WorkloadPort("http", number, "TCP"))
@@ -72,7 +72,7 @@ func TestSliceWhosePortsAreRefusedHoldsBackNoOther(t *testing.T) {
 		)
 	}
 	inWorldWith(t, append(machines(8080), byName), func(c *Config) { c.MaxEndpoints = 1 }, func(w *world) {
-		refused := w.slices()[0].Name // whose turn comes first
+		refused := w.slices()[0].Name // the first to change
 		w.api.Fail(func(action clienttesting.Action) *apifake.Failure {
 			update, ok := action.(clienttesting.UpdateAction)
 			if !ok {
@@ -102,8 +102,8 @@ func TestSliceWhosePortsAreRefusedHoldsBackNoOther(t *testing.T) {
 	})
 }
 
-// A quota on slices and a change of the address family: the new slice can only
-// be created once the old one was deleted.
+// With a quota on slices and a changed address family, the new slice can only be created
+// after the old one was deleted.
 func TestQuotaAndChangeOfAddressFamilyDoNotDeadlock(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a", build.IPs("192.0.2.1", "2001:db8::1"))), func(w *world) {
 		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
@@ -143,11 +143,11 @@ func TestExecute(t *testing.T) {
 		want  []int // the writes that are made
 		err   error
 	}{
-		"writes that depend on nothing are all made":             {want: []int{0, 1, 2, 3}},
-		"one that fails keeps none of the others back":           {fails: map[int]error{0: refused}, want: []int{0, 1, 2, 3}, err: refused},
-		"what waits for one that fails is left out":              {after: map[int][]int{2: {0}, 3: {1}}, fails: map[int]error{0: refused}, want: []int{0, 1, 3}, err: refused},
-		"and what waits for that":                                {after: map[int][]int{2: {0}, 3: {1, 2}}, fails: map[int]error{0: refused}, want: []int{0, 1}, err: refused},
-		"of several failures the one that needs a human decides": {fails: map[int]error{0: conflict, 2: refused, 3: conflict}, want: []int{0, 1, 2, 3}, err: refused},
+		"independent writes are all made":                      {want: []int{0, 1, 2, 3}},
+		"a failed write does not block the others":             {fails: map[int]error{0: refused}, want: []int{0, 1, 2, 3}, err: refused},
+		"a write that depends on a failed one is skipped":      {after: map[int][]int{2: {0}, 3: {1}}, fails: map[int]error{0: refused}, want: []int{0, 1, 3}, err: refused},
+		"and so is a write that depends on that":               {after: map[int][]int{2: {0}, 3: {1, 2}}, fails: map[int]error{0: refused}, want: []int{0, 1}, err: refused},
+		"of several failures, one that needs an operator wins": {fails: map[int]error{0: conflict, 2: refused, 3: conflict}, want: []int{0, 1, 2, 3}, err: refused},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			writes := make([]plan.Write, 4)

@@ -14,7 +14,7 @@ import (
 	"github.com/external-workload/controller/internal/build"
 )
 
-// silent is an API server that does not answer while it is asleep.
+// silent is an API server that does not answer while it sleeps.
 type silent struct {
 	discoveryclient.EndpointSlicesGetter
 
@@ -54,8 +54,8 @@ func (s silentSlices) Update(ctx context.Context, slice *discoveryv1.EndpointSli
 	return s.EndpointSliceInterface.Update(ctx, slice, options)
 }
 
-// inSilentWorld has the Services web and api and the workload a, and a server
-// that may fall asleep.
+// inSilentWorld has the Services web and api, the workload a, and a server that can
+// sleep.
 func inSilentWorld(t *testing.T, test func(*world, *silent)) {
 	t.Helper()
 	server := &silent{}
@@ -68,7 +68,7 @@ func inSilentWorld(t *testing.T, test func(*world, *silent)) {
 	})
 }
 
-func TestRequestWithoutAnswerIsGivenUpAndOthersGoOn(t *testing.T) {
+func TestRequestWithoutAnswerTimesOutAndOthersContinue(t *testing.T) {
 	inSilentWorld(t, func(w *world, server *silent) {
 		wake := server.sleep()
 		w.put(build.Workload("shop/a", build.NotReady()))

@@ -8,8 +8,8 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// TestChangedIdentitySettles: Linkerd's destination service was seen to announce
-// the old identity when an endpoint was published 5 ms after its workload changed.
+// TestChangedIdentitySettles: we observed Linkerd's destination service announce the old
+// identity when an endpoint was published 5 ms after its workload changed.
 func TestChangedIdentitySettles(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		w.writes()
@@ -22,8 +22,8 @@ func TestChangedIdentitySettles(t *testing.T) {
 	})
 }
 
-// TestServiceSettles: Linkerd's destination service was seen to handle the
-// deletion of a Service after the slices of the next one of that name.
+// TestServiceSettles: we observed Linkerd's destination service handle the deletion of a
+// Service after the slices of the next Service of that name.
 func TestServiceSettles(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		w.writes()
@@ -32,7 +32,7 @@ func TestServiceSettles(t *testing.T) {
 		w.pass(99 * time.Millisecond)
 		for _, slice := range w.slices() {
 			if len(slice.Endpoints) > 0 {
-				t.Errorf("there are endpoints too early: %s", lineOf(&slice))
+				t.Errorf("endpoints are published too early: %s", lineOf(&slice))
 			}
 		}
 		w.pass(time.Millisecond)
@@ -43,8 +43,8 @@ func TestServiceSettles(t *testing.T) {
 	})
 }
 
-// TestSecondStepAwaitsRecovery: consumers that listed again after an API server
-// came back were seen to know only the second of two writes.
+// TestSecondStepAwaitsRecovery: we observed that consumers which list again after an API
+// server is back see only the second of two writes.
 func TestSecondStepAwaitsRecovery(t *testing.T) {
 	var recovery desired.Recovery
 	inWorldWith(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(c *Config) {
@@ -57,7 +57,7 @@ func TestSecondStepAwaitsRecovery(t *testing.T) {
 		w.mustPublish("web IPv4 http:8080 | a 192.0.2.9")
 
 		recovery = desired.Recovery{From: time.Now(), Until: time.Now().Add(7 * time.Second)}
-		// Whatever is first seen now may be new to consumers, whatever its age.
+		// An object that is first seen now may be new to consumers, whatever its age.
 		w.put(build.Workload("shop/b", build.IPs("192.0.2.2"), build.NotReady()))
 		w.put(build.Workload("shop/b", build.IPs("192.0.2.2")))
 		w.pass(7*time.Second - 1)

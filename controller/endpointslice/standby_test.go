@@ -13,9 +13,8 @@ import (
 	"github.com/external-workload/controller/internal/build"
 )
 
-// The fault: after 72 hours of standby the first change reported a latency of 72
-// hours and a trigger time three days old, and everything that had come and gone
-// was still queued and remembered.
+// The fault: after 72 hours of standby the first change reported a latency of 72 hours
+// and a trigger time three days old, and deleted objects were still queued and kept.
 func TestStandbyKeepsNothingButItsCaches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -41,9 +40,9 @@ func TestStandbyKeepsNothingButItsCaches(t *testing.T) {
 			w.pass(time.Hour)
 		}
 		if waiting, remembered := c.loop.Len(), len(c.changes.first); waiting > 0 || remembered > 0 {
-			t.Errorf("a standby has %d keys in its queue and remembers %d changes", waiting, remembered)
+			t.Errorf("a standby has %d keys in its queue and keeps %d changes", waiting, remembered)
 		}
-		c.states.byKey.Range(func(key, _ any) bool { t.Errorf("a standby remembers %v", key); return false })
+		c.states.byKey.Range(func(key, _ any) bool { t.Errorf("a standby keeps the state of %v", key); return false })
 
 		led := time.Now()
 		var running sync.WaitGroup
@@ -55,7 +54,7 @@ func TestStandbyKeepsNothingButItsCaches(t *testing.T) {
 		w.pass(time.Second)
 		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1 | b 192.0.2.171")
 		if got, want := w.slice().Annotations[corev1.EndpointsLastChangeTriggerTime], led.UTC().Format(time.RFC3339Nano); got != want {
-			t.Errorf("the trigger time is %s, want the beginning of the lead at %s", got, want)
+			t.Errorf("the trigger time is %s, want the start of leading, %s", got, want)
 		}
 		w.do(func() {
 			for _, latency := range w.latency {

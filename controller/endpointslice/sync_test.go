@@ -89,7 +89,7 @@ func TestDeletedSliceInTheCacheIsNotDeletedTwice(t *testing.T) {
 	})
 }
 
-func TestConflictIsTriedAgainFromWhatStands(t *testing.T) {
+func TestConflictIsRetriedFromTheActualSlice(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		w.writes()
 		release := w.api.Hold("endpointslices")
@@ -127,7 +127,7 @@ func TestOnlyTheSliceThatWasPlannedForIsDeleted(t *testing.T) {
 		w.mustPublish()
 		writes := w.writes()
 		if first, last := writes[0], writes[len(writes)-2:]; first != "delete conflict" || !slices.Equal(last, []string{"update", "delete"}) {
-			t.Errorf("writes are %v, want that it is emptied before it is deleted", writes)
+			t.Errorf("writes are %v, want it emptied before it is deleted", writes)
 		}
 	})
 }
@@ -154,8 +154,8 @@ func TestTerminatingNamespaceIsLeftAlone(t *testing.T) {
 	terminating := apierrors.NewForbidden(endpointSlices, "web", errors.New("the namespace is being terminated"))
 	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
 	for name, err := range map[string]error{
-		"a namespace that is going": terminating,
-		"a namespace that is gone":  apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "shop"),
+		"a terminating namespace": terminating,
+		"a deleted namespace":     apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "shop"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, given(build.Service("shop/web")), func(w *world) {
@@ -168,14 +168,14 @@ func TestTerminatingNamespaceIsLeftAlone(t *testing.T) {
 					t.Errorf("syncs: -want +got\n%s", diff)
 				}
 				if got := append(w.takeEvents(), slices.Sorted(maps.Keys(copyOf(w.notes, w.failures)))...); len(got) > 0 {
-					t.Errorf("it reported: %v", got)
+					t.Errorf("reported: %v, want nothing", got)
 				}
 			})
 		})
 	}
 }
 
-func TestCreateWhoseAnswerWasLostIsNotDoneTwice(t *testing.T) {
+func TestCreateWithLostAnswerIsNotRepeated(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web")), func(w *world) {
 		release := w.api.Hold("endpointslices")
 		w.api.Fail(failing("create", apifake.Failure{Err: apierrors.NewTimeoutError("lost", 0), Late: true}))
@@ -190,7 +190,7 @@ func TestCreateWhoseAnswerWasLostIsNotDoneTwice(t *testing.T) {
 	})
 }
 
-func TestNameThatBelongsToSomebodyElse(t *testing.T) {
+func TestNameThatAnotherSliceHas(t *testing.T) {
 	service, a := build.Service("shop/web"), build.Workload("shop/a")
 	inWorld(t, given(service, a), func(w *world) {
 		name := w.slice().Name
@@ -205,9 +205,9 @@ func TestNameThatBelongsToSomebodyElse(t *testing.T) {
 	})
 }
 
-// TestOwnSliceThatIsNotSeenYetIsNotMadeTwice has a slice whose managed-by label
-// was taken away, so that one informer has lost it and the other not found it.
-func TestOwnSliceThatIsNotSeenYetIsNotMadeTwice(t *testing.T) {
+// TestOwnSliceThatIsNotYetCachedIsNotCreatedTwice removes the managed-by label of a slice,
+// so that one informer has lost the slice and the other has not found it yet.
+func TestOwnSliceThatIsNotYetCachedIsNotCreatedTwice(t *testing.T) {
 	service, a := build.Service("shop/web"), build.Workload("shop/a")
 	inWorld(t, given(service, a), func(w *world) {
 		slice := w.slice()

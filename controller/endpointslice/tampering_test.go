@@ -15,7 +15,8 @@ import (
 	"github.com/external-workload/controller/internal/build"
 )
 
-// ofTheServer are the fields in which a repaired slice may differ.
+// ofTheServer are the fields in which a repaired slice may differ: the API server sets
+// them.
 var ofTheServer = cmpopts.IgnoreFields(metav1.ObjectMeta{}, "ResourceVersion", "Generation", "UID", "CreationTimestamp", "Annotations")
 
 func TestTamperingIsRepaired(t *testing.T) {
@@ -33,7 +34,7 @@ func TestTamperingIsRepaired(t *testing.T) {
 		"an endpoint has another address": func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Addresses[0] = "192.0.2.66" },
 		"an endpoint is not ready":        func(s *discoveryv1.EndpointSlice) { *s.Endpoints[0].Conditions.Ready = false },
 		"an endpoint has no targetRef":    func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].TargetRef = nil },
-		"an endpoint of theirs is added":  func(s *discoveryv1.EndpointSlice) { s.Endpoints = append(s.Endpoints, s.Endpoints[0]) },
+		"a foreign endpoint is added":     func(s *discoveryv1.EndpointSlice) { s.Endpoints = append(s.Endpoints, s.Endpoints[0]) },
 		"a port has another number":       func(s *discoveryv1.EndpointSlice) { *s.Ports[0].Port = 6666 },
 		"all ports are gone":              func(s *discoveryv1.EndpointSlice) { s.Ports = nil },
 	} {
@@ -53,7 +54,7 @@ func TestTamperingIsRepaired(t *testing.T) {
 				}
 				w.do(func() {
 					if w.foreign != 1 {
-						t.Errorf("%d writes by others were counted, want 1", w.foreign)
+						t.Errorf("%d foreign writes were counted, want 1", w.foreign)
 					}
 				})
 				w.writes()
@@ -64,7 +65,7 @@ func TestTamperingIsRepaired(t *testing.T) {
 	}
 }
 
-func TestASliceThatSaysNoMoreWhoseItIsGivesWayToAnother(t *testing.T) {
+func TestSliceWithoutServiceNameAndOwnerIsReplaced(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		lost := w.slice().DeepCopy()
 		delete(lost.Labels, discoveryv1.LabelServiceName)
@@ -77,7 +78,7 @@ func TestASliceThatSaysNoMoreWhoseItIsGivesWayToAnother(t *testing.T) {
 	})
 }
 
-func TestADeletionAnsweredNotFoundIsTriedAgainWhileTheSliceStands(t *testing.T) {
+func TestDeletionAnsweredNotFoundIsRetriedWhileTheSliceExists(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		refused := false
 		w.api.Fail(func(action clienttesting.Action) *apifake.Failure {
@@ -90,15 +91,15 @@ func TestADeletionAnsweredNotFoundIsTriedAgainWhileTheSliceStands(t *testing.T) 
 		w.remove("service web")
 		w.pass(time.Minute)
 		if left := w.slices(); !refused || len(left) > 0 {
-			t.Errorf("a deletion was refused: %t; left are %d slices, want none", refused, len(left))
+			t.Errorf("a deletion was refused: %t; %d slices are left, want none", refused, len(left))
 		}
 	})
 }
 
-// byTarget compares endpoints whatever their order.
+// byTarget ignores the order of endpoints.
 var byTarget = cmpopts.SortSlices(func(a, b discoveryv1.Endpoint) bool { return a.TargetRef.Name < b.TargetRef.Name })
 
-func TestDeletedSliceIsMadeAgain(t *testing.T) {
+func TestDeletedSliceIsRecreated(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		before := w.slice()
 		w.writes()
@@ -110,7 +111,7 @@ func TestDeletedSliceIsMadeAgain(t *testing.T) {
 	})
 }
 
-func TestSliceThatSomebodyElseTookOverIsLeftToThem(t *testing.T) {
+func TestSliceTakenOverByAnotherManagerIsLeftAlone(t *testing.T) {
 	inWorld(t, given(build.Service("shop/web"), build.Workload("shop/a")), func(w *world) {
 		taken := w.slice()
 		taken.Labels[discoveryv1.LabelManagedBy] = "others"
@@ -122,7 +123,7 @@ func TestSliceThatSomebodyElseTookOverIsLeftToThem(t *testing.T) {
 		}
 		for _, slice := range all {
 			if slice.UID == taken.UID && slice.Labels[discoveryv1.LabelManagedBy] != "others" {
-				t.Error("it was taken back")
+				t.Error("the controller took the slice back")
 			}
 		}
 	})

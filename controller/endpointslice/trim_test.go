@@ -17,8 +17,8 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// decoded returns a workload of which every text and map is its own, as a decoder
-// makes it.
+// decoded returns a workload that shares no string or map with another, as a decoder
+// returns it.
 func decoded(name string, options ...build.WorkloadOption) *v1beta1.ExternalWorkload {
 	w := build.Workload("shop/"+name, options...).DeepCopy()
 	w.Namespace = strings.Clone(w.Namespace)
@@ -56,7 +56,7 @@ func TestEqualPartsOfWorkloadsAreShared(t *testing.T) {
 	}
 }
 
-// trimmedSlice returns a slice whose parts were all its own before.
+// trimmedSlice trims a slice that shares nothing with another.
 func trimmedSlice(t *testing.T, s *shares, slice *discoveryv1.EndpointSlice) *discoveryv1.EndpointSlice {
 	t.Helper()
 	object, err := s.trimSlice(slice.DeepCopy())
@@ -94,11 +94,11 @@ func TestACachedSliceHasNoRoomForMoreEndpoints(t *testing.T) {
 		t.Fatal(err)
 	}
 	if room := cap(object.(*discoveryv1.EndpointSlice).Endpoints); room != 1 {
-		t.Errorf("there is room for %d endpoints beside the one there is", room-1)
+		t.Errorf("the list has room for %d more endpoints, want none", room-1)
 	}
 }
 
-func TestWhatIsKnownTakesNoMemory(t *testing.T) {
+func TestKnownValuesTakeNoMemory(t *testing.T) {
 	s := newShares()
 	target, addresses, labels := &corev1.ObjectReference{UID: "a"}, []string{"192.0.2.1"}, map[string]string{"app": "web"}
 	look := func() {
@@ -127,7 +127,7 @@ func TestSharingChangesNoSlice(t *testing.T) {
 	} {
 		want := build.Slice("shop/web-1", build.Endpoint("a", "192.0.2.1", option))
 		if diff := cmp.Diff(want, trimmedSlice(t, s, want)); diff != "" {
-			t.Errorf("a slice is not kept as it is (-is +kept):\n%s", diff)
+			t.Errorf("sharing changed a slice (-before +after):\n%s", diff)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func TestSharingChangesNothing(t *testing.T) {
 		decoded("e", build.Drained()),
 	} {
 		if diff := cmp.Diff(want, trimmed(t, s, want.DeepCopy())); diff != "" {
-			t.Errorf("workload %s is not kept as it is (-is +kept):\n%s", want.Name, diff)
+			t.Errorf("sharing changed workload %s (-before +after):\n%s", want.Name, diff)
 		}
 	}
 }
@@ -164,12 +164,12 @@ func TestSharesAreBounded(t *testing.T) {
 		"texts": len(s.texts), "labels": len(s.labels), "addresses": len(s.addresses), "targets": len(s.targets),
 	} {
 		if have > maxShares {
-			t.Errorf("%d %s are remembered, want at most %d", have, what, maxShares)
+			t.Errorf("%d %s are kept, want at most %d", have, what, maxShares)
 		}
 	}
 }
 
-func TestTheConditionInAManifestOutlivesIt(t *testing.T) {
+func TestConditionOfADroppedManifestIsKept(t *testing.T) {
 	workload := decoded("a")
 	workload.Annotations = map[string]string{corev1.LastAppliedConfigAnnotation: `{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkload",` +
 		`"metadata":{"name":"a","namespace":"shop"},"status":{"conditions":[{"type":"Ready","status":"True"}]}}`}

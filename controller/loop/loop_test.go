@@ -70,8 +70,7 @@ func TestAFailingKeyIsRetriedForEverWithCappedBackoff(t *testing.T) {
 	})
 }
 
-// The fault: each try of a key that failed was logged, 30 lines an hour for each
-// Service.
+// The fault: every retry of a failing key was logged, 30 lines an hour for each Service.
 func TestKeyThatFailsForHoursDoesNotFillTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logger := ktesting.NewLogger(t, ktesting.NewConfig(ktesting.BufferLogs(true), ktesting.Verbosity(0)))
@@ -93,10 +92,10 @@ func TestKeyThatFailsForHoursDoesNotFillTheLog(t *testing.T) {
 		<-done
 		log := logger.GetSink().(ktesting.Underlier).GetBuffer().String()
 		if lines := strings.Count(log, "Sync failed"); lines < 5 || lines > 12 {
-			t.Errorf("24 hours of failures are %d lines, want a few:\n%s", lines, log)
+			t.Errorf("24 hours of failures are logged in %d lines, want a few:\n%s", lines, log)
 		}
 		if lines := strings.Count(log, "succeeded"); lines != 1 {
-			t.Errorf("the end of the failures is %d lines, want 1:\n%s", lines, log)
+			t.Errorf("the end of the failures is logged in %d lines, want 1:\n%s", lines, log)
 		}
 	})
 }
@@ -176,24 +175,24 @@ func TestStuckOnlyWhileAKeyMakesNoProgress(t *testing.T) {
 		defer stop()
 		elapse(24 * time.Hour)
 		if err := l.Stuck(); err != nil {
-			t.Fatalf("an idle loop says %q, want no error", err)
+			t.Fatalf("an idle loop returns %q, want no error", err)
 		}
 		l.Add(key("a"))
 		elapse(StuckAfter - time.Second)
 		if err := l.Stuck(); err != nil {
-			t.Fatalf("before StuckAfter the loop says %q, want no error", err)
+			t.Fatalf("before StuckAfter the loop returns %q, want no error", err)
 		}
 		elapse(2 * time.Second)
 		if l.Stuck() == nil {
-			t.Fatal("a key has been in work for longer than StuckAfter, want an error")
+			t.Fatal("a key has been processed for longer than StuckAfter, want an error")
 		}
 		close(release)
 		synctest.Wait()
 		if err := l.Stuck(); err != nil {
-			t.Fatalf("after the key was finished the loop says %q, want no error", err)
+			t.Fatalf("after the key was finished the loop returns %q, want no error", err)
 		}
 	})
 }
 
-// elapse lets time go by on the clock of the test's bubble.
+// elapse lets time pass on the clock of the test's bubble.
 func elapse(d time.Duration) { <-time.After(d) }

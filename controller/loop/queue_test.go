@@ -13,23 +13,23 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// deadline is when a request that hangs is given up.
+// deadline is the timeout of a hanging request.
 const deadline = 10 * time.Second
 
-// server answers the syncs of a loop in a bubble. What the name of a key begins
-// with says how: hang never answers, slow takes 100 ms, others 5 ms.
+// server answers the syncs of a loop in a bubble. The prefix of a key's name says how:
+// hang never answers, slow takes 100 ms, others take 5 ms.
 type server struct {
 	ctx  context.Context
 	loop *Loop
 
 	mu sync.Mutex
-	// added is when a key was added that has not been begun.
+	// added is when a key was added, for keys that have not been started.
 	added map[cache.ObjectName]time.Time
-	// longest is the longest wait of a key, by namespace; hanging keys apart.
+	// longest is the longest wait of a key, by namespace, without hanging keys.
 	longest  map[string]time.Duration
 	finished map[string]int
 	working  map[string]int
-	// most is how many keys of a namespace were in work at once.
+	// most is the maximum number of keys that were processed at once, by namespace.
 	most map[string]int
 }
 
@@ -84,7 +84,7 @@ func (s *server) sync(_ context.Context, key cache.ObjectName) (Outcome, error) 
 	return Outcome{}, nil
 }
 
-// longestOf, finishedOf and mostOf are what was measured of a namespace.
+// longestOf, finishedOf and mostOf return the measurements of a namespace.
 func (s *server) longestOf(namespace string) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +103,7 @@ func (s *server) mostOf(namespace string) int {
 	return s.most[namespace]
 }
 
-// every calls a function at intervals until it is stopped, or the test ends.
+// every calls a function at intervals until it is stopped or the test ends.
 func (s *server) every(interval time.Duration, do func(i int)) (stop func()) {
 	ctx, cancel := context.WithCancel(s.ctx)
 	go func() {
@@ -118,7 +118,7 @@ func (s *server) every(interval time.Duration, do func(i int)) (stop func()) {
 	return cancel
 }
 
-// serve runs a loop with so many workers for a test.
+// serve runs a loop with this number of workers for a test.
 func serve(t *testing.T, workers int, test func(*testing.T, *server)) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -132,8 +132,8 @@ func serve(t *testing.T, workers int, test func(*testing.T, *server)) {
 	})
 }
 
-// The fault: two Services whose writes hang and one key a minute elsewhere made
-// the namespace count as busy, and its healthy Services wait 1.7 s.
+// The fault: with two Services whose writes hang, and one key a minute in another
+// namespace, the namespace counted as busy and its healthy Services waited 1.7 s.
 func TestHangingKeysDoNotDelayTheirNamespace(t *testing.T) {
 	for _, test := range []struct{ hanging, workers int }{{2, 32}, {50, 32}, {2, 4}, {50, 4}} {
 		t.Run(fmt.Sprintf("%d hang, %d workers", test.hanging, test.workers), func(t *testing.T) {
@@ -143,7 +143,7 @@ func TestHangingKeysDoNotDelayTheirNamespace(t *testing.T) {
 				}
 				s.every(time.Minute, func(i int) { s.add("elsewhere", fmt.Sprint(i)) })
 				s.every(time.Second, func(i int) { s.add("shop", fmt.Sprint(i)) })
-				// At first nobody knows which keys hang.
+				// At first it is unknown which keys hang.
 				first := time.Duration(test.hanging/max(test.workers-2, 1)+1) * deadline
 				elapse(first)
 				if most := s.longestOf("shop"); most > first {
@@ -178,8 +178,8 @@ func TestHangingKeysLeaveWorkersToOtherNamespacesFromTheFirst(t *testing.T) {
 	})
 }
 
-// The fault: 5,000 keys took 5 min 45 s in place of 16 s, because of one key a
-// minute elsewhere.
+// The fault: because of one key a minute in another namespace, 5,000 keys took 5 min 45 s
+// instead of 16 s.
 func TestAllWorkersAreUsed(t *testing.T) {
 	serve(t, 32, func(t *testing.T, s *server) {
 		s.every(time.Minute, func(i int) { s.add("elsewhere", fmt.Sprint(i)) })
@@ -191,14 +191,15 @@ func TestAllWorkersAreUsed(t *testing.T) {
 		for s.loop.Len() > 0 {
 			elapse(100 * time.Millisecond)
 		}
-		// 5,000 times 100 ms by 32 are 15.6 s, by the 30 that one namespace gets 16.7 s.
+		// 5,000 keys of 100 ms take 15.6 s with 32 workers, and 16.7 s with the 30 workers that
+		// one namespace gets.
 		if took := time.Since(begin); took > 17*time.Second {
 			t.Errorf("it took %s, want about 16 s", took)
 		}
 	})
 }
 
-// flood keeps a namespace busy: it always has 100 keys to do.
+// flood keeps a namespace busy: it always has 100 keys in the queue.
 func (s *server) flood(namespace string) {
 	for i := range 100 {
 		s.add(namespace, fmt.Sprint(i))
@@ -215,17 +216,17 @@ func TestBusyNamespaceLeavesTheAPIServerToItsNeighbours(t *testing.T) {
 		s.flood("crowd")
 		elapse(10 * time.Second)
 		if got := s.finishedOf("crowd"); got < 10*30*200*9/10 {
-			t.Errorf("alone, %d of its keys were synced in 10 s, want what 30 workers can do", got)
+			t.Errorf("alone, %d of its keys were synced in 10 s, want as many as 30 workers can sync", got)
 		}
 		stop := s.every(100*time.Millisecond, func(i int) { s.add("neighbour", fmt.Sprint(i)) })
 		elapse(time.Second)
 		s.reset()
 		elapse(10 * time.Second)
 		if got := s.finishedOf("crowd"); got < 10*200-20 || got > 10*(200+startRate)+20 {
-			t.Errorf("beside a neighbour, %d of its keys were synced in 10 s, want what one worker can do and up to %d more a second", got, startRate)
+			t.Errorf("beside a neighbour, %d of its keys were synced in 10 s, want as many as one worker can sync and up to %d more a second", got, startRate)
 		}
 		if most := s.mostOf("crowd"); most > 3 {
-			t.Errorf("beside a neighbour, %d of its keys were in work at once", most)
+			t.Errorf("beside a neighbour, %d of its keys were processed at once", most)
 		}
 		if most := s.longestOf("neighbour"); most > 0 {
 			t.Errorf("a key of the neighbour waited %s, want no wait", most)
@@ -235,7 +236,7 @@ func TestBusyNamespaceLeavesTheAPIServerToItsNeighbours(t *testing.T) {
 		s.reset()
 		elapse(10 * time.Second)
 		if got := s.finishedOf("crowd"); got < 10*30*200*9/10 {
-			t.Errorf("when the neighbour is quiet, %d of its keys were synced in 10 s, want what 30 workers can do", got)
+			t.Errorf("when the neighbour is quiet, %d of its keys were synced in 10 s, want as many as 30 workers can sync", got)
 		}
 	})
 }
@@ -248,7 +249,7 @@ func TestBusyNamespacesDoNotHoldBackEachOther(t *testing.T) {
 		s.reset()
 		elapse(10 * time.Second)
 		if got := s.finishedOf("crowd") + s.finishedOf("throng"); got < 10*30*200*8/10 {
-			t.Errorf("%d of their keys were synced in 10 s, want what the workers can do", got)
+			t.Errorf("%d of their keys were synced in 10 s, want as many as the workers can sync", got)
 		}
 		if a, b := s.finishedOf("crowd"), s.finishedOf("throng"); a > 2*b || b > 2*a {
 			t.Errorf("%d keys of one and %d of the other were synced", a, b)
@@ -268,7 +269,7 @@ func TestNamespacesAreForgotten(t *testing.T) {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		if len(q.namespaces) != 1 || len(q.resting) != 1 || len(q.ready.waiting) != 0 || len(q.hangs) != 0 || q.working != (tally{}) {
-			t.Errorf("remembered are %d namespaces and %d that rest, want the one that lately had a key", len(q.namespaces), len(q.resting))
+			t.Errorf("%d namespaces are kept and %d rest, want only the one that had a key lately", len(q.namespaces), len(q.resting))
 		}
 	})
 }

@@ -33,7 +33,7 @@ func TestNamespacesTakeTurns(t *testing.T) {
 		t.Errorf("order (-want +got):\n%s", diff)
 	}
 	if len(r.waiting) > 0 || r.turns.Len() > 0 {
-		t.Errorf("an empty rotation remembers %v", r.waiting)
+		t.Errorf("an empty rotation keeps %v", r.waiting)
 	}
 }
 
@@ -50,8 +50,8 @@ func TestNamespaceThatIsPassedOverKeepsItsTurn(t *testing.T) {
 	}
 }
 
-// The fault: to drain 100,000 namespaces took 2.5 s under the lock, since each
-// turn moved all the others.
+// The fault: draining 100,000 namespaces took 2.5 s under the lock, because each step
+// moved all the others.
 func TestDrainingLooksAtEachNamespaceOnce(t *testing.T) {
 	const namespaces = 100_000
 	r := newRotation()
@@ -65,11 +65,11 @@ func TestDrainingLooksAtEachNamespaceOnce(t *testing.T) {
 		}
 	}
 	if looks != namespaces {
-		t.Errorf("it looked %d times at %d namespaces", looks, namespaces)
+		t.Errorf("it visited namespaces %d times, and there are %d", looks, namespaces)
 	}
 }
 
-// BenchmarkDraining is linear if a key costs the same whatever their number.
+// BenchmarkDraining is linear if the cost of a key does not depend on their number.
 func BenchmarkDraining(b *testing.B) {
 	for _, namespaces := range []int{1_000, 100_000} {
 		b.Run(fmt.Sprint(namespaces), func(b *testing.B) {

@@ -53,7 +53,7 @@ func is(kind v1beta1.WorkloadConditionType, status v1beta1.ConditionStatus, reas
 	return v1beta1.WorkloadCondition{Type: kind, Status: status, Reason: reason, Message: message}
 }
 
-// proven returns the condition that records a passed probe of a workload's address.
+// proven returns the condition that records that an address passed its probe.
 func proven(workload, address string) v1beta1.WorkloadCondition {
 	target := netip.MustParseAddrPort(address)
 	kind := v1beta1.WorkloadReadyIPv4

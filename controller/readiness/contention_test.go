@@ -13,8 +13,8 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// fight has another writer set Ready as soon as it is otherwise, for a time, and
-// counts its writes.
+// fight runs another writer for a time. It sets Ready back as soon as Ready differs, and
+// fight counts its writes.
 func (w *world) fight(name string, status v1beta1.ConditionStatus, duration time.Duration) (writes int) {
 	w.t.Helper()
 	for end := time.Now().Add(duration); time.Now().Before(end); w.pass(20 * time.Millisecond) {
@@ -44,7 +44,7 @@ func countEvents(w *world, reason string) (count int) {
 	return count
 }
 
-// TestTwoWritersOfReadyDoNotFight: 50 status writes a second went on for ever.
+// TestTwoWritersOfReadyDoNotFight: two writers made 50 status writes a second for ever.
 func TestTwoWritersOfReadyDoNotFight(t *testing.T) {
 	for name, test := range map[string]struct {
 		declared string
@@ -62,11 +62,11 @@ func TestTwoWritersOfReadyDoNotFight(t *testing.T) {
 					t.Errorf("%d Events ReadyConflict, want one: %v", got, w.events)
 				}
 				if got := w.get("vm").Status.Conditions[0]; got.Status != test.theirs {
-					t.Errorf("during the backoff Ready is %+v, want what the other says", got)
+					t.Errorf("during the backoff Ready is %+v, want the other writer's value", got)
 				}
 				w.pass(2 * lastBackoff)
 				if got := w.get("vm").Status.Conditions[0]; string(got.Status) != test.declared {
-					t.Errorf("after the other has stopped Ready is %+v", got)
+					t.Errorf("after the other writer has stopped, Ready is %+v", got)
 				}
 			})
 		})
@@ -89,7 +89,7 @@ func TestOneEditOfReadyIsRepairedAtOnce(t *testing.T) {
 	})
 }
 
-// TestNewDeclarationDoesNotWaitForABackoff: only repetitions wait.
+// TestNewDeclarationDoesNotWaitForABackoff: only repeated writes wait.
 func TestNewDeclarationDoesNotWaitForABackoff(t *testing.T) {
 	inWorld(t, []*v1beta1.ExternalWorkload{workload("vm", declared("Unknown"))}, Config{}, func(w *world) {
 		w.fight("vm", "True", 5*time.Minute)
@@ -101,7 +101,8 @@ func TestNewDeclarationDoesNotWaitForABackoff(t *testing.T) {
 	})
 }
 
-// TestFlappingMachineIsNoContention: our own changes are not another writer's.
+// TestFlappingMachineIsNoContention: our own changes do not count as those of another
+// writer.
 func TestFlappingMachineIsNoContention(t *testing.T) {
 	workloads, names := fleet(1, `,"periodSeconds":1,"failureThreshold":1`)
 	inWorld(t, workloads, Config{}, func(w *world) {

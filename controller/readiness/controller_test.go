@@ -14,7 +14,7 @@ import (
 	"github.com/external-workload/controller/pkg/generated/informers/externalversions"
 )
 
-func TestNothingIsTurnedBeforeItsThresholdOnStart(t *testing.T) {
+func TestStartKeepsReadinessUntilTheThreshold(t *testing.T) {
 	workloads, names := fleet(5, "")
 	inWorld(t, workloads, Config{}, func(w *world) {
 		w.setDown(true, names[0])
@@ -22,12 +22,12 @@ func TestNothingIsTurnedBeforeItsThresholdOnStart(t *testing.T) {
 			w.pass(100 * time.Millisecond)
 		}
 		if got := w.timesAsked(names[0]); got != 3 {
-			t.Errorf("it was turned after %d probes, want 3", got)
+			t.Errorf("it became not ready after %d probes, want 3", got)
 		}
 	})
 }
 
-func TestNewProbeIsAskedAtOnce(t *testing.T) {
+func TestNewProbeRunsAtOnce(t *testing.T) {
 	inWorld(t, nil, Config{}, func(w *world) {
 		created := workload("vm", asking("vm", `,"periodSeconds":3600`))
 		created.CreationTimestamp = metav1.Now()
@@ -47,16 +47,16 @@ func TestChangedAndRemovedProbesTakeEffectAtOnce(t *testing.T) {
 	inWorld(t, workloads, Config{}, func(w *world) {
 		w.update(vm, asking("other", `,"periodSeconds":3600`))
 		if got := w.timesAsked("other"); got != 1 {
-			t.Fatalf("the changed probe was asked %d times, want once", got)
+			t.Fatalf("the changed probe ran %d times, want once", got)
 		}
 		w.update(vm, asking("other", `,"periodSeconds":3600,"initialDelaySeconds":0`), func(e *v1beta1.ExternalWorkload) { e.Labels = map[string]string{"a": "b"} })
 		if got := w.timesAsked("other"); got != 1 {
-			t.Errorf("an unchanged probe was asked again")
+			t.Errorf("an unchanged probe ran again")
 		}
 		w.update(vm, func(e *v1beta1.ExternalWorkload) { delete(e.Annotations, v1beta1.ProbeAnnotation) })
 		w.pass(3 * time.Hour)
 		if got := w.timesAsked("other"); got != 1 {
-			t.Errorf("it was asked %d times, although the probe was removed", got)
+			t.Errorf("the probe ran %d times although it was removed", got)
 		}
 		if got := w.get(vm).Status.Conditions[0]; got.Status != "True" {
 			t.Errorf("Ready became %+v when the probe was removed", got)
@@ -64,7 +64,7 @@ func TestChangedAndRemovedProbesTakeEffectAtOnce(t *testing.T) {
 	})
 }
 
-// TestResultOfAnotherProbeDoesNotCount changes a probe while it is being asked.
+// TestResultOfAnotherProbeDoesNotCount changes a probe while it runs.
 func TestResultOfAnotherProbeDoesNotCount(t *testing.T) {
 	workloads, names := fleet(1, `,"periodSeconds":3600,"timeoutSeconds":30,"failureThreshold":1`)
 	vm := names[0]
@@ -76,7 +76,7 @@ func TestResultOfAnotherProbeDoesNotCount(t *testing.T) {
 		w.update(vm, asking("other", `,"periodSeconds":3600`))
 		w.pass(10 * time.Minute)
 		if got := w.notReady(); len(got) > 0 {
-			t.Error("the failure of the old probe has turned the workload")
+			t.Error("the failure of the old probe changed the workload's readiness")
 		}
 		if got := copyOf(w.notes, w.probes); got["grpc timeout"] > 0 || got["grpc success"] != 1 {
 			t.Errorf("probes are %v", got)
@@ -84,7 +84,7 @@ func TestResultOfAnotherProbeDoesNotCount(t *testing.T) {
 	})
 }
 
-func TestBadAnnotationsStopNobodyElse(t *testing.T) {
+func TestInvalidAnnotationsAffectNoOtherWorkload(t *testing.T) {
 	workloads, names := fleet(3, "")
 	bad := names[1]
 	workloads[1].Annotations[v1beta1.ProbeAnnotation] = `{"exec":{"command":["true"]}}`
@@ -102,7 +102,7 @@ func TestBadAnnotationsStopNobodyElse(t *testing.T) {
 		}
 		for _, name := range []string{names[0], names[2]} {
 			if w.timesAsked(name) < 6 {
-				t.Errorf("%s was asked %d times in a minute", name, w.timesAsked(name))
+				t.Errorf("%s was probed %d times in a minute", name, w.timesAsked(name))
 			}
 		}
 		w.update(bad, asking(bad, ""))
@@ -112,7 +112,7 @@ func TestBadAnnotationsStopNobodyElse(t *testing.T) {
 	})
 }
 
-// TestAddressProblems follows from the object alone: nobody has to report it.
+// TestAddressProblems: the controller finds these problems in the object itself.
 func TestAddressProblems(t *testing.T) {
 	inWorld(t, []*v1beta1.ExternalWorkload{workload("vm", at("127.0.0.1"))}, Config{}, func(w *world) {
 		got := find(w.get("vm").Status.Conditions, v1beta1.WorkloadAccepted)
@@ -121,7 +121,7 @@ func TestAddressProblems(t *testing.T) {
 		}
 		w.update("vm", at("192.0.2.1"))
 		if got := w.get("vm").Status.Conditions; len(got) > 0 {
-			t.Errorf("still there: %+v", got)
+			t.Errorf("the condition is still set: %+v", got)
 		}
 		if diff := cmp.Diff(map[string]int{"success": 2}, w.writes); diff != "" {
 			t.Errorf("writes: %s", diff)
@@ -184,11 +184,11 @@ func TestConfigIsChecked(t *testing.T) {
 		change func(*Config)
 		says   string
 	}{
-		"the defaults are good": {change: func(*Config) {}},
-		"without a client":      {change: func(c *Config) { c.Client = nil }, says: "are all needed"},
-		"a negative minimum":    {change: func(c *Config) { c.HoldMinimum = -1 }, says: "hold minimum is -1"},
-		"no hold":               {change: func(c *Config) { c.HoldMaximum = HoldNever }},
-		"a hold without end":    {change: func(c *Config) { c.HoldMaximum = HoldUnlimited }},
+		"the defaults":       {change: func(*Config) {}},
+		"without a client":   {change: func(c *Config) { c.Client = nil }, says: "are all needed"},
+		"a negative minimum": {change: func(c *Config) { c.HoldMinimum = -1 }, says: "hold minimum is -1"},
+		"no hold":            {change: func(c *Config) { c.HoldMaximum = HoldNever }},
+		"a hold without end": {change: func(c *Config) { c.HoldMaximum = HoldUnlimited }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := good()

@@ -10,7 +10,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// TestConditions decides and merges, and compares the whole list.
+// TestConditions compares the whole list of conditions after deciding and merging.
 func TestConditions(t *testing.T) {
 	const ready, accepted, theirs = v1beta1.WorkloadReady, v1beta1.WorkloadAccepted, "example.org/Patched"
 	old, now := noon.Add(-time.Hour), noon
@@ -30,7 +30,7 @@ func TestConditions(t *testing.T) {
 	for name, test := range map[string]struct {
 		workload *v1beta1.ExternalWorkload
 		observed *record
-		// want is nil where nothing is to be written.
+		// want is nil if nothing must be written.
 		want []v1beta1.WorkloadCondition
 	}{
 		"without annotations nothing is touched": {workload: workload("w", having(other, is(ready, "Maybe", "", "")))},
@@ -58,64 +58,64 @@ func TestConditions(t *testing.T) {
 			workload: workload("w", declared("False"), having(since(is(ready, "True", "Declared", declaredMessage), old))),
 			want:     []v1beta1.WorkloadCondition{since(is(ready, "False", "Declared", declaredMessage), now)},
 		},
-		"of several Ready conditions one is left": {
+		"duplicate Ready conditions are merged": {
 			workload: workload("w", declared("True"), having(since(is(ready, "True", "Declared", declaredMessage), old), other, is(ready, "False", "", ""))),
 			want:     []v1beta1.WorkloadCondition{since(is(ready, "True", "Declared", declaredMessage), old), other},
 		},
 		"a declaration is read in every spelling of YAML": {workload: workload("w", declared("yes")), want: []v1beta1.WorkloadCondition{since(is(ready, "True", "Declared", declaredMessage), now)}},
-		"a word that withdraws does, and is said": {
+		"an invalid negative value declares False": {
 			workload: workload("w", declared("disabled"), having(since(is(ready, "True", "Manual", ""), old))),
 			want: []v1beta1.WorkloadCondition{since(is(ready, "False", "Declared", declaredMessage), now), since(is(accepted, "False", ReasonInvalidReady,
 				`the annotation external-workload.io/ready is "disabled"; it must be "True", "False" or "Unknown"`), now)},
 		},
-		"what is no declaration leaves Ready, and says so": {
+		"another invalid declaration keeps Ready": {
 			workload: workload("w", declared("yes!"), having(is(ready, "True", "Manual", ""))),
 			want:     []v1beta1.WorkloadCondition{is(ready, "True", "Manual", ""), since(is(accepted, "False", ReasonInvalidReady, invalid), now)},
 		},
-		"a probe goes before a declaration": {
+		"a probe takes precedence over a declaration": {
 			workload: workload("w", declared("True"), probing), observed: knows(bad),
 			want: []v1beta1.WorkloadCondition{probedAt(since(is(ready, "False", ReasonProbeFailed, "connection refused"), now), now), failed(now)},
 		},
-		"a probe that has decided nothing leaves Ready": {workload: workload("w", declared("True"), probing), observed: knows(health{ready: true})},
-		"a probe that is not yet known leaves Ready":    {workload: workload("w", declared("True"), probing)},
+		"a probe without a decision keeps Ready":       {workload: workload("w", declared("True"), probing), observed: knows(health{ready: true})},
+		"a probe that is not yet observed keeps Ready": {workload: workload("w", declared("True"), probing)},
 		"a success is written": {
 			workload: workload("w", probing), observed: knows(good),
 			want: []v1beta1.WorkloadCondition{probedAt(since(is(ready, "True", ReasonProbeSucceeded, ""), now), now), passed},
 		},
-		"another success is not":                {workload: workload("w", probing, having(probedAt(is(ready, "True", ReasonProbeSucceeded, ""), now.Add(-4*time.Minute)), passed)), observed: knows(good)},
-		"another message of a failure can wait": {workload: workload("w", probing, having(probedAt(is(ready, "False", ReasonProbeFailed, "no route to host"), now.Add(-4*time.Minute)), failed(now))), observed: knows(bad)},
+		"a repeated success is not written": {workload: workload("w", probing, having(probedAt(is(ready, "True", ReasonProbeSucceeded, ""), now.Add(-4*time.Minute)), passed)), observed: knows(good)},
+		"a new failure message can wait":    {workload: workload("w", probing, having(probedAt(is(ready, "False", ReasonProbeFailed, "no route to host"), now.Add(-4*time.Minute)), failed(now))), observed: knows(bad)},
 		"lastProbeTime is refreshed when it is old enough": {
 			workload: workload("w", probing, having(since(probedAt(is(ready, "False", ReasonProbeFailed, "no route to host"), old), old), failed(now))), observed: knows(bad),
 			want: []v1beta1.WorkloadCondition{since(probedAt(is(ready, "False", ReasonProbeFailed, "connection refused"), now), old), failed(now)},
 		},
-		"a probe that does not decode leaves what is proven": {
+		"an invalid probe keeps what is proven": {
 			workload: workload("w", declared("True"), probing, having(other, is(ready, "True", ReasonProbeSucceeded, ""), passed)),
 			observed: &record{uid: "uid-w", problem: &Problem{Reason: ReasonInvalidProbe, Message: "typo"}},
 			want:     []v1beta1.WorkloadCondition{other, is(ready, "True", ReasonProbeSucceeded, ""), passed, since(is(accepted, "False", ReasonInvalidProbe, "typo"), now)},
 		},
-		"a probe that does not decode proves nothing": {
+		"an invalid probe proves nothing": {
 			workload: workload("w", probing, having(since(is(ready, "True", "Manual", ""), old))),
 			observed: &record{uid: "uid-w", problem: &Problem{Reason: ReasonInvalidProbe, Message: "typo"}},
 			want:     []v1beta1.WorkloadCondition{since(is(ready, "False", ReasonInvalidProbe, "typo"), now), since(is(accepted, "False", ReasonInvalidProbe, "typo"), now)},
 		},
-		"a refused probe leaves what is proven": {
+		"a refused probe keeps what is proven": {
 			workload: workload("w", probing, having(is(ready, "True", ReasonProbeSucceeded, ""), passed)), observed: knows(health{ready: true, decided: true, refused: "metadata"}),
 			want: []v1beta1.WorkloadCondition{is(ready, "True", ReasonProbeSucceeded, ""), passed, since(is(accepted, "False", ReasonProbeAddressRefused, "metadata"), now)},
 		},
-		"an address that cannot be published is said": {
+		"an address that cannot be published is reported": {
 			workload: workload("w", at("127.0.0.1"), having(other)),
 			want:     []v1beta1.WorkloadCondition{other, since(is(accepted, "False", "InvalidAddress", loopback), now)},
 		},
-		"all problems are said": {
+		"all problems are reported": {
 			workload: workload("w", at("127.0.0.1"), declared("yes!")),
 			want:     []v1beta1.WorkloadCondition{since(is(accepted, "False", ReasonInvalidReady, invalid+"; "+loopback), now)},
 		},
-		"what is said already is not written":                        {workload: workload("w", at("127.0.0.1"), having(is(accepted, "False", "InvalidAddress", loopback)))},
+		"a reported problem is not written again":                    {workload: workload("w", at("127.0.0.1"), having(is(accepted, "False", "InvalidAddress", loopback)))},
 		"a corrected address is cleared":                             {workload: workload("w", having(other, is(accepted, "False", "InvalidAddress", "no"))), want: []v1beta1.WorkloadCondition{other}},
 		"a repaired annotation is cleared":                           {workload: workload("w", having(is(accepted, "False", ReasonInvalidProbe, "no"))), want: []v1beta1.WorkloadCondition{}},
 		"a refused address keeps its state until it is probed again": {workload: workload("w", probing, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), observed: knows(health{})},
-		"somebody else's Accepted is left":                           {workload: workload("w", having(is(accepted, "True", "Theirs", "")))},
-		"and so is their reason":                                     {workload: workload("w", having(is(accepted, "False", "Theirs", "")))},
+		"another writer's Accepted is kept":                          {workload: workload("w", having(is(accepted, "True", "Theirs", "")))},
+		"another writer's reason is kept":                            {workload: workload("w", having(is(accepted, "False", "Theirs", "")))},
 		"without a probe nothing is proven":                          {workload: workload("w", having(is(ready, "True", ReasonProbeSucceeded, ""), passed)), want: []v1beta1.WorkloadCondition{is(ready, "True", ReasonProbeSucceeded, "")}},
 		"an object that cannot be read is not written":               {workload: workload("w", declared("True"), annotated(v1beta1.UnreadableAnnotation, "broken"))},
 	} {
@@ -149,7 +149,8 @@ func withConditions(before *v1beta1.ExternalWorkload, conditions []v1beta1.Workl
 	return after
 }
 
-// observed returns what is known of a workload's probe whose targets all have this health.
+// observed returns the observations of a workload's probe, with this health for all
+// targets.
 func observed(t *testing.T, workload *v1beta1.ExternalWorkload, healths ...health) *record {
 	t.Helper()
 	made := newRecord(workload, workload.Annotations[v1beta1.ProbeAnnotation], probe.Options{})

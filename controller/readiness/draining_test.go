@@ -21,12 +21,12 @@ func TestDraining(t *testing.T) {
 		want     []v1beta1.WorkloadCondition
 		differs  bool
 	}{
-		"a drained workload has the condition since now":      {workload("a", drained), []v1beta1.WorkloadCondition{since(requested, noon)}, true},
-		"it says since when":                                  {workload("a", drained, having(since(requested, earlier))), []v1beta1.WorkloadCondition{since(requested, earlier)}, false},
-		"an undrained one loses it":                           {workload("a", having(since(requested, earlier))), []v1beta1.WorkloadCondition{}, true},
-		"an empty value drains nothing":                       {workload("a", annotated(v1beta1.DrainAnnotation, "")), nil, false},
-		"one that is being deleted keeps the time":            {workload("a", deleting, having(since(requested, earlier))), []v1beta1.WorkloadCondition{since(is(v1beta1.WorkloadDraining, "True", ReasonDeleting, "the object is being deleted"), earlier)}, true},
-		"one of somebody else stays where nothing is drained": {workload("a", having(foreign)), []v1beta1.WorkloadCondition{foreign}, false},
+		"a drained workload gets the condition now":          {workload("a", drained), []v1beta1.WorkloadCondition{since(requested, noon)}, true},
+		"the transition time is kept":                        {workload("a", drained, having(since(requested, earlier))), []v1beta1.WorkloadCondition{since(requested, earlier)}, false},
+		"undrain removes the condition":                      {workload("a", having(since(requested, earlier))), []v1beta1.WorkloadCondition{}, true},
+		"an empty value drains nothing":                      {workload("a", annotated(v1beta1.DrainAnnotation, "")), nil, false},
+		"a deletion keeps the transition time":               {workload("a", deleting, having(since(requested, earlier))), []v1beta1.WorkloadCondition{since(is(v1beta1.WorkloadDraining, "True", ReasonDeleting, "the object is being deleted"), earlier)}, true},
+		"another writer's condition is kept without a drain": {workload("a", having(foreign)), []v1beta1.WorkloadCondition{foreign}, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			got, differs := merge(test.workload.Status.Conditions, decide(test.workload, nil), noon, func(time.Time) bool { return false })

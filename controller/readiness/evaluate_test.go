@@ -16,8 +16,8 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// decidedWithin is how long it takes at most to withdraw a machine with the
-// defaults that dies: three periods, one timeout, and the time for evidence.
+// decidedWithin is the maximum time until a machine that dies is withdrawn, with the
+// default probe: three periods, one timeout, and the time for evidence.
 const decidedWithin = 33 * time.Second
 
 func onLease(context.Context) runtime.Object {
@@ -26,13 +26,13 @@ func onLease(context.Context) runtime.Object {
 
 func TestCutOffProberWithdrawsNothing(t *testing.T) {
 	for name, numbers := range map[string][2]string{
-		"with the defaults":              {``, ``},
-		"with a threshold of one":        {`,"failureThreshold":1`, `,"failureThreshold":1`},
-		"with a long period":             {`,"periodSeconds":50,"failureThreshold":1`, `,"periodSeconds":50,"failureThreshold":1`},
-		"with ten failures to reach":     {`,"failureThreshold":10`, `,"failureThreshold":10`},
-		"with quick ones and slow":       {`,"periodSeconds":2`, `,"periodSeconds":30`},
-		"with some that take five times": {``, `,"periodSeconds":300`},
-		"with some once a day":           {``, `,"periodSeconds":86400`},
+		"with the defaults":           {``, ``},
+		"with a threshold of one":     {`,"failureThreshold":1`, `,"failureThreshold":1`},
+		"with a long period":          {`,"periodSeconds":50,"failureThreshold":1`, `,"periodSeconds":50,"failureThreshold":1`},
+		"with a threshold of ten":     {`,"failureThreshold":10`, `,"failureThreshold":10`},
+		"with short and long periods": {`,"periodSeconds":2`, `,"periodSeconds":30`},
+		"with some periods of 300 s":  {``, `,"periodSeconds":300`},
+		"with some periods of a day":  {``, `,"periodSeconds":86400`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			quick, _ := fleet(60, numbers[0])
@@ -49,7 +49,7 @@ func TestCutOffProberWithdrawsNothing(t *testing.T) {
 				for range 180 {
 					w.pass(time.Second)
 					if got := w.notReady(); len(got) > 0 {
-						t.Fatalf("withdrawn after the prober was back: %v", got)
+						t.Fatalf("withdrawn after the prober was reconnected: %v", got)
 					}
 				}
 				if want := []bool{false, true, false}; !slices.Equal(w.holds, want) {
@@ -63,8 +63,8 @@ func TestCutOffProberWithdrawsNothing(t *testing.T) {
 	}
 }
 
-// TestLongPeriodsDoNotCountAsHealthy has 60 machines that are probed every ten
-// seconds beside 240 that are probed every five minutes.
+// TestLongPeriodsDoNotCountAsHealthy has 60 machines that are probed every ten seconds
+// and 240 that are probed every five minutes.
 func TestLongPeriodsDoNotCountAsHealthy(t *testing.T) {
 	quick, _ := fleetIn("shop", "quick", 60, "")
 	slow, _ := fleetIn("shop", "slow", 240, `,"periodSeconds":300`)
@@ -133,9 +133,9 @@ func TestServiceThatDiesIsWithdrawnWhereOtherNamespacesAnswer(t *testing.T) {
 // to freeze or delay the readiness of another.
 func TestNoTenantDelaysTheWithdrawalsOfAnother(t *testing.T) {
 	for name, numbers := range map[string]string{
-		"130 that never answer":           "",
-		"100 that are probed once a day":  `,"periodSeconds":86400`,
-		"100 that never reach their word": `,"periodSeconds":1,"failureThreshold":1000`,
+		"130 that never answer":          "",
+		"100 that are probed once a day": `,"periodSeconds":86400`,
+		"100 with a threshold of 1000":   `,"periodSeconds":1,"failureThreshold":1000`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			shop, names := fleet(3, "")
@@ -222,7 +222,7 @@ func TestHeldWorkloadSaysSo(t *testing.T) {
 	})
 }
 
-// TestChangedAddressIsNeverHeld moves a machine during a hold.
+// TestChangedAddressIsNeverHeld changes a machine's address during a hold.
 func TestChangedAddressIsNeverHeld(t *testing.T) {
 	workloads, names := fleet(10, "")
 	inCluster(t, append(workloads, neighbours(5)...), Config{}, func(w *world) {
@@ -237,8 +237,8 @@ func TestChangedAddressIsNeverHeld(t *testing.T) {
 	})
 }
 
-// TestEarlyProbesDoNotCountForThresholds has a tenant that suspects the prober
-// twice a second, while a machine of another one restarts.
+// TestEarlyProbesDoNotCountForThresholds has a tenant that causes early probes twice a
+// second while a machine of another tenant restarts.
 func TestEarlyProbesDoNotCountForThresholds(t *testing.T) {
 	shop, names := fleet(3, `,"periodSeconds":30`)
 	flipping, flippers := fleetIn("attacker", "flipping", 4, `,"periodSeconds":1,"failureThreshold":1`)
@@ -251,7 +251,7 @@ func TestEarlyProbesDoNotCountForThresholds(t *testing.T) {
 			w.pass(time.Second)
 		}
 		if asked := w.timesAsked(names[0]) - before; asked < 5 {
-			t.Fatalf("the machine was asked %d times: the tenant has not caused early probes", asked)
+			t.Fatalf("the machine was probed %d times: the tenant has not caused early probes", asked)
 		}
 		if got := w.notReady(); len(got) > 0 {
 			t.Errorf("withdrawn after 50 s, although three periods are 90 s: %v", got)
@@ -259,8 +259,8 @@ func TestEarlyProbesDoNotCountForThresholds(t *testing.T) {
 	})
 }
 
-// TestThousandsThatHangDelayNoOtherNamespace has 3,000 objects whose probes
-// take as long as they may, and their author touches them.
+// TestThousandsThatHangDelayNoOtherNamespace has 3,000 objects whose probes take the
+// maximum time, and whose author touches them.
 func TestThousandsThatHangDelayNoOtherNamespace(t *testing.T) {
 	shop, names := fleet(10, "")
 	attacker, attackers := fleetIn("attacker", "attacker", 3000, `,"timeoutSeconds":30,"periodSeconds":30`)
@@ -276,7 +276,7 @@ func TestThousandsThatHangDelayNoOtherNamespace(t *testing.T) {
 		}
 		for _, name := range names {
 			if got := w.longestPause(name); got > 12*time.Second {
-				t.Errorf("%s was not asked for %s, want no probe more than 2 s late", name, got)
+				t.Errorf("%s was not probed for %s, want no probe more than 2 s late", name, got)
 			}
 		}
 	})
@@ -291,7 +291,7 @@ func TestClockBehindTheServersDelaysNoFirstProbe(t *testing.T) {
 		}
 		w.pass(3 * time.Second)
 		if got := w.timesAsked("vm"); got != 1 {
-			t.Errorf("asked %d times within its initial delay after first sight, want once", got)
+			t.Errorf("probed %d times within its initial delay after first sight, want once", got)
 		}
 	})
 }

@@ -23,19 +23,19 @@ func TestExpired(t *testing.T) {
 		watched  time.Duration
 		want     bool
 	}{
-		"its probe has failed for the whole time":           {workload("a", probed(tcp), hour, failed(time.Hour)), 2 * time.Hour, true},
-		"its probe has failed for a moment less":            {workload("a", probed(tcp), hour, failed(time.Hour-time.Second)), 2 * time.Hour, false},
-		"there was a hold in that time, or a start":         {workload("a", probed(tcp), hour, failed(3*time.Hour)), 59 * time.Minute, false},
-		"the hold was before that time":                     {workload("a", probed(tcp), hour, failed(3*time.Hour)), time.Hour, true},
-		"without the annotation":                            {workload("a", probed(tcp), failed(24*time.Hour)), 48 * time.Hour, false},
-		"with a time that is too short":                     {workload("a", probed(tcp), annotated(v1beta1.DeleteAfterUnreadyAnnotation, "4m59s"), failed(24*time.Hour)), 48 * time.Hour, false},
-		"with the shortest time":                            {workload("a", probed(tcp), annotated(v1beta1.DeleteAfterUnreadyAnnotation, "5m"), failed(5*time.Minute)), time.Hour, true},
-		"with a text that is no time":                       {workload("a", probed(tcp), annotated(v1beta1.DeleteAfterUnreadyAnnotation, "soon"), failed(24*time.Hour)), 48 * time.Hour, false},
-		"declared not ready, which no probe says":           {workload("a", declared("False"), hour, having(since(is("Ready", "False", ReasonDeclared, ""), noon.Add(-24*time.Hour)))), 48 * time.Hour, false},
-		"not ready by others, beside a probe":               {workload("a", probed(tcp), hour, having(since(is("Ready", "False", "Maintenance", ""), noon.Add(-24*time.Hour)))), 48 * time.Hour, false},
-		"the condition is left of a probe that was removed": {workload("a", hour, failed(24*time.Hour)), 48 * time.Hour, false},
+		"its probe has failed for the whole time":   {workload("a", probed(tcp), hour, failed(time.Hour)), 2 * time.Hour, true},
+		"its probe has failed for a moment less":    {workload("a", probed(tcp), hour, failed(time.Hour-time.Second)), 2 * time.Hour, false},
+		"there was a hold in that time, or a start": {workload("a", probed(tcp), hour, failed(3*time.Hour)), 59 * time.Minute, false},
+		"the hold was before that time":             {workload("a", probed(tcp), hour, failed(3*time.Hour)), time.Hour, true},
+		"without the annotation":                    {workload("a", probed(tcp), failed(24*time.Hour)), 48 * time.Hour, false},
+		"with a time that is too short":             {workload("a", probed(tcp), annotated(v1beta1.DeleteAfterUnreadyAnnotation, "4m59s"), failed(24*time.Hour)), 48 * time.Hour, false},
+		"with the shortest time":                    {workload("a", probed(tcp), annotated(v1beta1.DeleteAfterUnreadyAnnotation, "5m"), failed(5*time.Minute)), time.Hour, true},
+		"with an invalid time":                      {workload("a", probed(tcp), annotated(v1beta1.DeleteAfterUnreadyAnnotation, "soon"), failed(24*time.Hour)), 48 * time.Hour, false},
+		"declared not ready, without a probe":       {workload("a", declared("False"), hour, having(since(is("Ready", "False", ReasonDeclared, ""), noon.Add(-24*time.Hour)))), 48 * time.Hour, false},
+		"another writer's not ready, with a probe":  {workload("a", probed(tcp), hour, having(since(is("Ready", "False", "Maintenance", ""), noon.Add(-24*time.Hour)))), 48 * time.Hour, false},
+		"the condition of a probe that was removed": {workload("a", hour, failed(24*time.Hour)), 48 * time.Hour, false},
 		"ready":                       {workload("a", probed(tcp), hour, having(since(is("Ready", "True", ReasonProbeSucceeded, ""), noon.Add(-24*time.Hour)))), 48 * time.Hour, false},
-		"nobody knows since when":     {workload("a", probed(tcp), hour, having(is("Ready", "False", ReasonProbeFailed, ""))), 48 * time.Hour, false},
+		"without a transition time":   {workload("a", probed(tcp), hour, having(is("Ready", "False", ReasonProbeFailed, ""))), 48 * time.Hour, false},
 		"it is being deleted already": {workload("a", probed(tcp), hour, failed(24*time.Hour), func(w *v1beta1.ExternalWorkload) { w.DeletionTimestamp = new(metav1.NewTime(noon)) }), 48 * time.Hour, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -46,7 +46,7 @@ func TestExpired(t *testing.T) {
 	}
 }
 
-func TestAHoldBeginsTheTimeAgain(t *testing.T) {
+func TestHoldRestartsTheExpiryTime(t *testing.T) {
 	var e expiry
 	e.setHold(false, noon)
 	if since, trusted := e.trustedSince(); !since.IsZero() || !trusted {
@@ -66,7 +66,7 @@ func TestAHoldBeginsTheTimeAgain(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatVanishedExpires(t *testing.T) {
+func TestOnlyVanishedMachinesExpire(t *testing.T) {
 	workloads, names := fleet(6, "")
 	for _, w := range workloads[:2] {
 		w.Annotations[v1beta1.DeleteAfterUnreadyAnnotation] = "10m"
@@ -91,7 +91,7 @@ func TestOnlyWhatVanishedExpires(t *testing.T) {
 			t.Errorf("%d expired, %d are left; want only %s to go", w.expired, len(list.Items), names[1])
 		}
 		if w.rejected[reasonInvalidExpiry] != 1 {
-			t.Errorf("the annotation that cannot be followed was rejected %d times, want once", w.rejected[reasonInvalidExpiry])
+			t.Errorf("the invalid annotation was rejected %d times, want once", w.rejected[reasonInvalidExpiry])
 		}
 		if events := strings.Join(w.events, "\n"); !strings.Contains(events, "Normal Expired") {
 			t.Errorf("events are\n%s", events)

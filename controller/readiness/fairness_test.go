@@ -8,14 +8,15 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// TestHungTLSProbesOfOneNamespaceDelayNoOther: 512 of them took all the memory
-// of probes, first come first served, and those of others waited for up to 30 s.
+// TestHungTLSProbesOfOneNamespaceDelayNoOther: memory for probes was first come, first
+// served, so 512 of them took all of it and probes of others waited for up to 30 s.
 func TestHungTLSProbesOfOneNamespaceDelayNoOther(t *testing.T) {
-	// A hundred failures are not reached: what counts are the probes, not the writes.
+	// The threshold of a hundred failures is not reached: the test is about probes, not
+	// writes.
 	const hung = `,"timeoutSeconds":30,"periodSeconds":30,"failureThreshold":100`
 	hostile, _ := fleetIn("elsewhere", "hostile", 3000, "")
 	for _, workload := range hostile {
-		// The costliest probes there are: TLS and HTTP/2 in both families.
+		// The most expensive probes: TLS and HTTP/2 in both families.
 		probed(fmt.Sprintf(`{"grpc":{"port":80,"service":%q,"mode":"TLS"}%s}`, workload.Name, hung))(workload)
 		at("192.0.2.66", "2001:db8::66")(workload)
 		having(

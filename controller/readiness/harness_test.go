@@ -22,7 +22,7 @@ import (
 	"github.com/external-workload/controller/pkg/generated/informers/externalversions"
 )
 
-// notes is an Observer and an event recorder that remembers.
+// notes is an Observer and an event recorder that keeps everything.
 type notes struct {
 	mu         sync.Mutex
 	probes     map[string]int
@@ -82,14 +82,14 @@ type world struct {
 	controller *Controller
 
 	answers sync.Mutex
-	// down are the machines and the addresses that do not answer.
+	// down is the set of machines and addresses that do not answer.
 	down    map[string]bool
 	cutOff  bool
 	asked   map[string]int
 	askedAt map[string]time.Time
 	// longest is the longest time from one probe of a machine to the next.
 	longest map[string]time.Duration
-	// memory is what the probes in flight cost, and mostMemory the most at any time.
+	// memory is the cost of the probes in flight, and mostMemory its maximum.
 	memory, mostMemory int64
 }
 
@@ -149,7 +149,7 @@ func inNamespaces(t *testing.T, namespaces []string, workloads []*v1beta1.Extern
 	})
 }
 
-// answer returns what a machine says; probe.Spec.Service is its name.
+// answer returns a machine's answer; probe.Spec.Service is its name.
 func (w *world) answer(ctx context.Context, spec *probe.Spec, target probe.Target) probe.Result {
 	w.answers.Lock()
 	w.asked[spec.Service]++
@@ -264,7 +264,7 @@ func (w *world) updateIn(namespace, name string, changes ...func(*v1beta1.Extern
 	}
 }
 
-// asking returns a gRPC probe whose service is the workload's name.
+// asking returns a gRPC probe of the service with the workload's name.
 func asking(name, numbers string) func(*v1beta1.ExternalWorkload) {
 	return probed(fmt.Sprintf(`{"grpc":{"port":80,"service":%q}%s}`, name, numbers))
 }
@@ -274,7 +274,7 @@ func fleet(n int, numbers string) (workloads []*v1beta1.ExternalWorkload, names 
 	return fleetIn("shop", "vm", n, numbers)
 }
 
-// fleetIn returns a fleet in a namespace. Names are unique in the whole world.
+// fleetIn returns a fleet in a namespace. Names are unique across namespaces.
 func fleetIn(namespace, prefix string, n int, numbers string) (workloads []*v1beta1.ExternalWorkload, names []string) {
 	for i := range n {
 		name := fmt.Sprintf("%s-%05d", prefix, i)

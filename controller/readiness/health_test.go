@@ -8,8 +8,8 @@ import (
 )
 
 // TestHealth plays results of probes, one letter each: s success, f failure,
-// t timeout, r refused, e error of the prober, x the hold decision withdraws what has
-// reached its threshold, a the probe became another one.
+// t timeout, r refused, e error of the prober, x the hold decision withdraws a target
+// that has reached its threshold, a the probe was replaced.
 func TestHealth(t *testing.T) {
 	for name, test := range map[string]struct {
 		ready              bool
@@ -19,27 +19,27 @@ func TestHealth(t *testing.T) {
 		candidate          bool
 		message            string
 	}{
-		"nothing is decided before the first probe":      {success: 1, failure: 3},
-		"a ready one stays so before the first probe":    {ready: true, success: 1, failure: 3, wantReady: true},
-		"one success is enough by default":               {success: 1, failure: 3, results: "s", wantReady: true, decided: true},
-		"a success below the threshold decides nothing":  {success: 3, failure: 3, results: "ss"},
-		"successes up to the threshold":                  {success: 3, failure: 3, results: "sss", wantReady: true, decided: true},
-		"a failure in between restarts the count":        {success: 3, failure: 3, results: "ssfss"},
-		"a ready one is not turned before the threshold": {ready: true, success: 1, failure: 3, results: "ff", wantReady: true},
-		"it is a candidate at the threshold":             {ready: true, success: 1, failure: 3, results: "fff", wantReady: true, candidate: true},
-		"a timeout is a failure":                         {ready: true, success: 1, failure: 1, results: "t", wantReady: true, candidate: true},
-		"the decision turns it":                          {ready: true, success: 1, failure: 3, results: "fffx", decided: true, message: "refused connection"},
-		"one success before the decision saves it":       {ready: true, success: 1, failure: 3, results: "fffs", wantReady: true, decided: true},
-		"one that was never ready needs no decision":     {success: 1, failure: 3, results: "fff", decided: true, message: "refused connection"},
-		"and recovers": {success: 1, failure: 3, results: "fffs", wantReady: true, decided: true},
-		"the prober's own trouble counts for nothing":       {ready: true, success: 1, failure: 2, results: "feee", wantReady: true},
-		"a refused probe counts for nothing":                {ready: true, success: 1, failure: 2, results: "frrr", wantReady: true},
-		"another probe starts again, and the state is kept": {ready: true, success: 1, failure: 3, results: "sffa", wantReady: true},
-		"another probe of one that was withdrawn":           {ready: true, success: 1, failure: 1, results: "fxa"},
-		"failures of a withdrawn one are no news":           {ready: true, success: 1, failure: 1, results: "fxfff", decided: true, message: "refused connection"},
-		"a withdrawn one needs its successes":               {ready: true, success: 2, failure: 1, results: "fxs", decided: true, message: "refused connection"},
-		"a withdrawn one comes back, and can fail again":    {ready: true, success: 1, failure: 1, results: "fxsf", wantReady: true, decided: true, candidate: true},
-		"failing keeps the message of the state unharmed":   {success: 1, failure: 3, results: "sff", wantReady: true, decided: true},
+		"nothing is decided before the first probe":       {success: 1, failure: 3},
+		"a ready target stays ready before its probe":     {ready: true, success: 1, failure: 3, wantReady: true},
+		"one success is enough by default":                {success: 1, failure: 3, results: "s", wantReady: true, decided: true},
+		"a success below the threshold decides nothing":   {success: 3, failure: 3, results: "ss"},
+		"successes up to the threshold":                   {success: 3, failure: 3, results: "sss", wantReady: true, decided: true},
+		"a failure restarts the count of successes":       {success: 3, failure: 3, results: "ssfss"},
+		"a ready target stays ready below the threshold":  {ready: true, success: 1, failure: 3, results: "ff", wantReady: true},
+		"a target at the threshold is a candidate":        {ready: true, success: 1, failure: 3, results: "fff", wantReady: true, candidate: true},
+		"a timeout is a failure":                          {ready: true, success: 1, failure: 1, results: "t", wantReady: true, candidate: true},
+		"the decision withdraws it":                       {ready: true, success: 1, failure: 3, results: "fffx", decided: true, message: "refused connection"},
+		"one success before the decision keeps it ready":  {ready: true, success: 1, failure: 3, results: "fffs", wantReady: true, decided: true},
+		"a target that was never ready needs no decision": {success: 1, failure: 3, results: "fff", decided: true, message: "refused connection"},
+		"a target that was never ready recovers":          {success: 1, failure: 3, results: "fffs", wantReady: true, decided: true},
+		"an error of the prober does not count":           {ready: true, success: 1, failure: 2, results: "feee", wantReady: true},
+		"a refused probe does not count":                  {ready: true, success: 1, failure: 2, results: "frrr", wantReady: true},
+		"another probe restarts the count, not the state": {ready: true, success: 1, failure: 3, results: "sffa", wantReady: true},
+		"another probe of a withdrawn target":             {ready: true, success: 1, failure: 1, results: "fxa"},
+		"a withdrawn target fails again":                  {ready: true, success: 1, failure: 1, results: "fxfff", decided: true, message: "refused connection"},
+		"a withdrawn target needs its successes":          {ready: true, success: 2, failure: 1, results: "fxs", decided: true, message: "refused connection"},
+		"a withdrawn target recovers and can fail again":  {ready: true, success: 1, failure: 1, results: "fxsf", wantReady: true, decided: true, candidate: true},
+		"failures below the threshold keep the message":   {success: 1, failure: 3, results: "sff", wantReady: true, decided: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := &probe.Spec{SuccessThreshold: test.success, FailureThreshold: test.failure}

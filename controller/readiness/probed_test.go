@@ -14,7 +14,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// ready describes the conditions about readiness in lines.
+// ready describes the readiness conditions, one a line.
 func (w *world) ready(name string) []string {
 	w.t.Helper()
 	var lines []string
@@ -58,7 +58,7 @@ func TestChangedTargetIsNotReadyBeforeItsProbePassed(t *testing.T) {
 				w.pass(time.Hour + time.Second)
 				w.mustBe("after two", vm, readyTrue, "ReadyIPv4 True ProbeSucceeded: "+test.target+" uid=uid-vm-00000")
 				want := []string{"Normal AddressChanged: Not ready any more: the probe has not passed yet at " + test.target}
-				// The fake client knows no conflicts: a sync from an old cache writes twice.
+				// The fake client has no conflicts: a sync from a stale cache writes twice.
 				if diff := cmp.Diff(want, slices.Compact(w.events)); diff != "" {
 					t.Errorf("Events: -want +got\n%s", diff)
 				}
@@ -67,7 +67,7 @@ func TestChangedTargetIsNotReadyBeforeItsProbePassed(t *testing.T) {
 	}
 }
 
-// TestMachineMovesToADeadAddress is what a moved machine does that is not up yet.
+// TestMachineMovesToADeadAddress has a machine that moved and does not run yet.
 func TestMachineMovesToADeadAddress(t *testing.T) {
 	workloads, names := fleet(1, "")
 	inWorld(t, workloads, Config{}, func(w *world) {
@@ -117,7 +117,7 @@ func TestNewAddressThatMayNotBeProbedIsNotReady(t *testing.T) {
 	})
 }
 
-func TestChangeOfHowItIsAskedKeepsTheState(t *testing.T) {
+func TestChangedProbeSettingsKeepTheState(t *testing.T) {
 	for name, numbers := range map[string]string{
 		"another period":            `,"periodSeconds":1800`,
 		"another timeout":           `,"periodSeconds":3600,"timeoutSeconds":2`,
@@ -139,20 +139,21 @@ func TestChangeOfHowItIsAskedKeepsTheState(t *testing.T) {
 	}
 }
 
-// TestRestartKeepsWhatIsProven, and nothing else: the object names the target.
+// TestRestartKeepsWhatIsProven: a restart keeps exactly the targets that the object's
+// conditions name.
 func TestRestartKeepsWhatIsProven(t *testing.T) {
 	pending := "AddressChanged: the probe has not passed yet at 192.0.2.10:80"
 	for name, test := range map[string]struct {
 		proof v1beta1.WorkloadCondition
 		want  []string
 	}{
-		"the same target":    {proven("vm-00000", "192.0.2.10:80"), []string{readyTrue, provenThere}},
-		"another address":    {proven("vm-00000", "192.0.2.11:80"), []string{"Ready False " + pending, "ReadyIPv4 False " + pending}},
-		"another port":       {proven("vm-00000", "192.0.2.10:81"), []string{"Ready False " + pending, "ReadyIPv4 False " + pending}},
-		"another instance":   {proven("another", "192.0.2.10:80"), []string{"Ready False " + pending, "ReadyIPv4 False " + pending}},
-		"nothing at all":     {is("Other", "True", "", ""), []string{"Ready False ProbePending: the probe has not passed yet at 192.0.2.10:80"}},
-		"a text for humans":  {is(v1beta1.WorkloadReadyIPv4, "True", "", "fine"), []string{"Ready False " + pending, "ReadyIPv4 False " + pending}},
-		"it was not so then": {is(v1beta1.WorkloadReadyIPv4, "False", ReasonProbeFailed, "no"), []string{"Ready False ProbePending: the probe has not passed yet at 192.0.2.10:80", "ReadyIPv4 False ProbeFailed: no"}},
+		"the same target":  {proven("vm-00000", "192.0.2.10:80"), []string{readyTrue, provenThere}},
+		"another address":  {proven("vm-00000", "192.0.2.11:80"), []string{"Ready False " + pending, "ReadyIPv4 False " + pending}},
+		"another port":     {proven("vm-00000", "192.0.2.10:81"), []string{"Ready False " + pending, "ReadyIPv4 False " + pending}},
+		"another instance": {proven("another", "192.0.2.10:80"), []string{"Ready False " + pending, "ReadyIPv4 False " + pending}},
+		"nothing at all":   {is("Other", "True", "", ""), []string{"Ready False ProbePending: the probe has not passed yet at 192.0.2.10:80"}},
+		"a custom message": {is(v1beta1.WorkloadReadyIPv4, "True", "", "fine"), []string{"Ready False " + pending, "ReadyIPv4 False " + pending}},
+		"it had failed":    {is(v1beta1.WorkloadReadyIPv4, "False", ReasonProbeFailed, "no"), []string{"Ready False ProbePending: the probe has not passed yet at 192.0.2.10:80", "ReadyIPv4 False ProbeFailed: no"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			workloads, names := fleet(1, `,"periodSeconds":86400`)
@@ -167,7 +168,7 @@ func TestRestartKeepsWhatIsProven(t *testing.T) {
 	}
 }
 
-func TestOneFamilyDoesNotStandForTheOther(t *testing.T) {
+func TestEachFamilyIsProvenSeparately(t *testing.T) {
 	const vm, v4, v6 = "vm", "192.0.2.10", "2001:db8::10"
 	const passed4, passed6 = "ReadyIPv4 True ProbeSucceeded: 192.0.2.10:80 uid=uid-vm", "ReadyIPv6 True ProbeSucceeded: [2001:db8::10]:80 uid=uid-vm"
 	const dead = "False ProbeFailed: no answer within 1s"
@@ -202,8 +203,8 @@ func TestOneFamilyDoesNotStandForTheOther(t *testing.T) {
 	}
 }
 
-// TestOneFamilyFailsLater withdraws it alone, and takes away its condition with
-// its address.
+// TestOneFamilyFailsLater: only that family is withdrawn, and its condition is removed
+// with its address.
 func TestOneFamilyFailsLater(t *testing.T) {
 	inWorld(t, []*v1beta1.ExternalWorkload{workload("vm", asking("vm", ""), at("192.0.2.10", "2001:db8::10"))}, Config{}, func(w *world) {
 		w.pass(time.Minute)

@@ -16,8 +16,8 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// Kubernetes 1.31 and 1.32 refuse every write of a status while anything else
-// in the object breaks the definition.
+// Kubernetes 1.31 and 1.32 refuse every status write while another field of the object
+// violates the CRD.
 func TestARefusedStatusIsReportedOnceAndNotRetriedForEver(t *testing.T) {
 	inWorld(t, nil, Config{}, func(w *world) {
 		refusal := apierrors.NewInvalid(schema.GroupKind{Group: v1beta1.GroupName, Kind: "ExternalWorkload"}, "a",
@@ -40,7 +40,7 @@ func TestARefusedStatusIsReportedOnceAndNotRetriedForEver(t *testing.T) {
 				t.Errorf("Events (-want +got):\n%s", diff)
 			}
 			if tries < 5 || tries > 7 {
-				t.Errorf("%d tries in an hour, want one in ten minutes", tries)
+				t.Errorf("%d tries in an hour, want one every ten minutes", tries)
 			}
 		})
 	})

@@ -30,8 +30,8 @@ func TestDeclarationsInEverySpelling(t *testing.T) {
 	}
 }
 
-// TestDeclarationsThatYAMLTakesForABoolean: who forgets the quotes, or has them
-// taken away by a template, means what YAML would make of it.
+// TestDeclarationsThatYAMLTakesForABoolean: a value without quotes, which a template may
+// have removed, has the meaning of the YAML boolean.
 func TestDeclarationsThatYAMLTakesForABoolean(t *testing.T) {
 	for _, value := range []string{
 		"y", "Y", "yes", "Yes", "YES", "n", "N", "no", "No", "NO", "true", "True", "TRUE", "false", "False", "FALSE", "on", "On", "ON", "off", "Off", "OFF",

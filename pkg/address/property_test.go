@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// row is an entry of the plain table: the bits of mask that an address of the
-// family must have as in value.
+// row is an entry of the plain table. It matches an address of the family whose bits under
+// mask equal those of value.
 type row struct {
 	family      Family
 	value, mask [16]byte
@@ -36,7 +36,7 @@ func rowOf(prefix netip.Prefix) row {
 	return made
 }
 
-// embed returns the row of an IPv4 prefix at four bytes of an IPv6 prefix.
+// embed returns the row of an IPv4 prefix that is embedded in an IPv6 prefix.
 func embed(ipv4, ipv6 netip.Prefix, at [4]int, invert byte) row {
 	made, inner := rowOf(ipv6), rowOf(ipv4)
 	for from, to := range at {
@@ -45,7 +45,7 @@ func embed(ipv4, ipv6 netip.Prefix, at [4]int, invert byte) row {
 	return made
 }
 
-// plainTable lists in bits what must not be probed.
+// plainTable lists the addresses that must not be probed, as bits.
 func plainTable() []row {
 	machines := prefixes("127.0.0.0/8", "169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32")
 	others := prefixes("0.0.0.0/8", "224.0.0.0/3")
@@ -73,8 +73,8 @@ func plainTable() []row {
 	return table
 }
 
-// TestAMillionRandomAddressesAgreeWithAPlainTable draws addresses that match a
-// row or miss it by few bits, where a mistake would be.
+// TestAMillionRandomAddressesAgreeWithAPlainTable draws addresses that match a row or
+// differ from it by few bits, where mistakes are likely.
 func TestAMillionRandomAddressesAgreeWithAPlainTable(t *testing.T) {
 	table := plainTable()
 	random := rand.New(rand.NewPCG(11, 6))
@@ -84,7 +84,7 @@ func TestAMillionRandomAddressesAgreeWithAPlainTable(t *testing.T) {
 		family, bytes := FamilyOf(a), a.AsSlice()
 		want := slices.ContainsFunc(table, func(r row) bool { return r.matches(family, bytes) })
 		if got := Unprobeable(a); (got != "") != want {
-			t.Fatalf("%s: Unprobeable says %q; the table refuses it: %t", a, got, want)
+			t.Fatalf("%s: Unprobeable returns %q; the table refuses it: %t", a, got, want)
 		}
 		if Unpublishable(a) != "" && !want {
 			t.Fatalf("%s may be probed but not published", a)
@@ -100,7 +100,7 @@ func TestAMillionRandomAddressesAgreeWithAPlainTable(t *testing.T) {
 	}
 }
 
-// near draws an address that matches the row, half of the time but for one bit.
+// near draws an address that matches the row, or in half of the cases all but one bit.
 func near(random *rand.Rand, r *row) netip.Addr {
 	bytes := make([]byte, 4)
 	if r.family == IPv6 {

@@ -23,7 +23,7 @@ func TestPrint(t *testing.T) {
 		slices    []*discoveryv1.EndpointSlice
 		want      string
 	}{
-		"what is as desired is not written": {
+		"a correct slice is not written": {
 			services:  []corev1.Service{*web},
 			workloads: []v1beta1.ExternalWorkload{*build.Workload("shop/a", build.IPs("192.0.2.1"))},
 			slices:    []*discoveryv1.EndpointSlice{build.Slice("shop/linkerd-external-web-1", build.Of(web), build.Endpoint("a", "192.0.2.1"))},
@@ -60,7 +60,7 @@ Service shop/web
 Compared: Services 1, EndpointSlices 0, endpoints 0 (unchanged 0), workloads left out 0
 Would write: create 1, update 0, delete 0, for Services 1
 `},
-		"the slices of a Service that is gone are emptied and deleted": {
+		"the slices of a deleted Service are emptied and deleted": {
 			slices: []*discoveryv1.EndpointSlice{build.Slice("shop/linkerd-external-web-1", build.Of(web), build.Endpoint("a", "192.0.2.1"))},
 			want: `
 Service shop/web
@@ -71,7 +71,7 @@ Service shop/web
 Compared: Services 1, EndpointSlices 1, endpoints 1 (unchanged 0), workloads left out 0
 Would write: create 0, update 1, delete 1, for Services 1
 `},
-		"a workload that is skipped is reported, and one that nobody selects is not": {
+		"a skipped workload is reported, and one that no Service selects is not": {
 			services: []corev1.Service{*web, *build.Service("shop/idle", build.NoSelector())},
 			workloads: []v1beta1.ExternalWorkload{
 				*build.Workload("shop/a", build.IPs("127.0.0.1")), *build.Workload("shop/lonely", build.NoLabels()), *build.Workload("other/a"),
@@ -83,7 +83,7 @@ Service shop/web
 Compared: Services 1, EndpointSlices 0, endpoints 0 (unchanged 0), workloads left out 1
 Would write: nothing
 `},
-		"a label that somebody added goes": {
+		"a foreign label is removed": {
 			services:  []corev1.Service{*web},
 			workloads: []v1beta1.ExternalWorkload{*build.Workload("shop/a", build.IPs("192.0.2.1"))},
 			slices:    []*discoveryv1.EndpointSlice{build.Slice("shop/linkerd-external-web-1", build.Of(web), build.Endpoint("a", "192.0.2.1"), build.Label("extra", "x"))},
@@ -98,13 +98,13 @@ Would write: create 0, update 1, delete 0, for Services 1
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(strings.TrimPrefix(test.want, "\n"), preview(t, test.services, test.workloads, test.slices)); diff != "" {
-				t.Errorf("printed (-want +have):\n%s", diff)
+				t.Errorf("printed (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// preview prints what would be written. A name that is made for a new slice is NAME.
+// preview prints the planned writes. The generated part of a new slice's name is NAME.
 func preview(t *testing.T, services []corev1.Service, workloads []v1beta1.ExternalWorkload, slices []*discoveryv1.EndpointSlice) string {
 	t.Helper()
 	owned := map[types.NamespacedName][]*discoveryv1.EndpointSlice{}

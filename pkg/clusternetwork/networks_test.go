@@ -52,12 +52,12 @@ func TestRanges(t *testing.T) {
 		want    []string
 		problem string
 	}{
-		"nothing is known": {},
-		"Service networks of both families, and one that was added": {
+		"nothing found": {},
+		"Service networks of both families and an additional one": {
 			objects: []runtime.Object{serviceNetwork("kubernetes", "10.96.0.0/12", "fd00:10:96::/108"), serviceNetwork("more", "10.200.0.0/16")},
 			want:    []string{"10.96.0.0/12", "10.200.0.0/16", "fd00:10:96::/108"},
 		},
-		"all API servers, and no other Service's endpoints": {
+		"all API servers and no other Service's endpoints": {
 			objects: []runtime.Object{endpointsOf("kubernetes", "192.0.2.6", "192.0.2.7"), endpointsOf("web", "192.0.2.8")},
 			want:    []string{"192.0.2.6/32", "192.0.2.7/32"},
 		},
@@ -66,7 +66,7 @@ func TestRanges(t *testing.T) {
 			want:  []string{"10.96.0.1/32", "198.51.100.1/32", "2001:db8::6/128"},
 		},
 		"a host that cannot be resolved": {hosts: []string{"nowhere.example.org"}, problem: "resolve the API server's name"},
-		"what is given, once": {
+		"given ranges, once": {
 			given:   []netip.Prefix{netip.MustParsePrefix("10.244.0.0/16"), netip.MustParsePrefix("10.96.0.0/12")},
 			objects: []runtime.Object{serviceNetwork("kubernetes", "10.96.0.0/12")},
 			want:    []string{"10.96.0.0/12", "10.244.0.0/16"},
@@ -75,7 +75,7 @@ func TestRanges(t *testing.T) {
 			fails: map[string]error{"servicecidrs": notServed}, objects: []runtime.Object{endpointsOf("kubernetes", "192.0.2.6")},
 			want: []string{"192.0.2.6/32"}, problem: "it has no ServiceCIDR",
 		},
-		"no right to list slices": {
+		"no permission to list slices": {
 			fails: map[string]error{"endpointslices": errors.New("forbidden")}, objects: []runtime.Object{serviceNetwork("kubernetes", "10.96.0.0/12")},
 			want: []string{"10.96.0.0/12"}, problem: "default/kubernetes: forbidden",
 		},
@@ -111,7 +111,7 @@ func TestGivenRangesAreKnownBeforeTheFirstRefresh(t *testing.T) {
 	}
 }
 
-func TestWhatWasFoundStaysWhileTheAPIServerIsAway(t *testing.T) {
+func TestNetworksStayKnownWhileTheAPIServerIsAway(t *testing.T) {
 	client := fake.NewClientset(serviceNetwork("kubernetes", "10.96.0.0/12"), endpointsOf("kubernetes", "192.0.2.6"))
 	networks := New(Config{Client: client})
 	if err := networks.Refresh(t.Context()); err != nil {

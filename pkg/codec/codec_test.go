@@ -25,10 +25,10 @@ import (
 // stored is an object as the API server writes it.
 const stored = `{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkload","metadata":{"annotations":{"a":"}\"{"},"creationTimestamp":"2026-11-26T00:00:00Z","generation":3,"labels":{"app":"a"},"managedFields":[{"apiVersion":"workload.linkerd.io/v1beta1","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{".":{},"f:meshTLS":{".":{},"f:identity":{},"f:serverName":{}},"f:ports":{},"f:workloadIPs":{}}},"manager":"kubectl","operation":"Update","time":"2026-11-26T00:00:01Z"},{"apiVersion":"workload.linkerd.io/v1beta1","fieldsType":"FieldsV1","fieldsV1":{"f:status":{".":{},"f:conditions":{}}},"manager":"external-workload-controller","operation":"Update","subresource":"status","time":"2026-11-26T00:00:02Z"}],"name":"w","namespace":"n","resourceVersion":"12","uid":"b8e"},"spec":{"meshTLS":{"identity":"i","serverName":"s"},"ports":[{"name":"http","port":80,"protocol":"TCP"}],"workloadIPs":[{"ip":"192.0.2.1"}]},"status":{"conditions":[{"lastProbeTime":"2026-11-26T00:00:02Z","lastTransitionTime":"2026-11-26T00:00:02Z","message":"m","reason":"R","status":"True","type":"Ready"}]}}`
 
-// general is client-go's own, from a factory that nothing else uses.
+// general is client-go's own serializer, from a separate factory.
 var general = serializer.NewCodecFactory(scheme.Scheme).WithoutConversion()
 
-// watched reads a stream as the client of a serializer does.
+// watched reads a stream like a client with that serializer.
 func watched(t testing.TB, serializer runtime.NegotiatedSerializer, stream io.Reader) *restwatch.Decoder {
 	t.Helper()
 	negotiator := runtime.NewClientNegotiator(serializer, schema.GroupVersion(v1beta1.GroupVersion))
@@ -39,7 +39,7 @@ func watched(t testing.TB, serializer runtime.NegotiatedSerializer, stream io.Re
 	return restwatch.NewDecoder(streaming.NewDecoder(framer.NewFrameReader(io.NopCloser(stream)), event), object)
 }
 
-// event is what a watch gives, or the error at its end.
+// event is an event of a watch, or the error at its end.
 type event struct {
 	Type   watch.EventType
 	Object runtime.Object
@@ -58,13 +58,13 @@ func events(t testing.TB, serializer runtime.NegotiatedSerializer, stream string
 	}
 }
 
-// What is read is what client-go's own decoder reads.
+// The result must be that of client-go's own decoder.
 func TestWatchIsReadAsTheGeneralDecoderReadsIt(t *testing.T) {
 	bookmark := `{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkload","metadata":{"annotations":{"k8s.io/initial-events-end":"true"},"creationTimestamp":null,"resourceVersion":"9"},"spec":{"meshTLS":{"identity":"","serverName":""}}}`
 	for sentence, stream := range map[string]string{
 		"events of each type": `{"type":"ADDED","object":` + stored + "}\n" + `{"type":"MODIFIED","object":` + stored + "}\n" +
 			`{"type":"DELETED","object":` + stored + "}\n" + `{"type":"BOOKMARK","object":` + bookmark + "}\n",
-		"an object as large as they come":  `{"type":"ADDED","object":` + strings.Replace(stored, `"a":"`, `"a":"`+strings.Repeat("x", 1<<20), 1) + "}\n",
+		"a large object":                   `{"type":"ADDED","object":` + strings.Replace(stored, `"a":"`, `"a":"`+strings.Repeat("x", 1<<20), 1) + "}\n",
 		"an error":                         `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old","reason":"Expired","code":410}}` + "\n",
 		"an unknown type":                  `{"type":"OTHER","object":` + stored + "}\n",
 		"no type":                          `{"type":"","object":` + stored + "}\n",
@@ -84,7 +84,7 @@ func TestWatchIsReadAsTheGeneralDecoderReadsIt(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("it ended with %v, and the general one with %v; events (-general +got):\n%s", err, wantErr, diff)
 			}
-			whole := strings.HasSuffix(stream, "\n") // a line that is no whole object is an error of either kind
+			whole := strings.HasSuffix(stream, "\n") // for an incomplete line the two errors may differ
 			if !whole && errors.Is(err, io.ErrUnexpectedEOF) != errors.Is(wantErr, io.ErrUnexpectedEOF) {
 				t.Errorf("it ended with %v, and the general one with %v", err, wantErr)
 			}
@@ -92,7 +92,7 @@ func TestWatchIsReadAsTheGeneralDecoderReadsIt(t *testing.T) {
 	}
 }
 
-// The fault: each request wrapped the list of the factory itself once more.
+// The fault: each request wrapped the factory's own list once more.
 func TestFactoryIsLeftAlone(t *testing.T) {
 	kinds := func() (kinds []string) {
 		for _, info := range general.SupportedMediaTypes() {
@@ -151,9 +151,9 @@ func TestObjectIsReadAsTheGeneralDecoderReadsIt(t *testing.T) {
 	}
 }
 
-// FuzzWatch proves that a line of a watch is read as client-go reads it. In a line that
-// is not one JSON value, which no API server writes, client-go reads the values before
-// the fault; the whole line may fail instead.
+// FuzzWatch checks that a line of a watch is decoded as client-go decodes it. In a line that
+// is not one JSON value, which no API server writes, client-go decodes the values before the
+// error; this package may refuse the whole line.
 func FuzzWatch(f *testing.F) {
 	f.Add([]byte(`{"type":"ADDED","object":` + stored + `}`))
 	f.Add([]byte(`{"type":"A","object":{"a":"\\\"}"}}`))

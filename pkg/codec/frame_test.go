@@ -37,8 +37,8 @@ func TestEachLineIsAFrame(t *testing.T) {
 		err    error
 	}{
 		"lines":                                 {"{1}\n{22}\n", []string{"{1}", "{22}"}, io.EOF},
-		"an empty line is left out":             {"\n{1}\n\r\n{2}\n", []string{"{1}", "{2}"}, io.EOF},
-		"the end of a line as Windows has it":   {"{1}\r\n{2}\r\n", []string{"{1}", "{2}"}, io.EOF},
+		"an empty line is skipped":              {"\n{1}\n\r\n{2}\n", []string{"{1}", "{2}"}, io.EOF},
+		"lines that end with CR LF":             {"{1}\r\n{2}\r\n", []string{"{1}", "{2}"}, io.EOF},
 		"lines that are longer than any buffer": {long + "\n{1}\n" + long + "\n", []string{long, "{1}", long}, io.EOF},
 		"a line as long as the buffer within":   {long[:16<<10] + "\n{1}\n", []string{long[:16<<10], "{1}"}, io.EOF},
 		"a line one shorter than that buffer":   {long[:16<<10-1] + "\n{1}\n", []string{long[:16<<10-1], "{1}"}, io.EOF},
@@ -59,7 +59,7 @@ func TestEachLineIsAFrame(t *testing.T) {
 	}
 }
 
-func TestErrorOfTheConnectionIsTold(t *testing.T) {
+func TestConnectionErrorIsReturned(t *testing.T) {
 	broken := errors.New("broken")
 	got, err := frames(io.MultiReader(strings.NewReader("{1}\n{2"), iotest.ErrReader(broken)), 10)
 	if diff := cmp.Diff([]string{"{1}"}, got); diff != "" || !errors.Is(err, broken) {

@@ -34,8 +34,8 @@ func TestAddressIsCanonical(t *testing.T) {
 	}
 }
 
-// Each of these is refused by the API server in an EndpointSlice, or names no
-// machine that others reach.
+// The API server refuses each of these in an EndpointSlice, or no other machine can reach
+// it.
 func TestAddressThatIsSkipped(t *testing.T) {
 	for given, want := range map[string]string{
 		"":                        "not an IP address",
@@ -99,12 +99,12 @@ func TestSeveralAddresses(t *testing.T) {
 		ips  []string
 		want []string
 	}{
-		"the first of one family counts":                  {[]string{"192.0.2.1", "192.0.2.9"}, []string{first}},
-		"the first good one counts":                       {[]string{"127.0.0.1", "nonsense", "192.0.2.1"}, []string{first}},
-		"a bad one after the good one does not matter":    {[]string{"192.0.2.1", "127.0.0.1"}, []string{first}},
-		"none at all is skipped in all families":          {nil, []string{"skip a NoAddress"}},
-		"a bad one of one family spares the other family": {[]string{"192.0.2.1", "::1"}, []string{first, "skip a InvalidAddress IPv6"}},
-		"bad ones of both families are skipped in both": {
+		"the first of one family is used":                 {[]string{"192.0.2.1", "192.0.2.9"}, []string{first}},
+		"the first valid one is used":                     {[]string{"127.0.0.1", "nonsense", "192.0.2.1"}, []string{first}},
+		"an invalid one after a valid one is ignored":     {[]string{"192.0.2.1", "127.0.0.1"}, []string{first}},
+		"without addresses it is skipped":                 {nil, []string{"skip a NoAddress"}},
+		"an invalid one does not affect the other family": {[]string{"192.0.2.1", "::1"}, []string{first, "skip a InvalidAddress IPv6"}},
+		"invalid ones of both families are skipped in both": {
 			[]string{"127.0.0.1", "::1"}, []string{"skip a InvalidAddress IPv4", "skip a InvalidAddress IPv6"},
 		},
 	} {

@@ -23,7 +23,7 @@ import (
 func TestProperties(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("first seed %d", seed)
-	// One State for all: what one Service leaves must not show in the next.
+	// One State for all: the result of one Service must not affect the next.
 	var reused desired.State
 	for i := range uint64(2000) {
 		checkProperties(t, fmt.Sprintf("seed %d", seed+i), &reused, build.RandomChoices(seed+i, 400))
@@ -47,7 +47,7 @@ func FuzzCompute(f *testing.F) {
 	})
 }
 
-// checkProperties checks what holds for every Service and all workloads.
+// checkProperties checks the rules for every Service and all workloads.
 func checkProperties(t *testing.T, which string, reused *desired.State, c *build.Choices) {
 	t.Helper()
 	service := build.AnyService(c)
@@ -71,7 +71,7 @@ func checkProperties(t *testing.T, which string, reused *desired.State, c *build
 	var fresh desired.State
 	fresh.Compute(service, workloads, options)
 	if diff := cmp.Diff(lines(&fresh), lines(reused)); diff != "" {
-		t.Errorf("%s: memory used again gives another result (-fresh +reused):\n%s", which, diff)
+		t.Errorf("%s: reused memory gives another result (-new +reused):\n%s", which, diff)
 	}
 	reported := map[string]bool{}
 	for i := range reused.Families {
@@ -80,14 +80,14 @@ func checkProperties(t *testing.T, which string, reused *desired.State, c *build
 	for i := range reused.Skipped {
 		reported[reused.Skipped[i].Workload.Name] = true
 		if reused.Skipped[i].Message() == "" {
-			t.Errorf("%s: %s is skipped without a word", which, reused.Skipped[i].Workload.Name)
+			t.Errorf("%s: %s is skipped without a message", which, reused.Skipped[i].Workload.Name)
 		}
 	}
 	if reused.Service != nil && len(reported) != len(workloads) {
-		t.Errorf("%s: of %d workloads only %d are published or skipped", which, len(workloads), len(reported))
+		t.Errorf("%s: only %d of %d workloads are published or skipped", which, len(reported), len(workloads))
 	}
 	if !slices.IsSortedFunc(reused.Skipped, func(a, b desired.Skip) int { return strings.Compare(a.Workload.Name, b.Workload.Name) }) {
-		t.Errorf("%s: the skipped are not sorted", which)
+		t.Errorf("%s: the skipped workloads are not sorted", which)
 	}
 }
 
@@ -98,7 +98,7 @@ func checkFamily(t *testing.T, which string, f *desired.Family, reported map[str
 		e := &f.Endpoints[i]
 		reported[e.Workload.Name] = true
 		if i > 0 && f.Endpoints[i-1].Workload.Name >= e.Workload.Name {
-			t.Errorf("%s: %s is there twice or out of order", which, e.Workload.Name)
+			t.Errorf("%s: %s is published twice or out of order", which, e.Workload.Name)
 		}
 		parsed, err := netip.ParseAddr(e.Address)
 		errs := validation.IsValidIP(field.NewPath("ip"), e.Address)
@@ -125,8 +125,8 @@ func checkFamily(t *testing.T, which string, f *desired.Family, reported map[str
 	}
 }
 
-// FuzzAddress checks that what is published as an address is one, and stays
-// what it is when it is read again.
+// FuzzAddress checks that a published address is valid, and that parsing it again gives
+// the same address.
 func FuzzAddress(f *testing.F) {
 	for _, seed := range []string{"192.0.2.1", "2001:DB8:0::1", "::ffff:1.2.3.4", "fe80::1%eth0", "1.2.3.04", "", " ", "::", "127.0.0.1"} {
 		f.Add(seed)

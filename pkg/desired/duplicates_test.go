@@ -30,7 +30,7 @@ func TestDuplicateAddress(t *testing.T) {
 	}
 	plain := build.Service("shop/web")
 	check(t, map[string]row{
-		"by name, when all else is the same": {
+		"by name if all else is equal": {
 			plain, with(workload("shop/b"), workload("shop/a")),
 			[]string{published("a", " ready serving"), "skip b DuplicateAddress IPv4 for a"},
 		},
@@ -54,7 +54,7 @@ func TestDuplicateAddress(t *testing.T) {
 			plain, with(workload("shop/a", build.Deleting()), workload("shop/b", older, build.NotReady())),
 			[]string{published("b", ""), "skip a DuplicateAddress IPv4 for b"},
 		},
-		"readiness counts also where the Service publishes all": {
+		"readiness counts even if the Service publishes all": {
 			build.Service("shop/web", build.PublishNotReady()), with(workload("shop/a", older, build.NotReady()), workload("shop/b")),
 			[]string{published("b", " ready serving"), "skip a DuplicateAddress IPv4 for b"},
 		},
@@ -75,7 +75,7 @@ func TestDuplicateAddress(t *testing.T) {
 			named, with(workload("shop/a", ports(8080, 1)), workload("shop/b", ports(9090, 1))),
 			[]string{"IPv4 a 192.0.2.1 http:8080/TCP,admin:1/TCP ready serving", "skip b DuplicateAddress IPv4 for a"},
 		},
-		"one that is skipped itself takes nobody's place": {
+		"a skipped workload does not displace another": {
 			named, with(workload("shop/a", ports(1, 0)), workload("shop/b", ports(1, 2)), workload("shop/c", ports(3, 2))),
 			[]string{
 				"IPv4 a 192.0.2.1 http:1/TCP ready serving", "IPv4 c 192.0.2.1 http:3/TCP,admin:2/TCP ready serving",
@@ -86,7 +86,7 @@ func TestDuplicateAddress(t *testing.T) {
 			build.Service("shop/web", build.Headless(), build.Ports()), with(workload("shop/a"), workload("shop/b")),
 			[]string{"IPv4 a 192.0.2.1  ready serving hostname=a", "skip b DuplicateAddress IPv4 for a"},
 		},
-		"each family by itself": {
+		"each family separately": {
 			build.Service("shop/web", dualStack),
 			with(workload("shop/a", build.IPs("192.0.2.1", "2001:db8::1")), workload("shop/b", build.IPs("192.0.2.1", "2001:db8::2"))),
 			[]string{
@@ -107,7 +107,7 @@ func TestDuplicateAddress(t *testing.T) {
 	})
 }
 
-// Many addresses make the search go over more than one place of its table.
+// With many addresses, the search has to probe several places of its table.
 func TestNoFalseDuplicates(t *testing.T) {
 	var objects []*v1beta1.ExternalWorkload
 	for i := range 3000 {

@@ -19,22 +19,22 @@ func TestConditions(t *testing.T) {
 		workload []build.WorkloadOption
 		want     string
 	}{
-		"Ready is True":                 {plain, nil, " ready serving"},
-		"Ready is False":                {plain, []build.WorkloadOption{build.NotReady()}, ""},
-		"Ready is Unknown":              {plain, []build.WorkloadOption{build.Conditions(condition("Ready", "Unknown"))}, ""},
-		"Ready is missing":              {plain, []build.WorkloadOption{build.Conditions()}, ""},
-		"Ready has no status":           {plain, []build.WorkloadOption{build.Conditions(condition("Ready", ""))}, ""},
-		"Ready is spelled otherwise":    {plain, []build.WorkloadOption{build.Conditions(condition("ready", "True"), condition("Ready", "true"))}, ""},
-		"another condition is True":     {plain, []build.WorkloadOption{build.Conditions(condition("Healthy", "True"))}, ""},
-		"Ready is not the first":        {plain, []build.WorkloadOption{build.Conditions(condition("Healthy", "False"), condition("Ready", "True"))}, " ready serving"},
-		"Ready is there twice, once so": {plain, []build.WorkloadOption{build.Conditions(condition("Ready", "False"), condition("Ready", "True"))}, " ready serving"},
+		"Ready is True":             {plain, nil, " ready serving"},
+		"Ready is False":            {plain, []build.WorkloadOption{build.NotReady()}, ""},
+		"Ready is Unknown":          {plain, []build.WorkloadOption{build.Conditions(condition("Ready", "Unknown"))}, ""},
+		"Ready is missing":          {plain, []build.WorkloadOption{build.Conditions()}, ""},
+		"Ready has no status":       {plain, []build.WorkloadOption{build.Conditions(condition("Ready", ""))}, ""},
+		"Ready in lower case":       {plain, []build.WorkloadOption{build.Conditions(condition("ready", "True"), condition("Ready", "true"))}, ""},
+		"another condition is True": {plain, []build.WorkloadOption{build.Conditions(condition("Healthy", "True"))}, ""},
+		"Ready is not the first":    {plain, []build.WorkloadOption{build.Conditions(condition("Healthy", "False"), condition("Ready", "True"))}, " ready serving"},
+		"Ready twice, once True":    {plain, []build.WorkloadOption{build.Conditions(condition("Ready", "False"), condition("Ready", "True"))}, " ready serving"},
 		"being deleted, it serves but gets no new traffic": {
 			plain, []build.WorkloadOption{build.Deleting()}, " serving terminating",
 		},
 		"being deleted and not ready":                {plain, []build.WorkloadOption{build.Deleting(), build.NotReady()}, " terminating"},
 		"drained, it serves but gets no new traffic": {plain, []build.WorkloadOption{build.Drained()}, " serving terminating"},
 		"drained and not ready":                      {plain, []build.WorkloadOption{build.Drained(), build.NotReady()}, " terminating"},
-		"drained by an empty value, which is none":   {plain, []build.WorkloadOption{build.Annotation(v1beta1.DrainAnnotation, "")}, " ready serving"},
+		"an empty drain annotation is no drain":      {plain, []build.WorkloadOption{build.Annotation(v1beta1.DrainAnnotation, "")}, " ready serving"},
 		"drained, in a Service that publishes what is not ready": {
 			eager, []build.WorkloadOption{build.Drained()}, " ready serving terminating",
 		},
@@ -58,10 +58,10 @@ func TestLocality(t *testing.T) {
 		return with(build.Workload("shop/a", append(options, build.Zone("z1"))...))
 	}
 	table := map[string]row{
-		"a zone without preference is published without hint": {
+		"a zone without trafficDistribution is published without hint": {
 			build.Service("shop/web"), inZone(), []string{base + " ready serving zone=z1"},
 		},
-		"an unknown preference gives no hint": {
+		"an unknown trafficDistribution gives no hint": {
 			build.Service("shop/web", build.Traffic("PreferMoon")), inZone(), []string{base + " ready serving zone=z1"},
 		},
 		"no zone, no hint": {
@@ -103,7 +103,7 @@ func TestHostname(t *testing.T) {
 	longest, tooLong := strings.Repeat("a", 63), strings.Repeat("a", 64)
 	const base = " 192.0.2.1 http:8080/TCP ready serving"
 	table := map[string]row{
-		"a Service with an address of its own gives none": {
+		"a Service with a cluster IP gives none": {
 			build.Service("shop/web"), with(build.Workload("shop/a")), []string{"IPv4 a" + base},
 		},
 	}

@@ -42,14 +42,14 @@ func TestPorts(t *testing.T) {
 		"an empty named target does not match unnamed ports": {
 			[]corev1.ServicePort{port("http", 80, build.ToName(""))}, []v1beta1.PortSpec{has("", 80, "TCP")}, "",
 		},
-		"of two ports with the name the first counts": {
+		"of two ports with the name the first is used": {
 			[]corev1.ServicePort{port("http", 80, build.ToName("web"))},
 			[]v1beta1.PortSpec{has("web", 8081, "TCP"), has("web", 8080, "TCP")}, "http:8081/TCP",
 		},
 		"a numbered target is the workload's port of that number": {
 			[]corev1.ServicePort{port("http", 80, build.ToNumber(8080))}, []v1beta1.PortSpec{has("", 8080, "TCP")}, "http:8080/TCP",
 		},
-		"a numbered target has to be declared": {
+		"a numbered target must be declared": {
 			[]corev1.ServicePort{port("http", 80, build.ToNumber(8080))}, []v1beta1.PortSpec{has("", 8081, "TCP")}, "",
 		},
 		"a numbered target of another protocol is no match": {
@@ -61,7 +61,7 @@ func TestPorts(t *testing.T) {
 		"a workload without ports is skipped": {
 			[]corev1.ServicePort{port("http", 80)}, nil, "",
 		},
-		"protocols are compared without regard to case": {
+		"protocols are compared without case": {
 			[]corev1.ServicePort{port("a", 1), port("b", 2, build.Over("udp")), port("c", 3, build.Over("sctp"))},
 			[]v1beta1.PortSpec{has("", 1, "tcp"), has("", 2, "Udp"), has("", 3, "SCTP")}, "a:1/TCP,b:2/UDP,c:3/SCTP",
 		},
@@ -77,7 +77,7 @@ func TestPorts(t *testing.T) {
 		"ports that match are published, the others not": {
 			[]corev1.ServicePort{port("http", 80), port("admin", 81)}, []v1beta1.PortSpec{has("", 81, "TCP")}, "admin:81/TCP",
 		},
-		"they come in the Service's order": {
+		"ports are in the Service's order": {
 			[]corev1.ServicePort{port("z", 80), port("a", 81)}, []v1beta1.PortSpec{has("", 81, "TCP"), has("", 80, "TCP")}, "z:80/TCP,a:81/TCP",
 		},
 		"one target of two Service ports is published under both names": {

@@ -12,7 +12,7 @@ import (
 )
 
 // TestProbedWorkloadIsReadyOnlyWhereItsProbePassed: a machine at a new address
-// must not inherit the readiness of the old one, nor one family that of the other.
+// must not inherit the readiness of the old one, nor one family from the other.
 func TestProbedWorkloadIsReadyOnlyWhereItsProbePassed(t *testing.T) {
 	const ipv4, ipv6 = "IPv4 a 192.0.2.1 http:8080/TCP", "IPv6 a 2001:db8::1 http:8080/TCP"
 	probed, both := build.Probed(), build.IPs("192.0.2.1", "2001:db8::1")
@@ -25,22 +25,22 @@ func TestProbedWorkloadIsReadyOnlyWhereItsProbePassed(t *testing.T) {
 		change  func(*v1beta1.ExternalWorkload)
 		want    []string
 	}{
-		"its address has passed":                                                 {nil, []build.WorkloadOption{probed, build.Proven("192.0.2.1")}, nil, []string{ipv4 + " ready serving"}},
-		"no address has":                                                         {nil, []build.WorkloadOption{probed, build.Proven()}, nil, []string{ipv4}},
-		"another address has":                                                    {nil, []build.WorkloadOption{probed, build.Proven("192.0.2.7")}, nil, []string{ipv4}},
-		"another object under its name has":                                      {nil, []build.WorkloadOption{probed, build.Proven("192.0.2.1")}, forOther, []string{ipv4}},
-		"the condition is for humans":                                            {nil, []build.WorkloadOption{probed, build.Proven("192.0.2.1")}, said, []string{ipv4}},
-		"it has passed, but Ready is False":                                      {nil, []build.WorkloadOption{probed, build.Proven("192.0.2.1")}, notReady, []string{ipv4}},
-		"without a probe Ready alone counts":                                     {nil, []build.WorkloadOption{build.Proven()}, nil, []string{ipv4 + " ready serving"}},
-		"without a probe what was proven does not count":                         {nil, []build.WorkloadOption{build.Proven("192.0.2.7")}, nil, []string{ipv4 + " ready serving"}},
-		"both families have passed":                                              {dual, []build.WorkloadOption{probed, both, build.Proven("192.0.2.1", "2001:db8::1")}, nil, []string{ipv4 + " ready serving", ipv6 + " ready serving"}},
-		"IPv4 does not stand for IPv6":                                           {dual, []build.WorkloadOption{probed, both, build.Proven("192.0.2.1")}, nil, []string{ipv4 + " ready serving", ipv6}},
-		"IPv6 does not stand for IPv4":                                           {dual, []build.WorkloadOption{probed, both, build.Proven("2001:db8::1")}, nil, []string{ipv4, ipv6 + " ready serving"}},
-		"a dead IPv6 does not bear on a Service with IPv4":                       {nil, []build.WorkloadOption{probed, build.IPs("2001:db8::1", "192.0.2.1"), build.Proven("192.0.2.1")}, nil, []string{ipv4 + " ready serving"}},
-		"it is written in another form":                                          {[]build.ServiceOption{build.Families(corev1.IPv6Protocol)}, []build.WorkloadOption{probed, build.IPs("2001:DB8:0::1"), build.Proven("2001:db8::1")}, nil, []string{ipv6 + " ready serving"}},
-		"a Service that publishes what is not ready says that it does not serve": {[]build.ServiceOption{build.PublishNotReady()}, []build.WorkloadOption{probed, build.Proven("192.0.2.7")}, nil, []string{ipv4 + " ready"}},
-		"being deleted, it serves at the address that has passed":                {nil, []build.WorkloadOption{probed, build.Deleting(), build.Proven("192.0.2.1")}, nil, []string{ipv4 + " serving terminating"}},
-		"being deleted, it does not serve at another":                            {nil, []build.WorkloadOption{probed, build.Deleting(), build.Proven("192.0.2.7")}, nil, []string{ipv4 + " terminating"}},
+		"its address has passed":                                    {nil, []build.WorkloadOption{probed, build.Proven("192.0.2.1")}, nil, []string{ipv4 + " ready serving"}},
+		"no address has":                                            {nil, []build.WorkloadOption{probed, build.Proven()}, nil, []string{ipv4}},
+		"another address has":                                       {nil, []build.WorkloadOption{probed, build.Proven("192.0.2.7")}, nil, []string{ipv4}},
+		"another object under its name has":                         {nil, []build.WorkloadOption{probed, build.Proven("192.0.2.1")}, forOther, []string{ipv4}},
+		"a custom message":                                          {nil, []build.WorkloadOption{probed, build.Proven("192.0.2.1")}, said, []string{ipv4}},
+		"it has passed, but Ready is False":                         {nil, []build.WorkloadOption{probed, build.Proven("192.0.2.1")}, notReady, []string{ipv4}},
+		"without a probe Ready alone counts":                        {nil, []build.WorkloadOption{build.Proven()}, nil, []string{ipv4 + " ready serving"}},
+		"without a probe the proof does not count":                  {nil, []build.WorkloadOption{build.Proven("192.0.2.7")}, nil, []string{ipv4 + " ready serving"}},
+		"both families have passed":                                 {dual, []build.WorkloadOption{probed, both, build.Proven("192.0.2.1", "2001:db8::1")}, nil, []string{ipv4 + " ready serving", ipv6 + " ready serving"}},
+		"IPv4 does not prove IPv6":                                  {dual, []build.WorkloadOption{probed, both, build.Proven("192.0.2.1")}, nil, []string{ipv4 + " ready serving", ipv6}},
+		"IPv6 does not prove IPv4":                                  {dual, []build.WorkloadOption{probed, both, build.Proven("2001:db8::1")}, nil, []string{ipv4, ipv6 + " ready serving"}},
+		"a dead IPv6 does not affect a Service with IPv4":           {nil, []build.WorkloadOption{probed, build.IPs("2001:db8::1", "192.0.2.1"), build.Proven("192.0.2.1")}, nil, []string{ipv4 + " ready serving"}},
+		"it is written in another form":                             {[]build.ServiceOption{build.Families(corev1.IPv6Protocol)}, []build.WorkloadOption{probed, build.IPs("2001:DB8:0::1"), build.Proven("2001:db8::1")}, nil, []string{ipv6 + " ready serving"}},
+		"with publishNotReadyAddresses it is ready and not serving": {[]build.ServiceOption{build.PublishNotReady()}, []build.WorkloadOption{probed, build.Proven("192.0.2.7")}, nil, []string{ipv4 + " ready"}},
+		"being deleted, it serves at the address that has passed":   {nil, []build.WorkloadOption{probed, build.Deleting(), build.Proven("192.0.2.1")}, nil, []string{ipv4 + " serving terminating"}},
+		"being deleted, it does not serve at another":               {nil, []build.WorkloadOption{probed, build.Deleting(), build.Proven("192.0.2.7")}, nil, []string{ipv4 + " terminating"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			object := build.Workload("shop/a", given.options...)
@@ -57,7 +57,7 @@ func TestProbedWorkloadIsReadyOnlyWhereItsProbePassed(t *testing.T) {
 
 var dual = []build.ServiceOption{build.Families(corev1.IPv4Protocol, corev1.IPv6Protocol)}
 
-func TestAnnotationWithAProbeMeansNothingWhereNobodyProbes(t *testing.T) {
+func TestProbeAnnotationIsIgnoredWithoutProbing(t *testing.T) {
 	objects := with(build.Workload("shop/a", build.Probed()))
 	var state desired.State
 	state.Compute(build.Service("shop/web"), known(objects, longAfter), desired.Options{Now: longAfter, IgnoreProbes: true})

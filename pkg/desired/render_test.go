@@ -21,7 +21,7 @@ var longAfter = build.Epoch.Add(time.Hour)
 // with lists workloads.
 func with(objects ...*v1beta1.ExternalWorkload) []*v1beta1.ExternalWorkload { return objects }
 
-// known works out the workloads as they are seen at a time, sorted by name.
+// known returns the workloads as first seen at a time, sorted by name.
 func known(objects []*v1beta1.ExternalWorkload, at time.Time) []*desired.Workload {
 	workloads := make([]*desired.Workload, 0, len(objects))
 	for _, object := range objects {
@@ -31,7 +31,7 @@ func known(objects []*v1beta1.ExternalWorkload, at time.Time) []*desired.Workloa
 	return workloads
 }
 
-// compute returns what has to be published for a Service and workloads.
+// compute returns the desired state of a Service and workloads.
 func compute(service *corev1.Service, objects []*v1beta1.ExternalWorkload) *desired.State {
 	var state desired.State
 	state.Compute(service, known(objects, longAfter), desired.Options{ManagedBy: build.ManagedBy, Now: longAfter})
@@ -73,7 +73,7 @@ func lines(s *desired.State) []string {
 	return all
 }
 
-// row is one rule: what a Service and workloads are published as.
+// row is one rule: a Service, workloads, and what is published.
 type row struct {
 	service   *corev1.Service
 	workloads []*v1beta1.ExternalWorkload

@@ -32,12 +32,12 @@ func TestServiceThatPublishes(t *testing.T) {
 	want := []string{"IPv4 a 192.0.2.1 http:8080/TCP ready serving"}
 	workloads := with(build.Workload("shop/a"))
 	check(t, map[string]row{
-		"type ClusterIP":                         {build.Service("shop/web"), workloads, want},
-		"no type, which is ClusterIP":            {build.Service("shop/web", build.Type("")), workloads, want},
-		"type NodePort":                          {build.Service("shop/web", build.Type(corev1.ServiceTypeNodePort)), workloads, want},
-		"type LoadBalancer":                      {build.Service("shop/web", build.Type(corev1.ServiceTypeLoadBalancer)), workloads, want},
-		"a Service that is selected by nobody":   {build.Service("shop/web"), nil, nil},
-		"a Service that is being deleted itself": {build.Service("shop/web", build.Deleting()), workloads, want},
+		"type ClusterIP":                  {build.Service("shop/web"), workloads, want},
+		"no type, which is ClusterIP":     {build.Service("shop/web", build.Type("")), workloads, want},
+		"type NodePort":                   {build.Service("shop/web", build.Type(corev1.ServiceTypeNodePort)), workloads, want},
+		"type LoadBalancer":               {build.Service("shop/web", build.Type(corev1.ServiceTypeLoadBalancer)), workloads, want},
+		"a Service without workloads":     {build.Service("shop/web"), nil, nil},
+		"a Service that is being deleted": {build.Service("shop/web", build.Deleting()), workloads, want},
 	})
 }
 
@@ -52,7 +52,7 @@ func TestFamilies(t *testing.T) {
 		"a workload of the other family only is skipped": {
 			build.Service("shop/web", build.Families(corev1.IPv6Protocol)), with(build.Workload("shop/a")), []string{"skip a NoAddress"},
 		},
-		"a workload of one of two families is published in that and not skipped": {
+		"a workload with one of two families is published in it and not skipped": {
 			build.Service("shop/web", build.Families(corev1.IPv4Protocol, corev1.IPv6Protocol)), with(build.Workload("shop/a")), []string{four},
 		},
 	})
@@ -80,7 +80,7 @@ func TestSliceLabels(t *testing.T) {
 		options []build.ServiceOption
 		want    map[string]string
 	}{
-		"two are there without the Service having any": {
+		"a Service without labels gives two": {
 			want: map[string]string{discoveryv1.LabelServiceName: "web", discoveryv1.LabelManagedBy: "us"},
 		},
 		"the Service's own are copied": {

@@ -17,18 +17,18 @@ func TestChangeThatCounts(t *testing.T) {
 	base := build.Workload("shop/a", build.Zone("z1"))
 	first := desired.NewWorkload(base, nil, desired.Sighting{At: longAfter})
 	for sentence, change := range map[string]build.WorkloadOption{
-		"readiness":            build.NotReady(),
-		"deletion":             build.Deleting(),
-		"zone":                 build.Zone("z2"),
-		"address":              build.IPs("192.0.2.2"),
-		"a second address":     build.IPs("192.0.2.1", "2001:db8::1"),
-		"what is bad about it": build.IPs("192.0.2.1", "::1"),
-		"port number":          build.WorkloadPorts(build.WorkloadPort("http", 8081, "TCP")),
-		"port name":            build.WorkloadPorts(build.WorkloadPort("web", 8080, "TCP")),
-		"port protocol":        build.WorkloadPorts(build.WorkloadPort("http", 8080, "UDP")),
-		"identity":             build.MeshTLS("other", "a.example"),
-		"server name":          build.MeshTLS("a.identity.example", "other"),
-		"another object":       build.UID("other"),
+		"readiness":          build.NotReady(),
+		"deletion":           build.Deleting(),
+		"zone":               build.Zone("z2"),
+		"address":            build.IPs("192.0.2.2"),
+		"a second address":   build.IPs("192.0.2.1", "2001:db8::1"),
+		"an invalid address": build.IPs("192.0.2.1", "::1"),
+		"port number":        build.WorkloadPorts(build.WorkloadPort("http", 8081, "TCP")),
+		"port name":          build.WorkloadPorts(build.WorkloadPort("web", 8080, "TCP")),
+		"port protocol":      build.WorkloadPorts(build.WorkloadPort("http", 8080, "UDP")),
+		"identity":           build.MeshTLS("other", "a.example"),
+		"server name":        build.MeshTLS("a.identity.example", "other"),
+		"another object":     build.UID("other"),
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			at := longAfter.Add(time.Minute)
@@ -55,7 +55,7 @@ func TestChangeThatDoesNotCount(t *testing.T) {
 		"another condition":                build.Conditions(heartbeat, build.Condition("Disk", "False")),
 		"an annotation":                    build.Annotation("note", "x"),
 		"a label":                          build.Label("note", "x"),
-		"the spelling of the protocol":     build.WorkloadPorts(build.WorkloadPort("http", 8080, "tcp")),
+		"the case of the protocol":         build.WorkloadPorts(build.WorkloadPort("http", 8080, "tcp")),
 		"leaving the protocol out":         build.WorkloadPorts(build.WorkloadPort("http", 8080, "")),
 		"an address that is not the first": build.IPs("192.0.2.1", "192.0.2.7"),
 	} {
@@ -77,10 +77,10 @@ func TestTimeOfChange(t *testing.T) {
 		initial    bool
 		want       time.Time
 	}{
-		"seen while watching: now":                        {[]v1beta1.WorkloadCondition{ready}, false, longAfter},
-		"there before: when it last became ready":         {[]v1beta1.WorkloadCondition{other, ready}, true, build.Epoch.Add(time.Minute)},
-		"there before and never ready: when it was made":  {[]v1beta1.WorkloadCondition{other}, true, build.Epoch},
-		"there before, the condition bears no time of it": {[]v1beta1.WorkloadCondition{build.Condition("Ready", "True")}, true, build.Epoch},
+		"seen while watching: now":                       {[]v1beta1.WorkloadCondition{ready}, false, longAfter},
+		"existing: when it last became ready":            {[]v1beta1.WorkloadCondition{other, ready}, true, build.Epoch.Add(time.Minute)},
+		"existing and never ready: when it was created":  {[]v1beta1.WorkloadCondition{other}, true, build.Epoch},
+		"existing, the condition has no transition time": {[]v1beta1.WorkloadCondition{build.Condition("Ready", "True")}, true, build.Epoch},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := desired.NewWorkload(build.Workload("shop/a", build.Conditions(row.conditions...)), nil, desired.Sighting{At: longAfter, Initial: row.initial})
@@ -110,7 +110,7 @@ func TestIdentity(t *testing.T) {
 	changed := desired.NewWorkload(build.Workload("shop/a", build.MeshTLS("j", "s")), base, desired.Sighting{})
 	again := desired.NewWorkload(build.Workload("shop/a", build.UID("new"), build.MeshTLS("k", "s")), changed, desired.Sighting{})
 	if changed.FirstIdentity != base.Identity {
-		t.Error("a changed workload forgets the identity that was seen first")
+		t.Error("a changed workload loses the identity that was seen first")
 	}
 	if again.FirstIdentity != again.Identity {
 		t.Error("a workload that was recreated keeps the identity of its predecessor")
@@ -127,14 +127,14 @@ func TestHeldUntilSettled(t *testing.T) {
 		want           string
 		retry          time.Duration // after creation; 0 for none
 	}{
-		"made just now":                          {0, 0, nil, nil, line + " held serving", 100 * time.Millisecond},
+		"created just now":                       {0, 0, nil, nil, line + " held serving", 100 * time.Millisecond},
 		"99 ms after first sight":                {0, 99 * time.Millisecond, nil, nil, line + " held serving", 100 * time.Millisecond},
 		"100 ms after first sight":               {0, 100 * time.Millisecond, nil, nil, line + " serving", 0},
 		"seen within a second of creation":       {999 * time.Millisecond, 999 * time.Millisecond, nil, nil, line + " held serving", 1099 * time.Millisecond},
 		"seen long after creation":               {2 * time.Second, 2 * time.Second, nil, nil, line + " serving", 0},
-		"made in the future of a slow clock":     {-time.Minute, -time.Minute, nil, nil, line + " held serving", -time.Minute + 100*time.Millisecond},
-		"not ready, so nobody looks it up":       {0, 0, nil, []build.WorkloadOption{build.NotReady()}, "IPv4 a 192.0.2.1 http:8080/TCP", 0},
-		"not ready, but published as if it were": {0, 0, []build.ServiceOption{build.PublishNotReady()}, []build.WorkloadOption{build.NotReady()}, line + " held", 100 * time.Millisecond},
+		"created in the future, by a slow clock": {-time.Minute, -time.Minute, nil, nil, line + " held serving", -time.Minute + 100*time.Millisecond},
+		"not ready, so no consumer looks it up":  {0, 0, nil, []build.WorkloadOption{build.NotReady()}, "IPv4 a 192.0.2.1 http:8080/TCP", 0},
+		"not ready, but published as ready":      {0, 0, []build.ServiceOption{build.PublishNotReady()}, []build.WorkloadOption{build.NotReady()}, line + " held", 100 * time.Millisecond},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			var state desired.State
@@ -154,8 +154,8 @@ func TestHeldUntilSettled(t *testing.T) {
 	}
 }
 
-// TestRestartDuringAnInterruptionHoldsWhatIsNewOnly: every machine that became
-// ready was held for up to a minute, known to consumers or not.
+// TestRestartDuringAnInterruptionHoldsWhatIsNewOnly: every machine that became ready was
+// held for up to a minute, even if consumers knew it.
 func TestRestartDuringAnInterruptionHoldsWhatIsNewOnly(t *testing.T) {
 	interrupted := longAfter
 	recovery := desired.Recovery{From: interrupted, Until: interrupted.Add(time.Minute)}
@@ -164,10 +164,10 @@ func TestRestartDuringAnInterruptionHoldsWhatIsNewOnly(t *testing.T) {
 		created time.Time
 		held    bool
 	}{
-		"made long before":      {interrupted.Add(-time.Hour), false},
-		"made just before":      {interrupted.Add(-time.Second), true},
-		"made since it began":   {interrupted.Add(time.Second), true},
-		"made when it was seen": {seen.At, true},
+		"created long before":     {interrupted.Add(-time.Hour), false},
+		"created just before":     {interrupted.Add(-time.Second), true},
+		"created after its begin": {interrupted.Add(time.Second), true},
+		"created when seen":       {seen.At, true},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := desired.NewWorkload(build.Workload("shop/a", build.Created(row.created)), nil, seen)

@@ -21,12 +21,12 @@ import (
 
 func TestNotesAreCutBetweenCharacters(t *testing.T) {
 	for name, test := range map[string]struct{ note, want string }{
-		"a short note stays":                     {note: "short", want: "short"},
-		"a note of the greatest length stays":    {note: strings.Repeat("a", 1024), want: strings.Repeat("a", 1024)},
-		"a longer one is cut":                    {note: strings.Repeat("a", 1025), want: strings.Repeat("a", 1021) + "..."},
-		"no character is cut in two":             {note: strings.Repeat("é", 600), want: strings.Repeat("é", 510) + "..."},
-		"nor one of four bytes":                  {note: strings.Repeat("🔥", 300), want: strings.Repeat("🔥", 255) + "..."},
-		"bytes that are no character are marked": {note: "a\xffb", want: "a\uFFFDb"},
+		"a short note stays":                  {note: "short", want: "short"},
+		"a note of the maximum length stays":  {note: strings.Repeat("a", 1024), want: strings.Repeat("a", 1024)},
+		"a longer note is truncated":          {note: strings.Repeat("a", 1025), want: strings.Repeat("a", 1021) + "..."},
+		"no character is split":               {note: strings.Repeat("é", 600), want: strings.Repeat("é", 510) + "..."},
+		"no character of four bytes is split": {note: strings.Repeat("🔥", 300), want: strings.Repeat("🔥", 255) + "..."},
+		"invalid bytes are replaced":          {note: "a\xffb", want: "a\uFFFDb"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := clip(test.note)
@@ -34,7 +34,7 @@ func TestNotesAreCutBetweenCharacters(t *testing.T) {
 				t.Errorf("got %q (%d bytes), want %q", got, len(got), test.want)
 			}
 			if len(got) > maxNote || !utf8.ValidString(got) {
-				t.Errorf("the API server refuses it: %d bytes", len(got))
+				t.Errorf("the note has %d bytes, which the API server refuses", len(got))
 			}
 		})
 	}

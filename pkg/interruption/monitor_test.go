@@ -20,14 +20,14 @@ const (
 	watch     = "https://api/apis/workload.linkerd.io/v1beta1/externalworkloads?watch=true&timeoutSeconds=300&resourceVersion=7"
 )
 
-// apiServer answers requests, or not.
+// apiServer answers requests unless it is away.
 type apiServer struct {
 	mu     sync.Mutex
 	away   bool
 	status int
-	// revision is that of the storage.
+	// revision is the resourceVersion of the storage.
 	revision string
-	// streams end a watch when they are closed.
+	// streams are the open watches; closing one ends the watch.
 	streams []*io.PipeWriter
 }
 
@@ -47,7 +47,7 @@ func (s *apiServer) RoundTrip(request *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: body}, nil
 }
 
-// goAway ends all watches and answers no more.
+// goAway ends all watches and stops answering.
 func (s *apiServer) goAway() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +81,7 @@ func inSite(t *testing.T, test func(*site)) {
 	})
 }
 
-// request sends a request as an informer does, and returns when it is answered.
+// request sends a request like an informer, and returns when it is answered.
 func (s *site) request(url string) *http.Response {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, url, nil)
@@ -102,23 +102,23 @@ func (s *site) follow() {
 	_ = response.Body.Close()
 }
 
-// mustRecover compares for how long consumers may lack something from now on.
+// mustRecover compares the time for which consumers may still lack changes.
 func (s *site) mustRecover(want time.Duration) {
 	s.t.Helper()
 	_, until := s.Recovery()
 	if left := max(time.Until(until), 0); left != want {
-		s.t.Errorf("consumers may lack something for %s, want %s", left, want)
+		s.t.Errorf("consumers may lack changes for %s, want %s", left, want)
 	}
 }
 
-// TestListIsBackWithinASecond: the list of workloads came 65 s after an API
-// server that was killed had come back.
+// TestListIsBackWithinASecond: after an API server was killed and restarted, the list of
+// workloads came 65 s after it was back.
 func TestListIsBackWithinASecond(t *testing.T) {
 	for sentence, status := range map[string]int{
-		"connections are refused":   0,
-		"a load balancer says so":   http.StatusBadGateway,
-		"the API server says so":    http.StatusServiceUnavailable,
-		"the load balancer gave up": http.StatusGatewayTimeout,
+		"connections are refused":  0,
+		"a load balancer says 502": http.StatusBadGateway,
+		"the API server says 503":  http.StatusServiceUnavailable,
+		"a load balancer says 504": http.StatusGatewayTimeout,
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			inSite(t, func(s *site) {
@@ -140,7 +140,7 @@ func TestRecovery(t *testing.T) {
 			s.request(list).Body.Close()
 			s.mustRecover(0)
 		},
-		"a watch ends at its time": func(s *site) {
+		"a watch ends at its timeout": func(s *site) {
 			go s.follow()
 			time.Sleep(5 * time.Minute)
 			s.server.goAway()
@@ -176,7 +176,7 @@ func TestRecovery(t *testing.T) {
 			time.Sleep(time.Second)
 			s.mustRecover(0)
 		},
-		"it goes on where it ended: until it is sure that nothing is listed": func(s *site) {
+		"it continues where it ended: until it is certain that nothing is listed": func(s *site) {
 			go s.follow()
 			time.Sleep(time.Minute)
 			s.server.goAway()
@@ -188,18 +188,18 @@ func TestRecovery(t *testing.T) {
 			s.mustRecover(time.Second)
 			time.Sleep(time.Second)
 			s.mustRecover(0)
-			s.request(list).Body.Close() // long after: another reason
+			s.request(list).Body.Close() // long after, for another reason
 			s.mustRecover(0)
 			s.server.goAway()
 		},
-		"it is forgotten and listed again: twice as long as the API server was away": func(s *site) {
+		"its position expired and it lists again: twice as long as the API server was away": func(s *site) {
 			go s.follow()
 			time.Sleep(time.Minute)
 			s.server.goAway()
 			synctest.Wait()
 			time.Sleep(4 * time.Second)
 			s.server.comeBack()
-			s.request(watch).Body.Close() // an error in its body says that it is too old
+			s.request(watch).Body.Close() // an error in its body says that its resourceVersion is too old
 			s.request(list).Body.Close()
 			s.mustRecover(11 * time.Second)
 		},
@@ -248,20 +248,20 @@ func TestProcessThatStartedDuringAnInterruptionMissedItsBeginning(t *testing.T) 
 	})
 }
 
-// TestWatchOfTheFutureIsAnsweredAsGone: after etcd had been restored from a backup,
-// the API server took watches up again and sent nothing, so that nothing that
-// changed was published.
+// TestWatchOfTheFutureIsAnsweredAsGone: after etcd was restored from a backup, the API
+// server accepted watches from later resourceVersions and sent nothing, so no change was
+// published.
 func TestWatchOfTheFutureIsAnsweredAsGone(t *testing.T) {
 	for sentence, row := range map[string]struct {
 		interrupted bool
 		revision    string
 		want        int
 	}{
-		"the storage is older than the watch":     {true, "6", http.StatusGone},
-		"it is as old":                            {true, "7", http.StatusOK},
-		"it is newer":                             {true, "12", http.StatusOK},
-		"it does not say":                         {true, "", http.StatusOK},
-		"nothing was interrupted, so nobody asks": {false, "6", http.StatusOK},
+		"the storage is older than the watch": {true, "6", http.StatusGone},
+		"it is as old":                        {true, "7", http.StatusOK},
+		"it is newer":                         {true, "12", http.StatusOK},
+		"its version is unknown":              {true, "", http.StatusOK},
+		"nothing was interrupted":             {false, "6", http.StatusOK},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			inSite(t, func(s *site) {

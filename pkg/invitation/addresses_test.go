@@ -33,17 +33,17 @@ func TestChoose(t *testing.T) {
 	}{
 		"the address of the route": {
 			addresses("10.20.0.7"), addresses("127.0.0.1", "10.20.0.7", "10.20.0.8"), "10.20.0.0/16", []string{"10.20.0.7"}, ""},
-		"the permitted address of an interface, where the route has another one": {
+		"the permitted address of an interface, not that of the route": {
 			addresses("10.0.2.15"), addresses("127.0.0.1", "10.0.2.15", "10.20.0.8"), "10.20.0.0/16", []string{"10.20.0.8"}, ""},
 		"both families": {
 			addresses("10.20.0.7", "2001:db8::7"), nil, "10.20.0.0/16,2001:db8::/64", []string{"10.20.0.7", "2001:db8::7"}, ""},
 		"one family of the route and the other of an interface": {
 			addresses("10.20.0.7"), addresses("fe80::1", "2001:db8::7"), "10.20.0.0/16,2001:db8::/64", []string{"10.20.0.7", "2001:db8::7"}, ""},
-		"the second family is left out where it is ambiguous": {
+		"an ambiguous second family is left out": {
 			addresses("10.20.0.7"), addresses("2001:db8::7", "2001:db8::8"), "10.20.0.0/16,2001:db8::/64", []string{"10.20.0.7"}, ""},
 		"the family that is permitted": {
 			addresses("10.20.0.7", "2001:db8::7"), nil, "2001:db8::/64", []string{"2001:db8::7"}, ""},
-		"an address that two interfaces have": {
+		"the same address on two interfaces": {
 			nil, addresses("10.20.0.7", "10.20.0.7"), "10.20.0.0/16", []string{"10.20.0.7"}, ""},
 		"several permitted addresses": {
 			nil, addresses("10.20.0.7", "10.20.0.8"), "10.20.0.0/16", nil, "several addresses of this machine are permitted: 10.20.0.7, 10.20.0.8; choose with --ip"},
@@ -68,7 +68,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// checkProblem wants an error with a text, or none if it is empty.
+// checkProblem compares an error with a text; an empty text means no error.
 func checkProblem(t *testing.T, err error, want string) {
 	t.Helper()
 	if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {

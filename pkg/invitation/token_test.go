@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// token makes a token of claims, without a signature.
+// token makes an unsigned token with claims.
 func token(claims string) string {
 	return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
 }
@@ -24,13 +24,13 @@ func TestParseToken(t *testing.T) {
 		t.Errorf("the token is read as %+v", got)
 	}
 	for sentence, text := range map[string]string{
-		"no token":                      "",
-		"an opaque token":               "secret",
-		"a token that is no base64":     "a.b!.c",
-		"claims that are no JSON":       token("{"),
-		"the token of another account":  token(`{"sub":"system:serviceaccount:shop:default"}`),
-		"the token of a person":         token(`{"sub":"alice"}`),
-		"a name with more than it says": token(`{"sub":"system:serviceaccount:shop:external-workload-machine-a:b"}`),
+		"no token":                     "",
+		"an opaque token":              "secret",
+		"invalid base64":               "a.b!.c",
+		"invalid JSON":                 token("{"),
+		"the token of another account": token(`{"sub":"system:serviceaccount:shop:default"}`),
+		"the token of a person":        token(`{"sub":"alice"}`),
+		"a name with a colon":          token(`{"sub":"system:serviceaccount:shop:external-workload-machine-a:b"}`),
 	} {
 		if _, err := ParseToken(text); !errors.Is(err, ErrNoMachine) {
 			t.Errorf("%s: error %v", sentence, err)

@@ -20,14 +20,14 @@ func TestWorkload(t *testing.T) {
 		want    string
 		problem string
 	}{
-		"ranges that were asked for":          {[]build.WorkloadOption{build.IPs()}, []string{"10.20.0.0/16", "2001:db8::/64"}, "10.20.0.0/16,2001:db8::/64", ""},
+		"requested ranges":                    {[]build.WorkloadOption{build.IPs()}, []string{"10.20.0.0/16", "2001:db8::/64"}, "10.20.0.0/16,2001:db8::/64", ""},
 		"ranges of the manifest":              {[]build.WorkloadOption{build.IPs(), build.Annotation(ranges, "10.20.0.0/16")}, nil, "10.20.0.0/16", ""},
 		"ranges that replace the manifest's":  {[]build.WorkloadOption{build.IPs(), build.Annotation(ranges, "10.20.0.0/16")}, []string{"10.21.0.0/16"}, "10.21.0.0/16", ""},
 		"no ranges: the manifest's addresses": {[]build.WorkloadOption{build.IPs("10.20.0.7", "2001:db8::7")}, nil, "10.20.0.7/32,2001:db8::7/128", ""},
 		"neither ranges nor addresses":        {[]build.WorkloadOption{build.IPs()}, nil, "", "give --cidr"},
 		"an address outside of the ranges":    {[]build.WorkloadOption{build.IPs("10.21.0.7")}, []string{"10.20.0.0/16"}, "", `the address "10.21.0.7" of the ExternalWorkload is outside`},
-		"an address that is none":             {[]build.WorkloadOption{build.IPs("here")}, nil, "", "spec.workloadIPs: "},
-		"an annotation that is no range":      {[]build.WorkloadOption{build.IPs(), build.Annotation(ranges, "here")}, nil, "", `"here" is no address range`},
+		"an invalid address":                  {[]build.WorkloadOption{build.IPs("here")}, nil, "", "spec.workloadIPs: "},
+		"an invalid annotation":               {[]build.WorkloadOption{build.IPs(), build.Annotation(ranges, "here")}, nil, "", `"here" is no address range`},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			cidrs, err := ParseCIDRs(test.cidrs)
@@ -50,11 +50,11 @@ func TestAnExistingWorkloadMayGetOtherRanges(t *testing.T) {
 		want      string
 		outside   []string
 	}{
-		"no other ranges":                            {[]string{"10.20.0.7"}, nil, "10.20.0.0/16,10.21.0.0/16", nil},
-		"ranges with its address":                    {[]string{"10.20.0.7"}, []string{"10.20.0.0/24"}, "10.20.0.0/24", nil},
-		"ranges without its address":                 {[]string{"10.20.0.7"}, []string{"10.22.0.0/16"}, "10.22.0.0/16", []string{"10.20.0.7"}},
-		"ranges without one of its addresses":        {[]string{"10.20.0.7", "2001:db8::7"}, []string{"10.20.0.0/16"}, "10.20.0.0/16", []string{"2001:db8::7"}},
-		"an address that is none, which it must set": {[]string{"here"}, []string{"10.22.0.0/16"}, "10.22.0.0/16", []string{"here"}},
+		"no other ranges":                     {[]string{"10.20.0.7"}, nil, "10.20.0.0/16,10.21.0.0/16", nil},
+		"ranges with its address":             {[]string{"10.20.0.7"}, []string{"10.20.0.0/24"}, "10.20.0.0/24", nil},
+		"ranges without its address":          {[]string{"10.20.0.7"}, []string{"10.22.0.0/16"}, "10.22.0.0/16", []string{"10.20.0.7"}},
+		"ranges without one of its addresses": {[]string{"10.20.0.7", "2001:db8::7"}, []string{"10.20.0.0/16"}, "10.20.0.0/16", []string{"2001:db8::7"}},
+		"an invalid address":                  {[]string{"here"}, []string{"10.22.0.0/16"}, "10.22.0.0/16", []string{"here"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			cidrs, err := ParseCIDRs(test.cidrs)
@@ -106,10 +106,10 @@ func TestPatch(t *testing.T) {
 
 func TestCheckName(t *testing.T) {
 	for sentence, test := range map[string]struct{ name, problem string }{
-		"a name":                       {"vm-1.example.org", ""},
-		"the longest name":             {strings.Repeat("a", maximumName), ""},
-		"a name that is longer":        {strings.Repeat("a", maximumName+1), "a machine that is invited may have 227"},
-		"a name that no object can be": {"VM", "is no name of an ExternalWorkload"},
+		"a name":                {"vm-1.example.org", ""},
+		"the longest name":      {strings.Repeat("a", maximumName), ""},
+		"a name that is longer": {strings.Repeat("a", maximumName+1), "a machine that is invited may have 227"},
+		"an invalid name":       {"VM", "is no name of an ExternalWorkload"},
 	} {
 		t.Run(sentence, func(t *testing.T) { checkProblem(t, CheckName(test.name), test.problem) })
 	}

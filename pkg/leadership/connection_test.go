@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// served is a server that counts the requests that came to it whole, and a
-// client that writes to it through a gate.
+// served is a server that counts complete requests, and a client that writes to it
+// through a gate.
 type served struct {
 	*testing.T
 	gate   *WriteGate
@@ -38,7 +38,7 @@ func newServed(t *testing.T, gate *WriteGate) *served {
 	return s
 }
 
-// put writes a body whose second half comes after a function was called.
+// put writes a body and calls a function before its second half.
 func (s *served) put(between func()) error {
 	s.Helper()
 	body := io.MultiReader(strings.NewReader("first "), &after{call: between}, strings.NewReader("second"))
@@ -53,7 +53,7 @@ func (s *served) put(between func()) error {
 	return response.Body.Close()
 }
 
-// after reads as empty, after a call.
+// after is an empty reader that calls a function when it is read.
 type after struct{ call func() }
 
 func (a *after) Read([]byte) (int, error) {
@@ -70,7 +70,7 @@ func TestConnectionOfAHolderWrites(t *testing.T) {
 		}
 	}
 	if got := s.writes.Load(); got != 2 {
-		t.Errorf("%d requests came through, want 2", got)
+		t.Errorf("%d requests reached the server, want 2", got)
 	}
 }
 
@@ -80,12 +80,12 @@ func TestConnectionWithoutElectionWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := s.writes.Load(); got != 1 {
-		t.Errorf("%d requests came through, want 1", got)
+		t.Errorf("%d requests reached the server, want 1", got)
 	}
 }
 
-// Fault: the process is frozen after a request passed the gate and before it
-// is on the wire, and thawed when another leads.
+// Fault: the process is frozen after a request passed the gate and before it is sent, and
+// continues when another instance leads.
 func TestRequestOnItsWayDoesNotOutlastTheLease(t *testing.T) {
 	s := newServed(t, &WriteGate{})
 	s.gate.extend(time.Now().Add(time.Hour))
@@ -93,14 +93,14 @@ func TestRequestOnItsWayDoesNotOutlastTheLease(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.put(s.gate.close); err == nil {
-		t.Error("the request that the Lease did not outlast has succeeded")
+		t.Error("a request that outlasted the Lease has succeeded")
 	}
 	if got := s.writes.Load(); got != 1 {
-		t.Errorf("%d requests came through, want only the one before", got)
+		t.Errorf("%d requests reached the server, want only the first", got)
 	}
 	s.gate.extend(time.Now().Add(time.Hour))
 	if err := s.put(func() {}); err != nil {
-		t.Errorf("after the Lease was taken again: %v", err)
+		t.Errorf("after the Lease was acquired again: %v", err)
 	}
 }
 
@@ -119,15 +119,15 @@ func TestConnectionBreaksWithTheFirstBytesThatAreLate(t *testing.T) {
 	defer func() { _ = connection.Close() }()
 	gate.close()
 	if _, err := connection.Write([]byte("late")); !errors.Is(err, ErrWriteGateClosed) {
-		t.Errorf("the late write says %v, want ErrWriteGateClosed", err)
+		t.Errorf("the late write returns %v, want ErrWriteGateClosed", err)
 	}
 	gate.extend(time.Now().Add(time.Hour))
 	if _, err := connection.Write([]byte("later")); !errors.Is(err, net.ErrClosed) {
-		t.Errorf("the write after it says %v, want that the connection is closed", err)
+		t.Errorf("the next write returns %v, want a closed connection", err)
 	}
 }
 
-func TestDialTellsWhyItFailed(t *testing.T) {
+func TestDialReturnsItsError(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +135,6 @@ func TestDialTellsWhyItFailed(t *testing.T) {
 	address := listener.Addr().String()
 	listener.Close()
 	if _, err := OpenWriteGate().Dial(t.Context(), "tcp", address); err == nil {
-		t.Error("dialing where nobody listens gives no error")
+		t.Error("dialing without a listener gives no error")
 	}
 }

@@ -15,25 +15,25 @@ import (
 	"k8s.io/client-go/tools/leaderelection/resourcelock"
 )
 
-// The two who want the Lease.
+// The two candidates for the Lease.
 const us, them = "us", "them"
 
 var errAway = errors.New("away")
 
-// contested is the Lease as the API server keeps it. They look at it whenever it
-// changes, as no elector does in truth, and so know the earliest moment at which
-// they may take it.
+// contested is the Lease in the API server. Them, the other candidate, see every change at
+// once, faster than any real elector, and so know the earliest moment at which they may
+// acquire it.
 type contested struct {
 	mu      sync.Mutex
 	record  resourcelock.LeaderElectionRecord
 	version int
 	written time.Time
-	// seen is what they read last, and since is when they read it first.
+	// seen is the last record that they read, and since the time at which they first read it.
 	seen  []byte
 	since time.Time
 }
 
-// put replaces the record if it is still of a version; 0 is that of no record.
+// put replaces the record if it still has the version base; 0 means that there is none.
 func (c *contested) put(record resourcelock.LeaderElectionRecord, base int) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,7 +54,7 @@ func (c *contested) get() (resourcelock.LeaderElectionRecord, int) {
 	return c.record, c.version
 }
 
-// recordOf returns what a holder would write now.
+// recordOf returns the record that a holder would write now.
 func (c *contested) recordOf(holder string, lasts time.Duration) resourcelock.LeaderElectionRecord {
 	now := metav1.Now()
 	return resourcelock.LeaderElectionRecord{
@@ -72,7 +72,7 @@ func (c *contested) free() time.Time {
 	return c.since.Add(time.Duration(c.record.LeaseDurationSeconds) * time.Second)
 }
 
-// taken lets them take or renew the Lease, if they may.
+// taken makes them acquire or renew the Lease if they may.
 func (c *contested) taken() {
 	record, version := c.get()
 	if record.HolderIdentity == them || !time.Now().Before(c.free()) {
@@ -80,32 +80,32 @@ func (c *contested) taken() {
 	}
 }
 
-// givenBack lets them give the Lease back, if they have it.
+// givenBack makes them release the Lease if they hold it.
 func (c *contested) givenBack() {
 	if record, version := c.get(); record.HolderIdentity == them {
 		_, _ = c.put(c.recordOf("", time.Second), version)
 	}
 }
 
-// mayWriteUntil is nil if we may write until a moment.
+// mayWriteUntil returns nil if we may write until a time.
 func (c *contested) mayWriteUntil(end time.Time) error {
 	if record, _ := c.get(); record.HolderIdentity != us {
 		return fmt.Errorf("the Lease belongs to %q", record.HolderIdentity)
 	}
 	if free := c.free(); end.After(free) {
-		return fmt.Errorf("it may take %s longer than the Lease", end.Sub(free))
+		return fmt.Errorf("a write may take %s longer than the Lease lasts", end.Sub(free))
 	}
 	return nil
 }
 
-// age returns how long ago the record was written.
+// age returns the time since the record was written.
 func (c *contested) age() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.Since(c.written)
 }
 
-// looker reads a record as a Lease gives it.
+// looker reads a record like a Lease lock.
 type looker struct {
 	resourcelock.Interface
 	record resourcelock.LeaderElectionRecord
@@ -117,29 +117,29 @@ func (l *looker) Get(context.Context) (*resourcelock.LeaderElectionRecord, []byt
 	return &l.record, raw, err
 }
 
-// fate is what becomes of a request.
+// fate says what happens to a request.
 type fate struct {
-	// delay is how long it takes to the API server.
+	// delay is the time until it reaches the API server.
 	delay time.Duration
-	// lost says that it never comes there, and unanswered that its answer is lost.
+	// lost is true if it never reaches the API server, unanswered if its answer is lost.
 	lost, unanswered bool
 }
 
-// line is our way to the Lease.
+// line is our connection to the Lease.
 type line struct {
 	lease *contested
-	// answerTimeout is how long an answer is waited for; 0 is for ever.
+	// answerTimeout is the maximum wait for an answer; 0 means no limit.
 	answerTimeout time.Duration
 
 	mu       sync.Mutex
 	fates    []fate
 	thaw     time.Time
 	requests int
-	// base is the version that our next update replaces.
+	// base is the version that the next update replaces.
 	base int
 }
 
-// meet gives a fate to the next requests.
+// meet sets the fate of the next requests.
 func (l *line) meet(requests int, f fate) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -148,7 +148,7 @@ func (l *line) meet(requests int, f fate) {
 	}
 }
 
-// freeze keeps the process from going on with any request for a time.
+// freeze stops all requests of the process for a time.
 func (l *line) freeze(d time.Duration) {
 	l.mu.Lock()
 	l.thaw = time.Now().Add(d)
@@ -162,15 +162,15 @@ func (l *line) thawed() {
 	<-time.After(time.Until(thaw))
 }
 
-// sent returns how many requests there were.
+// sent returns the number of requests.
 func (l *line) sent() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.requests
 }
 
-// request lets a request meet its fate. It may take effect after the answer
-// was given up.
+// request applies the fate to a request. The request may take effect after the client
+// stopped waiting for the answer.
 func (l *line) request(ctx context.Context, effect func() error) error {
 	l.thawed()
 	if ctx.Err() != nil {

@@ -17,8 +17,8 @@ import (
 // maxSteps bounds a script, so that each is played quickly.
 const maxSteps = 40
 
-// player plays a script of steps against a Lease that us and them want, and
-// fails the test whenever we may write while they may lead.
+// player plays a script of steps on a Lease with two candidates, us and them, and fails
+// the test if we may write while they may lead.
 type player struct {
 	*testing.T
 	lease *contested
@@ -29,21 +29,21 @@ type player struct {
 
 func newPlayer(t *testing.T, length byte) *player {
 	lease := &contested{}
-	// From the shortest that the program allows on, in fractions of seconds too.
+	// From the shortest duration that the program allows, also with fractions of seconds.
 	lasts := time.Second + time.Duration(length)*100*time.Millisecond
 	return &player{T: t, lease: lease, line: &line{lease: lease}, gate: &WriteGate{}, lasts: lasts}
 }
 
-// pass lets time pass, and looks when it has.
+// pass lets time pass and then checks.
 func (p *player) pass(d time.Duration) {
 	pass(d)
 	p.check()
 }
 
-// times makes a duration of a script's byte.
+// times makes a duration from a script's byte.
 func times(much byte, unit time.Duration) time.Duration { return time.Duration(much) * unit }
 
-// surroundings does what others do, and says whether the step was of that kind.
+// surroundings performs a step of the environment, and reports whether it was one.
 func (p *player) surroundings(what, much byte) bool {
 	switch what {
 	case 0:
@@ -70,7 +70,7 @@ func (p *player) surroundings(what, much byte) bool {
 	return true
 }
 
-// check sends a write through the gate, and over a connection of it.
+// check sends a write through the gate and over one of its connections.
 func (p *player) check() {
 	p.Helper()
 	server := roundTripper(func(request *http.Request) (*http.Response, error) {
@@ -91,7 +91,7 @@ func (p *player) check() {
 	}
 }
 
-// wire takes every byte.
+// wire accepts every byte.
 type wire struct {
 	net.Conn
 	wrote bool
@@ -106,7 +106,7 @@ func (w *wire) Write(content []byte) (int, error) {
 // Close implements net.Conn.
 func (w *wire) Close() error { return nil }
 
-// steps are pairs of what is done and how much.
+// steps are pairs of an operation and an amount.
 func steps(script []byte, do func(what, much byte)) {
 	for step := range slices.Chunk(script[:min(len(script), 2*maxSteps)], 2) {
 		if len(step) == 2 {
@@ -115,9 +115,9 @@ func steps(script []byte, do func(what, much byte)) {
 	}
 }
 
-// FuzzRun plays with whole processes, one after the other: requests for the
-// Lease are lost, late or unanswered, the process is frozen, asked to end and
-// started again, and others take the Lease as soon as they may.
+// FuzzRun plays scripts with whole processes, one after the other: requests for the Lease
+// are lost, late or unanswered, the process is frozen, terminated and restarted, and
+// others acquire the Lease as soon as they may.
 func FuzzRun(f *testing.F) {
 	for _, script := range []string{
 		"\x01\x64\x02\x00\x03\x00",                                 // led, then silence
@@ -134,7 +134,7 @@ func FuzzRun(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, length byte, script []byte) {
 		synctest.Test(t, func(t *testing.T) {
-			defer pass(time.Minute) // requests may be on their way when their sender has ended
+			defer pass(time.Minute) // requests may still be in flight after their sender has ended
 			p := newPlayer(t, length)
 			running := p.run(0)
 			defer func() { p.end(running) }()
@@ -154,7 +154,7 @@ func FuzzRun(f *testing.F) {
 	})
 }
 
-// end asks a process to end, and waits until it has.
+// end terminates a process and waits for its end.
 func (p *player) end(running *process) {
 	p.Helper()
 	running.end()
@@ -163,7 +163,7 @@ func (p *player) end(running *process) {
 	}
 }
 
-// run starts a process whose work takes a time to stop.
+// run starts a process whose work takes some time to stop.
 func (p *player) run(stopping time.Duration) *process {
 	ctx, end := context.WithCancel(klog.NewContext(p.Context(), logr.Discard()))
 	p.gate, p.line = &WriteGate{}, &line{lease: p.lease, answerTimeout: p.lasts / 3}
@@ -180,7 +180,7 @@ func (p *player) run(stopping time.Duration) *process {
 	return running
 }
 
-// FuzzLock calls the lock in any order, also in those that the elector does not.
+// FuzzLock calls the lock in any order, also in orders that the elector never uses.
 func FuzzLock(f *testing.F) {
 	for _, script := range []string{
 		"\x0a\x00\x0b\x00\x0c\x00\x00\x0a\x0c\x00\x02\x00\x03\x00\x0c\x00", // created, left out, renewed, lost
@@ -214,7 +214,7 @@ func FuzzLock(f *testing.F) {
 	})
 }
 
-// call makes one request and looks at what came of it.
+// call makes one request and checks its result.
 func (p *player) call(lock *gateLock, what byte, working bool) {
 	p.Helper()
 	ours, vacant := p.lease.recordOf(us, p.lasts), p.lease.recordOf("", time.Second)
@@ -231,21 +231,21 @@ func (p *player) call(lock *gateLock, what byte, working bool) {
 	case 14:
 		_ = lock.Update(p.Context(), vacant)
 		if working && p.line.sent() > before {
-			p.Error("the Lease is given back while the work goes on")
+			p.Error("the Lease is released while the work continues")
 		}
 		if until, _ := p.gate.deadline(); time.Now().Before(until) {
-			p.Error("the gate is open after the Lease was given back")
+			p.Error("the gate is open after the Lease was released")
 		}
 	}
 }
 
-// leftOut fails the test unless a renewal may be left out.
+// leftOut fails the test unless a renewal may be skipped.
 func (p *player) leftOut() {
 	p.Helper()
 	if err := p.lease.mayWriteUntil(time.Now().Add(1)); err != nil {
-		p.Errorf("a renewal is left out: %v", err)
+		p.Errorf("a renewal is skipped: %v", err)
 	}
 	if age := p.lease.age(); age >= p.lasts/renewals {
-		p.Errorf("a renewal is left out %s after the last", age)
+		p.Errorf("a renewal is skipped %s after the last one", age)
 	}
 }

@@ -39,12 +39,12 @@ type cluster struct {
 	ended func(identity string) bool
 }
 
-// process is one that wants to lead.
+// process is a candidate for the Lease.
 type process struct {
 	gate *WriteGate
-	// end asks it to end.
+	// end terminates it.
 	end func()
-	// result receives what Run returned.
+	// result receives the error of Run.
 	result chan error
 }
 
@@ -75,7 +75,7 @@ func (c *cluster) start(identity string, lead func(context.Context) error) *proc
 	return p
 }
 
-// freeze lets no request of a process succeed any more.
+// freeze makes all further requests of a process fail.
 func (c *cluster) freeze(identity string) {
 	c.api.Fail(func(action clienttesting.Action) *apifake.Failure {
 		if update, ok := action.(clienttesting.UpdateAction); ok {
@@ -87,7 +87,7 @@ func (c *cluster) freeze(identity string) {
 	})
 }
 
-// thaw ends what freeze began.
+// thaw ends freeze.
 func (c *cluster) thaw() { c.api.Fail(nil) }
 
 // writes reports whether a process may write now.
@@ -100,7 +100,7 @@ func (c *cluster) writes(p *process) bool {
 	return err == nil
 }
 
-// holders are who the Lease says holds it after each write since the last call.
+// holders returns the holder after each write of the Lease since the last call.
 func (c *cluster) holders() (holders []string) {
 	for _, write := range c.api.Writes() {
 		if lease, ok := write.Object.(*coordinationv1.Lease); ok && write.Err == nil {
@@ -115,13 +115,13 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// untilEnd is work that goes on until it has to end.
+// untilEnd is work that continues until it must stop.
 func untilEnd(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
 }
 
-func TestLeaseIsGivenBackAfterTheWorkHasStopped(t *testing.T) {
+func TestLeaseIsReleasedAfterTheWorkHasStopped(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		finish := make(chan struct{})
 		p := c.start("a", func(ctx context.Context) error {
@@ -132,11 +132,11 @@ func TestLeaseIsGivenBackAfterTheWorkHasStopped(t *testing.T) {
 		p.end()
 		pass(leaseDuration + time.Second) // the work takes longer than the Lease lasts
 		if !c.writes(p) {
-			t.Error("the work's last writes were refused")
+			t.Error("the last writes of the work were refused")
 		}
 		for _, holder := range c.holders() {
 			if holder != "a" {
-				t.Errorf("the Lease was given to %q while the work went on", holder)
+				t.Errorf("the Lease was released to %q while the work continued", holder)
 			}
 		}
 		open := true
@@ -147,10 +147,10 @@ func TestLeaseIsGivenBackAfterTheWorkHasStopped(t *testing.T) {
 		close(finish)
 		synctest.Wait()
 		if open {
-			t.Error("it may still write when the Lease is given back")
+			t.Error("it may still write when it releases the Lease")
 		}
 		if got := c.holders(); len(got) != 1 || got[0] != "" {
-			t.Errorf("after the work the Lease was given to %q, want nobody", got)
+			t.Errorf("after the work the holder is %q, want none", got)
 		}
 		if c.writes(p) {
 			t.Error("it may write without the Lease")
@@ -171,7 +171,7 @@ func TestOneLeadsAfterTheOther(t *testing.T) {
 			t.Error("the first is not the only one that may write")
 		}
 		first.end()
-		// The next try comes after a retry period and its jitter.
+		// The next attempt follows after a retry period and its jitter.
 		pass(time.Duration((1 + leaderelection.JitterFactor) * float64(retryPeriod)))
 		if c.writes(first) || !c.writes(second) {
 			t.Error("the second is not the only one that may write")
@@ -197,7 +197,7 @@ func TestLostLeaseStopsTheWork(t *testing.T) {
 			t.Errorf("got error %v", err)
 		}
 		if notified > leaseDuration {
-			t.Errorf("the work was stopped after %s, when the Lease was free", notified)
+			t.Errorf("the work was stopped only after %s, when the Lease was free", notified)
 		}
 		if c.writes(p) {
 			t.Error("it may write without the Lease")
@@ -205,9 +205,9 @@ func TestLostLeaseStopsTheWork(t *testing.T) {
 	})
 }
 
-// TestLostLeaseIsNotGivenBackDuringTheWork has an API server that comes back
-// just when the Lease counts as lost, and work that does not stop at once.
-func TestLostLeaseIsNotGivenBackDuringTheWork(t *testing.T) {
+// TestLostLeaseIsNotReleasedDuringTheWork has an API server that comes back just when the
+// Lease counts as lost, and work that does not stop at once.
+func TestLostLeaseIsNotReleasedDuringTheWork(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		finish := make(chan struct{})
 		p := c.start("a", func(ctx context.Context) error {
@@ -226,7 +226,7 @@ func TestLostLeaseIsNotGivenBackDuringTheWork(t *testing.T) {
 		pass(renewDeadline + 2*time.Second)
 		for _, holder := range c.holders() {
 			if holder != "a" {
-				t.Errorf("the Lease was given to %q while the work went on", holder)
+				t.Errorf("the Lease was released to %q while the work continued", holder)
 			}
 		}
 		close(finish)
@@ -240,7 +240,7 @@ func TestWritesAreRefusedWhenRenewalsFail(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		finish := make(chan struct{})
 		p := c.start("a", func(context.Context) error {
-			<-finish // work that does not listen
+			<-finish // the work ignores its context
 			return nil
 		})
 		c.api.Fail(func(clienttesting.Action) *apifake.Failure {
@@ -257,7 +257,7 @@ func TestWritesAreRefusedWhenRenewalsFail(t *testing.T) {
 	})
 }
 
-func TestWorkThatEndsByItselfEndsTheTerm(t *testing.T) {
+func TestWorkThatReturnsEndsTheTerm(t *testing.T) {
 	broken := errors.New("broken")
 	for name, test := range map[string]struct{ returned, want error }{
 		"with an error":    {broken, broken},
@@ -293,7 +293,7 @@ func TestEndBeforeTheLeaseIsTaken(t *testing.T) {
 	})
 }
 
-func TestRenewalsAreLeftOutInBetween(t *testing.T) {
+func TestUnneededRenewalsAreSkipped(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		p := c.start("a", untilEnd)
 		c.holders()
@@ -306,7 +306,7 @@ func TestRenewalsAreLeftOutInBetween(t *testing.T) {
 	})
 }
 
-func TestChangesAreTold(t *testing.T) {
+func TestChangesAreNotified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var notified []bool
 		changing := &term{
@@ -324,7 +324,7 @@ func TestChangesAreTold(t *testing.T) {
 	})
 }
 
-func TestAFormerLeaderDoesNotGiveAwayTheLeaseOfTheNext(t *testing.T) {
+func TestFormerLeaderDoesNotReleaseTheLeaseOfTheNext(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		p := c.start("a", untilEnd)
 		leases := c.client.CoordinationV1().Leases("system")
@@ -342,18 +342,18 @@ func TestAFormerLeaderDoesNotGiveAwayTheLeaseOfTheNext(t *testing.T) {
 			t.Error(err)
 		}
 		if got := c.holders(); len(got) > 0 {
-			t.Errorf("a former leader gave the Lease of b to %q", got)
+			t.Errorf("a former leader changed the holder of b's Lease to %q", got)
 		}
 	})
 }
 
-// TestRestartInThePodTakesTheLeaseAtOnce: kubelet starts a container again only
-// when its last process has ended, so nobody has to be waited for.
+// TestRestartInThePodTakesTheLeaseAtOnce: kubelet restarts a container only after its last
+// process has ended, so the new process need not wait.
 func TestRestartInThePodTakesTheLeaseAtOnce(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		c.start("pod1-a", untilEnd)
 		pass(3 * time.Second)
-		// The process dies without giving the Lease back: it is only forgotten here.
+		// The process dies without releasing the Lease.
 		c.ended = func(identity string) bool { return strings.HasPrefix(identity, "pod1-") }
 		begin := time.Now()
 		led := make(chan time.Time, 1)
@@ -362,12 +362,12 @@ func TestRestartInThePodTakesTheLeaseAtOnce(t *testing.T) {
 			return untilEnd(ctx)
 		})
 		if waited := (<-led).Sub(begin); waited > 0 {
-			t.Errorf("it took the Lease of its Pod after %s", waited)
+			t.Errorf("it acquired the Lease of its Pod only after %s", waited)
 		}
 	})
 }
 
-// TestStandbyWaitsForALeaderOfAnotherPod: that one may be frozen.
+// TestStandbyWaitsForALeaderOfAnotherPod: the leader may be frozen.
 func TestStandbyWaitsForALeaderOfAnotherPod(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		frozen := c.start("pod1-a", untilEnd)
@@ -392,8 +392,8 @@ func TestStandbyWaitsForALeaderOfAnotherPod(t *testing.T) {
 	})
 }
 
-// TestFrozenPredecessorInThePodDoesNotTakeTheLeaseBack: even if two processes of
-// a Pod should live, the first stops at the latest when its time is over.
+// TestFrozenPredecessorInThePodDoesNotTakeTheLeaseBack: even if two processes of a Pod
+// live, the first one stops at the latest when its Lease has expired.
 func TestFrozenPredecessorInThePodDoesNotTakeTheLeaseBack(t *testing.T) {
 	inCluster(t, func(c *cluster) {
 		c.ended = func(identity string) bool { return strings.HasPrefix(identity, "pod1-") }
@@ -403,7 +403,7 @@ func TestFrozenPredecessorInThePodDoesNotTakeTheLeaseBack(t *testing.T) {
 		next := c.start("pod1-b", untilEnd)
 		pass(leaseDuration)
 		if c.writes(frozen) {
-			t.Error("the first still writes when its time is over")
+			t.Error("the first still writes after its Lease has expired")
 		}
 		c.thaw()
 		pass(leaseDuration)
@@ -415,14 +415,13 @@ func TestFrozenPredecessorInThePodDoesNotTakeTheLeaseBack(t *testing.T) {
 		}
 		for _, holder := range c.holders()[1:] {
 			if holder != "pod1-b" {
-				t.Errorf("%q held the Lease after the second had taken it", holder)
+				t.Errorf("%q held the Lease after the second had acquired it", holder)
 			}
 		}
 	})
 }
 
-// TestFirstLeaderDoesNotWait: nobody can have a Lease that does not exist or
-// names no holder.
+// TestFirstLeaderDoesNotWait: a Lease that does not exist or names no holder is free.
 func TestFirstLeaderDoesNotWait(t *testing.T) {
 	for sentence, lease := range map[string]*coordinationv1.Lease{
 		"there is no Lease":        nil,

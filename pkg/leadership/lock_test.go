@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Fault: the duration has a fraction of a second, which the Lease does not store.
+// Fault: a duration with a fraction of a second, which the Lease cannot store.
 func TestOthersWaitForTheWholeLeaseDuration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlayer(t, 9)
@@ -28,8 +28,8 @@ func TestOthersWaitForTheWholeLeaseDuration(t *testing.T) {
 	})
 }
 
-// Fault: two renewals within one second, as after one that was not answered;
-// others must see both, for the second of them counts for us.
+// Fault: two renewals within one second, as after an unanswered one. Others must see both,
+// because our Lease lasts from the second.
 func TestRenewalsWithinOneSecondDiffer(t *testing.T) {
 	lease := &contested{}
 	var read [][]byte
@@ -43,12 +43,12 @@ func TestRenewalsWithinOneSecondDiffer(t *testing.T) {
 		read = append(read, raw)
 	}
 	if bytes.Equal(read[0], read[1]) {
-		t.Errorf("both read as %s", read[0])
+		t.Errorf("both records are %s", read[0])
 	}
 }
 
-// Fault: a renewal took effect and was not answered; the elector tries again
-// with the record of the first try, which would renew nothing.
+// Fault: a renewal took effect and was not answered. The elector retries with the record
+// of the first attempt, which would renew nothing.
 func TestSecondTryToRenewIsARenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlayer(t, 50)
@@ -56,7 +56,7 @@ func TestSecondTryToRenewIsARenewal(t *testing.T) {
 		record := p.lease.recordOf(us, p.lasts)
 		p.line.meet(1, fate{unanswered: true})
 		if err := lock.Create(t.Context(), record); err == nil {
-			t.Fatal("the lost answer has come")
+			t.Fatal("the lost answer arrived")
 		}
 		p.pass(3 * time.Second)
 		if _, _, err := lock.Get(t.Context()); err != nil {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// answer is a transport that says yes, and notes which requests came.
+// answer is a transport that answers every request with success and records it.
 type answer struct{ methods []string }
 
 func (a *answer) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -41,18 +41,18 @@ func TestWriteGate(t *testing.T) {
 		method string
 		passes bool
 	}{
-		"a read without Lease":             {closed, http.MethodGet, true},
-		"a HEAD without Lease":             {closed, http.MethodHead, true},
-		"OPTIONS without Lease":            {closed, http.MethodOptions, true},
-		"a POST without Lease":             {closed, http.MethodPost, false},
-		"a PUT without Lease":              {closed, http.MethodPut, false},
-		"a PATCH without Lease":            {closed, http.MethodPatch, false},
-		"a DELETE without Lease":           {closed, http.MethodDelete, false},
-		"a method of tomorrow":             {closed, "MERGE", false},
-		"a read after the Lease expired":   {expired, http.MethodGet, true},
-		"a write after the Lease expired":  {expired, http.MethodPut, false},
-		"a write while the Lease is held":  {held, http.MethodPut, true},
-		"a write where no Lease is needed": {OpenWriteGate(), http.MethodPut, true},
+		"a read without Lease":            {closed, http.MethodGet, true},
+		"a HEAD without Lease":            {closed, http.MethodHead, true},
+		"OPTIONS without Lease":           {closed, http.MethodOptions, true},
+		"a POST without Lease":            {closed, http.MethodPost, false},
+		"a PUT without Lease":             {closed, http.MethodPut, false},
+		"a PATCH without Lease":           {closed, http.MethodPatch, false},
+		"a DELETE without Lease":          {closed, http.MethodDelete, false},
+		"an unknown method":               {closed, "MERGE", false},
+		"a read after the Lease expired":  {expired, http.MethodGet, true},
+		"a write after the Lease expired": {expired, http.MethodPut, false},
+		"a write while the Lease is held": {held, http.MethodPut, true},
+		"a write without leader election": {OpenWriteGate(), http.MethodPut, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := &answer{}
@@ -96,7 +96,7 @@ func TestWriteGateBreaksOffAWriteThatOutlastsTheLease(t *testing.T) {
 			t.Errorf("got error %v", err)
 		}
 		if took := time.Since(begin); took != 15*time.Second {
-			t.Errorf("it was broken off after %s", took)
+			t.Errorf("it was aborted after %s", took)
 		}
 	})
 }

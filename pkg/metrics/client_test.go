@@ -14,8 +14,8 @@ import (
 	"k8s.io/client-go/util/workqueue"
 )
 
-// registered is the Metrics that client-go reports to for the whole life of
-// the test process, however often the tests run in it.
+// registered is the Metrics to which client-go reports during the whole test process,
+// however often the tests run in it.
 var registered = sync.OnceValues(func() (*Metrics, *prometheus.Registry) {
 	m, registry := newMetrics()
 	m.RegisterClient()

@@ -26,8 +26,8 @@ name of an object of the cluster. Beside the metrics below there are the usual
 ` + "`go_*` and `process_*`" + ` metrics of the Prometheus client library.
 `
 
-// documentation renders the gathered families, each of which must have been
-// observed at least once, as Markdown. The advice comes from the descriptions.
+// documentation renders the gathered metrics as Markdown. Each must have been observed at
+// least once. The advice comes from the descriptions.
 func documentation(gathered []*dto.MetricFamily, families []family) string {
 	advice := map[string]string{}
 	for _, family := range families {
@@ -62,7 +62,7 @@ func labelNames(family *dto.MetricFamily) string {
 	return strings.Join(names, ", ")
 }
 
-// markdown escapes what Markdown would take for HTML or for a cell's end.
+// markdown escapes characters that Markdown would read as HTML or as the end of a cell.
 func markdown(text string) string {
 	return strings.NewReplacer("<", "&lt;", "|", "\\|").Replace(text)
 }
@@ -89,7 +89,7 @@ func TestDocumentationIsCurrent(t *testing.T) {
 		t.Fatalf("%v: run the test with -update", err)
 	}
 	if diff := cmp.Diff(want, string(have)); diff != "" {
-		t.Errorf("docs/metrics.md is stale, run the test with -update (-want +have):\n%s", diff)
+		t.Errorf("docs/metrics.md is stale, run the test with -update (-want +got):\n%s", diff)
 	}
 }
 
@@ -103,7 +103,7 @@ func TestEveryDescribedMetricIsDocumented(t *testing.T) {
 	page := documentation(gathered, m.families)
 	for _, family := range m.families {
 		if !strings.Contains(page, "| `"+family.name+"` |") {
-			t.Errorf("%s is missing: exercise it in the test and give it a section", family.name)
+			t.Errorf("%s is missing: observe it in the test and give it a section", family.name)
 		}
 	}
 }

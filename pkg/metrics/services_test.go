@@ -16,7 +16,7 @@ var (
 	db  = types.NamespacedName{Namespace: "default", Name: "db"}
 )
 
-// sums returns the gauges that sum up Services, keyed as "name/label value".
+// sums returns the gauges that add up all Services, with keys such as "name/label value".
 func sums(t *testing.T, registry prometheus.Gatherer) map[string]float64 {
 	t.Helper()
 	gathered, err := registry.Gather()
@@ -77,7 +77,7 @@ func TestServicesAreSummed(t *testing.T) {
 				"skipped/NoAddress": 0, "skipped/NoPort": 4, "skipped/NotUnicast": 1,
 			},
 		},
-		"the caller's map may change afterwards": {
+		"the caller may change its map afterwards": {
 			steps: func(m *Metrics) {
 				skipped := map[string]int{"NoPort": 1}
 				m.ServiceObserved(web, ServiceObserved{Skipped: skipped})
@@ -90,7 +90,7 @@ func TestServicesAreSummed(t *testing.T) {
 				"skipped/NoPort": 7,
 			},
 		},
-		"a forgotten Service leaves zeros, also when forgotten twice": {
+		"a deleted Service leaves zeros, also when deleted twice": {
 			steps: func(m *Metrics) {
 				m.ServiceObserved(web, full)
 				m.ServiceForgotten(web)
@@ -107,7 +107,7 @@ func TestServicesAreSummed(t *testing.T) {
 			m, registry := newMetrics()
 			test.steps(m)
 			if diff := cmp.Diff(test.want, sums(t, registry)); diff != "" {
-				t.Errorf("unexpected sums (-want +have):\n%s", diff)
+				t.Errorf("unexpected sums (-want +got):\n%s", diff)
 			}
 		})
 	}

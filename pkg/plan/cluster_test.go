@@ -20,13 +20,13 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// manySteps is more steps than any change may need.
+// manySteps is more than any change needs.
 const manySteps = 40
 
 // longAfter is a time at which all workloads have settled.
 var longAfter = build.Epoch.Add(time.Hour)
 
-// cluster is a Service, its workloads and its slices, to plan for.
+// cluster is a Service with its workloads and slices.
 type cluster struct {
 	t         testing.TB
 	service   *corev1.Service
@@ -39,7 +39,7 @@ type cluster struct {
 	aliases map[string]string
 }
 
-// newCluster has a Service, or none if it is nil, and workloads, and no slices.
+// newCluster returns a cluster with a Service, which may be nil, workloads, and no slices.
 func newCluster(t testing.TB, service *corev1.Service, workloads ...*v1beta1.ExternalWorkload) *cluster {
 	c := &cluster{
 		t: t, service: service, now: longAfter,
@@ -52,14 +52,14 @@ func newCluster(t testing.TB, service *corev1.Service, workloads ...*v1beta1.Ext
 	return c
 }
 
-// put creates workloads or replaces those of the same name.
+// put creates or replaces workloads.
 func (c *cluster) put(objects ...*v1beta1.ExternalWorkload) {
 	for _, object := range objects {
 		c.workloads[object.Name] = desired.NewWorkload(object, c.workloads[object.Name], desired.Sighting{At: c.now})
 	}
 }
 
-// settle lets so much time pass that no workload is new any more.
+// settle lets time pass until all workloads have settled.
 func (c *cluster) settle() { c.now = c.now.Add(time.Second) }
 
 // remove deletes workloads.
@@ -69,8 +69,8 @@ func (c *cluster) remove(names ...string) {
 	}
 }
 
-// stand makes slices stand as if somebody had written them.
-func (c *cluster) stand(objects ...*discoveryv1.EndpointSlice) {
+// createSlices creates slices as another client.
+func (c *cluster) createSlices(objects ...*discoveryv1.EndpointSlice) {
 	for _, object := range objects {
 		if _, err := c.api.Create(object); err != nil {
 			c.t.Fatal(err)
@@ -78,7 +78,7 @@ func (c *cluster) stand(objects ...*discoveryv1.EndpointSlice) {
 	}
 }
 
-// edit changes the slice of an alias as if somebody had done so.
+// edit changes the slice of an alias as another client.
 func (c *cluster) edit(alias string, change func(*discoveryv1.EndpointSlice)) {
 	for _, object := range c.api.List() {
 		if c.alias(object.Name) == alias {
@@ -93,7 +93,7 @@ func (c *cluster) edit(alias string, change func(*discoveryv1.EndpointSlice)) {
 	c.t.Fatalf("there is no slice %s", alias)
 }
 
-// state returns what has to be published.
+// state returns the desired state.
 func (c *cluster) state() *desired.State {
 	names := slices.Sorted(maps.Keys(c.workloads))
 	workloads := make([]*desired.Workload, 0, len(names))
@@ -107,13 +107,13 @@ func (c *cluster) state() *desired.State {
 	return &state
 }
 
-// next returns the next step.
+// next returns the next plan.
 func (c *cluster) next() plan.Plan {
 	c.options.Recovering = c.desired.Recovery.Ongoing(c.now)
 	return plan.Compute(c.state(), c.api.List(), c.options)
 }
 
-// apply does what a plan says, in its order, and describes each write in a line.
+// apply makes the writes of a plan in order, and describes each write in a line.
 func (c *cluster) apply(step int, p plan.Plan) []string {
 	var lines []string
 	aliases := make([]string, len(p.Writes))
@@ -146,8 +146,8 @@ func (c *cluster) converge() []string {
 	return c.run()
 }
 
-// run applies plan after plan until there is nothing to do at this moment, and
-// describes every write. It fails when a plan says wrongly how many follow.
+// run applies plans until there is nothing to do at this moment, and describes every
+// write. It fails if a plan's number of further steps is wrong.
 func (c *cluster) run() []string {
 	var lines []string
 	for step := 1; step <= manySteps; step++ {
@@ -166,7 +166,7 @@ func (c *cluster) run() []string {
 	return nil
 }
 
-// alias returns a slice's name, or s1, s2 and so on if the name was generated.
+// alias returns a slice's name, or s1, s2 and so on for generated names.
 func (c *cluster) alias(name string) string {
 	if !strings.HasPrefix(name, "linkerd-external-") {
 		return name
@@ -184,7 +184,7 @@ func (c *cluster) line(s *discoveryv1.EndpointSlice) string {
 	return strings.TrimSpace(plan.Dump(&aliased))
 }
 
-// numbered are workloads w01 and so on, at 192.0.2.1 and so on.
+// numbered returns the workloads w01 and so on, at 192.0.2.1 and so on.
 func numbered(from, to int, options ...build.WorkloadOption) []*v1beta1.ExternalWorkload {
 	var objects []*v1beta1.ExternalWorkload
 	for i := from; i <= to; i++ {
@@ -194,8 +194,7 @@ func numbered(from, to int, options ...build.WorkloadOption) []*v1beta1.External
 	return objects
 }
 
-// change is one row of a table: a cluster at rest, what happens to it, and the
-// writes that follow.
+// change is a test case: a cluster at rest, a change, and the writes that follow.
 type change struct {
 	service   *corev1.Service
 	workloads []*v1beta1.ExternalWorkload
@@ -204,7 +203,7 @@ type change struct {
 	want      []string
 }
 
-// check runs a table that is keyed by what each row shows.
+// check runs the cases of a table, each with a sentence as its key.
 func check(t *testing.T, table map[string]change) {
 	t.Helper()
 	for sentence, row := range table {

@@ -13,11 +13,11 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// only returns the one write of a plan.
+// only returns the only write of a plan.
 func only(t *testing.T, p plan.Plan) plan.Write {
 	t.Helper()
 	if len(p.Writes) != 1 {
-		t.Fatalf("the plan has not one write:\n%s", &p)
+		t.Fatalf("the plan does not have exactly one write:\n%s", &p)
 	}
 	return p.Writes[0]
 }
@@ -38,7 +38,7 @@ func TestCreatedSlice(t *testing.T) {
 			},
 			Annotations: map[string]string{
 				corev1.EndpointsLastChangeTriggerTime: longAfter.Format(time.RFC3339Nano),
-				// b.site drains, so no client has learned its identity from this slice.
+				// b.site drains, so clients have not received its identity from this slice.
 				plan.IdentitiesAnnotation: c.workloads["a"].Identity + "--------",
 			},
 			OwnerReferences: []metav1.OwnerReference{{
@@ -71,7 +71,7 @@ func TestUpdatedSliceKeepsWhatIsNotOurs(t *testing.T) {
 	other := metav1.OwnerReference{APIVersion: "v1", Kind: "ConfigMap", Name: "x", UID: "x"}
 	c := newCluster(t, build.Service("shop/web"), numbered(1, 1)...)
 	actual := build.Slice("shop/s", build.Annotation("note", "kept"), build.Owners(other), build.Label("stranger", "gone"))
-	c.stand(actual)
+	c.createSlices(actual)
 	write := only(t, c.next())
 	got, stored := write.Slice, c.api.List()[0]
 	if got.UID != stored.UID || got.ResourceVersion != stored.ResourceVersion || got.Annotations["note"] != "kept" {
@@ -81,7 +81,7 @@ func TestUpdatedSliceKeepsWhatIsNotOurs(t *testing.T) {
 		t.Errorf("owners differ (-want +got):\n%s", diff)
 	}
 	if _, there := got.Labels["stranger"]; there {
-		t.Error("a stranger's label is kept")
+		t.Error("a foreign label is kept")
 	}
 }
 
@@ -111,14 +111,14 @@ func TestTriggerTime(t *testing.T) {
 			changes: func(c *cluster) { c.now = at(7); c.put(numbered(1, 1, build.NotReady())...) },
 			options: plan.Options{Trigger: at(9)}, want: at(7),
 		},
-		"of a workload that is gone": {
+		"of a deleted workload": {
 			changes: func(c *cluster) { c.remove("w01") }, options: plan.Options{Trigger: at(3)}, want: at(3),
 		},
-		"not of a change that was published before": {
+		"not of a change that is already published": {
 			changes: func(c *cluster) { c.edit("s1", func(s *discoveryv1.EndpointSlice) { s.Endpoints = nil }) },
 			options: plan.Options{Since: at(1)},
 		},
-		"not known": {changes: func(c *cluster) { c.remove("w01") }},
+		"unknown": {changes: func(c *cluster) { c.remove("w01") }},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			c := newCluster(t, build.Service("shop/web"), numbered(1, 2)...)
@@ -136,7 +136,7 @@ func TestTriggerTime(t *testing.T) {
 					t.Errorf("annotation %q (%v), want %v", text, err, row.want)
 				}
 			} else if there {
-				t.Errorf("annotation %q stays although no time is known", text)
+				t.Errorf("the annotation %q stays although the time is unknown", text)
 			}
 		})
 	}
@@ -151,8 +151,8 @@ func TestTriggerTimeAloneIsNoReasonToWrite(t *testing.T) {
 	}
 }
 
-// What Linkerd's controller published stays, but for a change of identity that
-// is seen to happen.
+// The slices of Linkerd's controller stay as they are, unless an identity changes while
+// this controller runs.
 func TestAdoption(t *testing.T) {
 	actual := func() *discoveryv1.EndpointSlice {
 		return build.Slice("shop/linkerd", build.Endpoint("w01", "192.0.2.1"), build.Endpoint("w02", "192.0.2.2"))
@@ -173,14 +173,14 @@ func TestAdoption(t *testing.T) {
 				"2 update linkerd [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2",
 			},
 		},
-		"a workload was recreated while nobody looked": {
+		"a workload was recreated while no controller ran": {
 			func(c *cluster) { c.put(numbered(2, 2, build.UID("new"))...) },
 			[]string{
 				"1 update linkerd [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2",
 				"2 update linkerd [http:8080/TCP] w01@192.0.2.1 w02@192.0.2.2{uid=new}",
 			},
 		},
-		"an identity changes there and back before it is written": {
+		"an identity changes and changes back before it is written": {
 			func(c *cluster) {
 				c.put(numbered(2, 2, build.MeshTLS("new", "new"))...)
 				c.put(numbered(2, 2)...)
@@ -189,7 +189,7 @@ func TestAdoption(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			c := newCluster(t, build.Service("shop/web"), numbered(1, 2)...)
-			c.stand(actual())
+			c.createSlices(actual())
 			row.happens(c)
 			if diff := cmp.Diff(row.want, c.converge()); diff != "" {
 				t.Errorf("writes differ (-want +got):\n%s", diff)
@@ -198,7 +198,7 @@ func TestAdoption(t *testing.T) {
 	}
 }
 
-// An identity that changes while no controller runs is detected by the record.
+// The record in the slice shows an identity that changed while no controller ran.
 func TestIdentityThatChangedWhileDown(t *testing.T) {
 	c := newCluster(t, build.Service("shop/web"), numbered(1, 2)...)
 	c.converge()
@@ -227,9 +227,9 @@ func TestHeldEndpoint(t *testing.T) {
 	}
 }
 
-// The hold is for readiness that is new: what is published not ready meanwhile
-// has to wait for it too.
-func TestHeldEndpointThatStandsNotReady(t *testing.T) {
+// The hold delays new readiness, also for an endpoint that is already published as not
+// ready.
+func TestHeldEndpointThatIsPublishedNotReady(t *testing.T) {
 	c := newCluster(t, build.Service("shop/web"))
 	c.put(build.Workload("shop/new", build.NotReady(), build.Created(c.now)))
 	c.run()
@@ -258,10 +258,10 @@ func TestWithdrawnEndpointHasNoRecordedIdentity(t *testing.T) {
 	}
 }
 
-// A slice that waits for a finalizer is emptied and takes nothing more.
+// A slice that waits for a finalizer is emptied and gets no more endpoints.
 func TestSliceThatIsBeingDeleted(t *testing.T) {
 	c := newCluster(t, build.Service("shop/web"), numbered(1, 2)...)
-	c.stand(build.Slice("shop/s", build.Endpoint("w01", "192.0.2.1"), build.Deleting()))
+	c.createSlices(build.Slice("shop/s", build.Endpoint("w01", "192.0.2.1"), build.Deleting()))
 	want := []string{
 		"1 update s [http:8080/TCP]",
 		"1 create s1 [http:8080/TCP] w02@192.0.2.2",

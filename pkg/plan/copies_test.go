@@ -11,9 +11,9 @@ import (
 	"github.com/external-workload/controller/internal/plantest/sliceapi"
 )
 
-// Linkerd's clients keep one entry for all copies of an endpoint and lose it
-// with any of them, so the copy that remains has to be published again.
-func TestEndpointThatStandsTwice(t *testing.T) {
+// Linkerd's clients keep one entry for all copies of an endpoint and lose it when any copy
+// is removed. So the remaining copy must be published again.
+func TestDuplicatedEndpoint(t *testing.T) {
 	copied := build.Endpoint("w01", "192.0.2.1")
 	for sentence, row := range map[string]struct {
 		copies []*discoveryv1.EndpointSlice
@@ -64,7 +64,7 @@ func TestEndpointThatStandsTwice(t *testing.T) {
 			c := newCluster(t, build.Service("shop/web"), numbered(1, 2)...)
 			c.api.Observe = func(w sliceapi.Write) { destination.Observe(w.Previous, w.Current) }
 			c.converge()
-			c.stand(row.copies...)
+			c.createSlices(row.copies...)
 			if row.edit != nil {
 				c.edit("s1", row.edit)
 			}

@@ -12,7 +12,7 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// What consumers read of a slice survives being dumped and parsed.
+// Dumping and parsing a slice keeps all fields that consumers read.
 func TestDumpAndParseDump(t *testing.T) {
 	ref := func(name string) *corev1.ObjectReference {
 		return &corev1.ObjectReference{Kind: "ExternalWorkload", Namespace: "shop", Name: name, UID: "a-uid"}

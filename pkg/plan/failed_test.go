@@ -10,9 +10,9 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// TestSliceWhosePortsAreRefusedHoldsBackNoOther: slices change their ports one at
-// a time, and the first in order was refused for ever.
-func TestSliceWhosePortsAreRefusedHoldsBackNoOther(t *testing.T) {
+// TestSliceWithRefusedPortsDoesNotBlockOthers: slices change their ports one at a time,
+// and the first one was always refused.
+func TestSliceWithRefusedPortsDoesNotBlockOthers(t *testing.T) {
 	c := newCluster(t, named, numbered(1, 3, port(8080))...)
 	c.options.MaxEndpoints = 1
 	c.converge()
@@ -20,7 +20,7 @@ func TestSliceWhosePortsAreRefusedHoldsBackNoOther(t *testing.T) {
 	c.settle()
 	first := c.next()
 	if len(first.Writes) != 1 {
-		t.Fatalf("want one slice that begins:\n%s", &first)
+		t.Fatalf("want one slice that begins its change:\n%s", &first)
 	}
 	refused := first.Writes[0].Slice
 	c.options.Failed = map[types.UID]time.Time{refused.UID: c.now}
@@ -38,14 +38,14 @@ func TestSliceWhosePortsAreRefusedHoldsBackNoOther(t *testing.T) {
 	}
 	begins := c.next()
 	if len(begins.Writes) != 1 || begins.Writes[0].Slice.UID != refused.UID {
-		t.Errorf("the slice that was refused is not tried again:\n%s", &begins)
+		t.Errorf("the refused slice is not retried:\n%s", &begins)
 	}
-	// It is withdrawn, and then refused again: in the middle of its change.
+	// Its endpoints are withdrawn, and then it is refused again, in the middle of its change.
 	c.apply(0, begins)
 	c.put(numbered(1, 3, port(7070))...)
 	c.settle()
 	if p := c.next(); len(without(p.Writes, refused.UID)) != 1 {
-		t.Errorf("no other slice begins while that one is refused in the middle:\n%s", &p)
+		t.Errorf("no other slice begins its change while that one is refused:\n%s", &p)
 	}
 	c.options.Failed = nil
 	c.converge()
@@ -54,7 +54,7 @@ func TestSliceWhosePortsAreRefusedHoldsBackNoOther(t *testing.T) {
 	}
 }
 
-// without leaves out the writes of a slice.
+// without removes the writes of a slice from a plan.
 func without(writes []plan.Write, uid types.UID) []plan.Write {
 	var rest []plan.Write
 	for _, w := range writes {

@@ -29,12 +29,12 @@ func TestNames(t *testing.T) {
 	seen := map[string]bool{}
 	for _, name := range names {
 		if !looks.MatchString(name) || seen[name] {
-			t.Errorf("the name %q is there twice or looks wrong", name)
+			t.Errorf("the name %q is duplicate or malformed", name)
 		}
 		seen[name] = true
 	}
 	if diff := cmp.Diff(names, created(c.next())); diff != "" {
-		t.Errorf("a second try gives other names (-first +second):\n%s", diff)
+		t.Errorf("a second plan has other names (-first +second):\n%s", diff)
 	}
 
 	c.options.NamesTaken = 1
@@ -42,7 +42,7 @@ func TestNames(t *testing.T) {
 		t.Errorf("the first name is taken (-want +got):\n%s", diff)
 	}
 	c.options.NamesTaken = 0
-	c.stand(build.Slice("shop/"+names[1], build.Endpoint("w01", "192.0.2.1")))
+	c.createSlices(build.Slice("shop/"+names[1], build.Endpoint("w01", "192.0.2.1")))
 	if diff := cmp.Diff([]string{names[0], names[2], names[3]}, created(c.next())); diff != "" {
 		t.Errorf("the second name is in use (-want +got):\n%s", diff)
 	}
@@ -50,6 +50,6 @@ func TestNames(t *testing.T) {
 	first := created(newCluster(t, build.Service("shop/web"), numbered(1, 1)...).next())
 	second := created(newCluster(t, build.Service("shop/web", build.UID("second")), numbered(1, 1)...).next())
 	if first[0] == second[0] {
-		t.Errorf("a recreated Service uses the name %s again", second[0])
+		t.Errorf("a recreated Service reuses the name %s", second[0])
 	}
 }

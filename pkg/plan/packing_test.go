@@ -18,7 +18,7 @@ func TestPacking(t *testing.T) {
 				"1 create s3 [http:8080/TCP] w05@192.0.2.5",
 			},
 		},
-		"one more goes where there is room": {
+		"another endpoint goes to a slice with room": {
 			workloads: numbered(1, 3), max: 2, happens: func(c *cluster) { c.put(numbered(4, 4)...) },
 			want: []string{"1 update s2 [http:8080/TCP] w03@192.0.2.3 w04@192.0.2.4"},
 		},
@@ -35,7 +35,7 @@ func TestPacking(t *testing.T) {
 			},
 			want: []string{"1 update s1 [http:8080/TCP] w02@192.0.2.2 w03@192.0.2.3 w07@192.0.2.7"},
 		},
-		"a slice that is written anyway takes them first": {
+		"a slice that is written anyway is filled first": {
 			workloads: numbered(1, 6), max: 3,
 			happens: func(c *cluster) {
 				c.remove("w01")
@@ -45,17 +45,17 @@ func TestPacking(t *testing.T) {
 			},
 			want: []string{"1 update s2 [http:8080/TCP] w06@192.0.2.6 w07@192.0.2.7"},
 		},
-		"nothing is moved to fill what others left": {
+		"no endpoint moves to fill a gap": {
 			workloads: numbered(1, 6), max: 3, happens: func(c *cluster) { c.remove("w01", "w02", "w04", "w05") },
 			want: []string{
 				"1 update s2 [http:8080/TCP] w06@192.0.2.6",
 				"1 update s1 [http:8080/TCP] w03@192.0.2.3",
 			},
 		},
-		"a lower limit moves nothing": {
+		"a lower limit moves no endpoint": {
 			workloads: numbered(1, 4), max: 4, happens: func(c *cluster) { c.options.MaxEndpoints = 2 },
 		},
-		"a slice over the limit takes no more": {
+		"a slice over the limit gets no more endpoints": {
 			workloads: numbered(1, 4), max: 4,
 			happens: func(c *cluster) {
 				c.options.MaxEndpoints = 2
@@ -67,11 +67,11 @@ func TestPacking(t *testing.T) {
 				"1 create s2 [http:8080/TCP] w05@192.0.2.5",
 			},
 		},
-		"other ports, another slice": {
+		"endpoints with other ports get another slice": {
 			service: byName, workloads: numbered(1, 1), happens: func(c *cluster) { c.put(numbered(2, 3, other)...) },
 			want: []string{"1 create s2 [http:9090/TCP] w02@192.0.2.2 w03@192.0.2.3"},
 		},
-		"each family has its own": {
+		"each family has its own slice": {
 			service: build.Service("shop/web", build.Families("IPv4", "IPv6")),
 			happens: func(c *cluster) { c.put(build.Workload("shop/a", build.IPs("192.0.2.1", "2001:db8::1"))) },
 			want: []string{

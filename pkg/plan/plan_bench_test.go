@@ -15,8 +15,7 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// core is desired and plan as the controller uses them: with memory that is
-// used again.
+// core runs packages desired and plan like the controller, with reused memory.
 type core struct {
 	service   *corev1.Service
 	workloads []*desired.Workload
@@ -26,7 +25,7 @@ type core struct {
 	planner   plan.Planner
 }
 
-// newCore has so many endpoints, at rest in slices of 100.
+// newCore returns a core at rest with that many endpoints in slices of 100.
 func newCore(t testing.TB, count int) *core {
 	c := newCluster(t, build.Service("shop/web"))
 	for i := range count {
@@ -42,7 +41,7 @@ func newCore(t testing.TB, count int) *core {
 	return k
 }
 
-// addressed returns a workload at an address of its own in a network.
+// addressed returns a workload with its own address in a network.
 func addressed(i, network int, options ...build.WorkloadOption) *v1beta1.ExternalWorkload {
 	return build.Workload(fmt.Sprintf("shop/w%05d", i),
 		append([]build.WorkloadOption{build.IPs(fmt.Sprintf("%d.%d.%d.%d", network, i>>16, i>>8&255, i&255))}, options...)...)
@@ -80,7 +79,7 @@ func BenchmarkCore(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/endpoints=%d", situation.name, count), func(b *testing.B) {
 				c := newCore(b, count)
 				situation.happens(c)
-				c.compute() // the memory that is used again has its size then
+				c.compute() // the reused memory gets its final size
 				b.ReportAllocs()
 				for b.Loop() {
 					c.compute()
@@ -90,8 +89,8 @@ func BenchmarkCore(b *testing.B) {
 	}
 }
 
-// With nothing to do no memory is allocated for endpoints, and for a changed
-// one only as much as its slice needs: whatever the size of the Service.
+// Without changes, no memory is allocated for endpoints. A changed endpoint needs only the
+// memory of its slice, whatever the size of the Service.
 func TestAllocationsDoNotGrow(t *testing.T) {
 	for name, row := range map[string]struct {
 		happens     func(*core)

@@ -16,7 +16,7 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// fewSteps is a handful for each slice whose ports may have to change.
+// fewSteps is a handful for each slice whose ports may change.
 const fewSteps = 30
 
 func TestProperties(t *testing.T) {
@@ -42,8 +42,8 @@ func FuzzPlan(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { checkProperties(t, "this input", build.NewChoices(data)) })
 }
 
-// checkProperties changes a cluster at random, plans in between, and then
-// checks that it comes to rest where it should.
+// checkProperties changes a cluster at random, plans in between, and then checks that it
+// reaches the desired state.
 func checkProperties(t *testing.T, which string, c *build.Choices) {
 	t.Helper()
 	cluster := newCluster(t, build.AnyService(c))
@@ -82,7 +82,7 @@ func checkProperties(t *testing.T, which string, c *build.Choices) {
 		}
 		cluster.apply(step, p)
 		if following := cluster.next(); !p.More() && !following.Empty() {
-			t.Errorf("%s: step %d keeps silent about the next", which, step)
+			t.Errorf("%s: step %d does not announce the next step", which, step)
 		}
 	}
 	if diff := cmp.Diff(desiredLines(cluster.state()), actualLines(cluster)); diff != "" {
@@ -92,7 +92,7 @@ func checkProperties(t *testing.T, which string, c *build.Choices) {
 
 func anyName(c *build.Choices) string { return fmt.Sprintf("w%02d", c.Below(12)) }
 
-// tamper writes to a slice as a stranger would. What the API refuses has no effect.
+// tamper makes a foreign write to a slice. A write that the API refuses has no effect.
 func tamper(cluster *cluster, c *build.Choices) {
 	all := cluster.api.List()
 	if len(all) == 0 {
@@ -124,8 +124,8 @@ func tamper(cluster *cluster, c *build.Choices) {
 	_, _ = cluster.api.Update(s)
 }
 
-// cutShort leaves out some writes of a plan, and those that wait for them, as
-// when they were refused.
+// cutShort removes some writes of a plan and those that depend on them, as if they were
+// refused.
 func cutShort(p *plan.Plan, c *build.Choices) {
 	refused := map[int]bool{}
 	var kept []plan.Write
@@ -139,7 +139,7 @@ func cutShort(p *plan.Plan, c *build.Choices) {
 	p.Writes = kept
 }
 
-// checkStep checks what holds for every plan, and gives the next one.
+// checkStep checks the rules for every plan and returns the next plan.
 func checkStep(t *testing.T, which string, cluster *cluster, reused *plan.Planner) plan.Plan {
 	t.Helper()
 	state, have := cluster.state(), cluster.api.List()
@@ -153,7 +153,7 @@ func checkStep(t *testing.T, which string, cluster *cluster, reused *plan.Planne
 	}
 	slices.Reverse(have)
 	if again := reused.Compute(state, have, cluster.options); !reflect.DeepEqual(p, again) {
-		t.Errorf("%s: another order and memory used again give another plan:\n%s", which, cmp.Diff(p, again))
+		t.Errorf("%s: another order with reused memory gives another plan:\n%s", which, cmp.Diff(p, again))
 	}
 	before := map[string]int{}
 	for _, s := range haveBefore {
@@ -176,8 +176,8 @@ func checkStep(t *testing.T, which string, cluster *cluster, reused *plan.Planne
 	return p
 }
 
-// checkDependencies checks that a write waits only for earlier ones that wait
-// for nothing, and that nothing is withdrawn by a write that waits.
+// checkDependencies checks that a write depends only on earlier writes without
+// dependencies, and that a write with dependencies withdraws no endpoint.
 func checkDependencies(t *testing.T, which string, p *plan.Plan, i int) {
 	t.Helper()
 	write := &p.Writes[i]
@@ -188,7 +188,7 @@ func checkDependencies(t *testing.T, which string, p *plan.Plan, i int) {
 	}
 	for _, change := range write.Changes {
 		if len(write.After) > 0 && (change.Action == plan.Withdraw || change.Action == plan.Announce) {
-			t.Errorf("%s: write %d waits although it has to %s:\n%s", which, i+1, change, p)
+			t.Errorf("%s: write %d waits although it must %s:\n%s", which, i+1, change, p)
 		}
 		if change.Reason == plan.AsDesired {
 			t.Errorf("%s: a change without reason: %s", which, change)
@@ -204,7 +204,7 @@ func deepCopies(objects []*discoveryv1.EndpointSlice) []*discoveryv1.EndpointSli
 	return copies
 }
 
-// snapshot returns a deep copy of everything that a State is made of.
+// snapshot returns a deep copy of a State.
 func snapshot(s *desired.State) any {
 	type family struct {
 		Lines  []string
@@ -232,8 +232,8 @@ func snapshot(s *desired.State) any {
 	return copied
 }
 
-// desiredLines describes what the dumbest planner would end with: every endpoint
-// once, in whatever slice.
+// desiredLines describes the result of the simplest planner: every endpoint once, in any
+// slice.
 func desiredLines(s *desired.State) []string {
 	var all []string
 	for _, f := range s.Families {
@@ -246,7 +246,7 @@ func desiredLines(s *desired.State) []string {
 	return all
 }
 
-// actualLines describes the same of the actual slices.
+// actualLines describes the actual slices in the same way.
 func actualLines(c *cluster) []string {
 	var all []string
 	for _, s := range c.api.List() {
@@ -280,7 +280,7 @@ func value(text *string) string {
 	return *text
 }
 
-// One changed endpoint is one write of the slice that holds it, and nothing moves.
+// One changed endpoint is one write of its slice, and no endpoint moves.
 func TestOneChangeTouchesOneSlice(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -12,8 +12,8 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// Every action has its reason, what a write waits for, and what comes later.
-func TestPlanTellsEveryReason(t *testing.T) {
+// A plan names the reason of every action, the dependencies of a write, and later steps.
+func TestPlanNamesEveryReason(t *testing.T) {
 	both := build.WorkloadPorts(build.WorkloadPort("http", 8080, "TCP"), build.WorkloadPort("new", 9090, "TCP"))
 	byName := build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToName("http"))))
 	other := build.WorkloadPorts(build.WorkloadPort("http", 9090, "TCP"))
@@ -54,7 +54,7 @@ steps left: 1
 2. create s2 after 1
    publish w02@192.0.2.2: takes the place of an endpoint of another slice
 `},
-		"a publication that waits, beside a withdrawal that does not": {
+		"a publication that waits and a withdrawal that does not": {
 			workloads: append(numbered(1, 1, build.NotReady()), numbered(2, 4)...), max: 2,
 			happens: func(c *cluster) {
 				c.put(numbered(1, 1, build.IPs("192.0.2.3"))...)
@@ -128,23 +128,23 @@ steps left: 1
 	}
 }
 
-// Slices that an older API server accepted reach the desired state, although this
-// one refuses to write again what they hold.
+// Slices that an older API server accepted reach the desired state, although this API
+// server refuses their content.
 func TestWhatTheAPIServerRefusesIsNotCarriedOver(t *testing.T) {
 	for sentence, change := range map[string]func(*discoveryv1.EndpointSlice){
 		"an address with leading zeros":         func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Addresses[0] = "192.0.02.1" },
 		"an address of the other family":        func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Addresses[0] = "2001:DB8::1" },
-		"an address that is a name":             func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Addresses[0] = "example.org" },
-		"a host name that is no label":          func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Hostname = new("Not_A_Label") },
-		"a node name that is none":              func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].NodeName = new("no node") },
-		"an appProtocol that is none":           func(s *discoveryv1.EndpointSlice) { s.Ports[0].AppProtocol = new("no protocol") },
-		"a port name that is no label":          func(s *discoveryv1.EndpointSlice) { s.Ports[0].Name = new("No_Label") },
+		"a name as an address":                  func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Addresses[0] = "example.org" },
+		"a host name that is not a label":       func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Hostname = new("Not_A_Label") },
+		"an invalid node name":                  func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].NodeName = new("no node") },
+		"an invalid appProtocol":                func(s *discoveryv1.EndpointSlice) { s.Ports[0].AppProtocol = new("no protocol") },
+		"a port name that is not a label":       func(s *discoveryv1.EndpointSlice) { s.Ports[0].Name = new("No_Label") },
 		"two ports of one name":                 func(s *discoveryv1.EndpointSlice) { s.Ports = append(s.Ports, s.Ports[0]) },
-		"a protocol that is none":               func(s *discoveryv1.EndpointSlice) { s.Ports[0].Protocol = new(corev1.Protocol("ICMP")) },
+		"an invalid protocol":                   func(s *discoveryv1.EndpointSlice) { s.Ports[0].Protocol = new(corev1.Protocol("ICMP")) },
 		"hints for a zone that is no label":     hinted(discoveryv1.EndpointHints{ForZones: []discoveryv1.ForZone{{Name: "no zone"}}}),
 		"hints for one zone twice":              hinted(discoveryv1.EndpointHints{ForZones: []discoveryv1.ForZone{{Name: "z"}, {Name: "z"}}}),
 		"hints for a node that is no subdomain": hinted(discoveryv1.EndpointHints{ForNodes: []discoveryv1.ForNode{{Name: "no node"}}}),
-		"more annotations than there may be": func(s *discoveryv1.EndpointSlice) {
+		"more annotations than allowed": func(s *discoveryv1.EndpointSlice) {
 			s.Annotations["large"] = strings.Repeat("x", 256<<10-len("large"))
 		},
 	} {
@@ -154,7 +154,7 @@ func TestWhatTheAPIServerRefusesIsNotCarriedOver(t *testing.T) {
 			kept := c.api.List()[0].DeepCopy()
 			change(kept)
 			c.api.Keep(kept)
-			// All that may be left over has to be written again, as it is.
+			// Everything that may stay must be written again unchanged.
 			c.put(numbered(1, 1, build.IPs("192.0.2.9"))...)
 			c.put(numbered(2, 2, build.NotReady())...)
 			if lines := c.converge(); len(lines) == 0 {
@@ -176,8 +176,8 @@ func hinted(hints discoveryv1.EndpointHints) func(*discoveryv1.EndpointSlice) {
 	return func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Hints = &hints }
 }
 
-// A node hint that is the same as desired is no reason to write; without it, one
-// machine turns same-node routing off for the Pods of its Service.
+// A node hint that is as desired is no reason to write. Without it, one machine would turn
+// off same-node routing for the Pods of its Service.
 func TestPreferSameNode(t *testing.T) {
 	c := newCluster(t, build.Service("shop/web", build.Traffic("PreferSameNode")), numbered(1, 1, build.Zone("z1"))...)
 	c.put(numbered(2, 2)...)
@@ -187,7 +187,8 @@ func TestPreferSameNode(t *testing.T) {
 	}
 	c.put(numbered(1, 1, build.Zone("z1"), build.MeshTLS("new", "new"))...)
 	c.put(numbered(2, 2, build.MeshTLS("new", "new"))...)
-	// Linkerd reads zone hints only: the first is announced by them, the second withdrawn.
+	// Linkerd reads zone hints only: they announce the first endpoint, and the second is
+	// withdrawn.
 	want = []string{
 		"1 update s1 [http:8080/TCP] w01@192.0.2.1{zone=z1,nodes=external-workload.invalid} -w02@192.0.2.2",
 		"2 update s1 [http:8080/TCP] w01@192.0.2.1~z1{nodes=external-workload.invalid} w02@192.0.2.2{nodes=external-workload.invalid}",

@@ -24,21 +24,21 @@ func port(number int32) build.WorkloadOption {
 	return build.WorkloadPorts(build.WorkloadPort("http", number, corev1.ProtocolTCP))
 }
 
-// TestIdentitySettles: consumers look the identity of an endpoint up in a cache
-// of their own, so it is announced only when they have had the time to learn it.
+// TestIdentitySettles: consumers look up the identity of an endpoint in their own cache,
+// so it is announced only after they have had time to receive it.
 func TestIdentitySettles(t *testing.T) {
 	for sentence, row := range map[string]struct {
 		service *corev1.Service
 		before  []build.WorkloadOption
 		after   []build.WorkloadOption
-		// at once and 100 ms later are the writes.
+		// The writes at once and those after 100 ms.
 		atOnce, later []string
 	}{
-		"an identity that changes alone is left until it has settled": {
+		"a changed identity alone is published after it has settled": {
 			after: []build.WorkloadOption{build.MeshTLS("new", "new")},
 			later: []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.1", "2 update s1 [http:8080/TCP] w01@192.0.2.1"},
 		},
-		"so it is where hints announce it": {
+		"a changed identity that hints announce is, too": {
 			service: build.Service("shop/web", build.Traffic(corev1.ServiceTrafficDistributionPreferClose)),
 			before:  []build.WorkloadOption{build.Zone("z1")},
 			after:   []build.WorkloadOption{build.Zone("z1"), build.MeshTLS("new", "new")},
@@ -56,11 +56,11 @@ func TestIdentitySettles(t *testing.T) {
 			atOnce:  []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.1", "2 update s1 [http:9090/TCP] -w01@192.0.2.1"},
 			later:   []string{"1 update s1 [http:9090/TCP] w01@192.0.2.1"},
 		},
-		"readiness that is lost with it is followed at once": {
+		"lost readiness is published at once": {
 			after:  []build.WorkloadOption{build.MeshTLS("new", "new"), build.NotReady()},
 			atOnce: []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.1"},
 		},
-		"readiness that comes with it waits": {
+		"new readiness waits": {
 			before: []build.WorkloadOption{build.NotReady()},
 			after:  []build.WorkloadOption{build.MeshTLS("new", "new")},
 			later:  []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1"},
@@ -85,8 +85,8 @@ func TestIdentitySettles(t *testing.T) {
 	}
 }
 
-// TestSecondStepsAwaitRecovery: a consumer that lists again after an interruption
-// sees only the last of several writes.
+// TestSecondStepsAwaitRecovery: a consumer that lists again after an interruption sees
+// only the last of several writes.
 func TestSecondStepsAwaitRecovery(t *testing.T) {
 	put := func(objects ...*v1beta1.ExternalWorkload) func(*cluster) {
 		return func(c *cluster) { c.put(objects...) }
@@ -100,16 +100,16 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 			during: []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.1 w02@192.0.2.2"},
 			after:  []string{"1 update s1 [http:8080/TCP] w01@192.0.2.9 w02@192.0.2.2"},
 		},
-		"readiness that is lost is followed at once": {
+		"lost readiness is published at once": {
 			change: change{workloads: numbered(1, 1), happens: put(numbered(1, 1, build.NotReady())...)},
 			during: []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.1"},
 		},
-		"readiness that is lost with the address leaves the former address, so that the new one waits": {
+		"readiness lost together with the address keeps the former address, so that the new one waits": {
 			change: change{workloads: numbered(1, 1), happens: put(numbered(1, 1, build.NotReady(), build.IPs("192.0.2.9"))...)},
 			during: []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.1"},
 			after:  []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.9"},
 		},
-		"readiness that comes again at the same address is followed at once": {
+		"readiness regained at the same address is published at once": {
 			change: change{workloads: numbered(1, 1), happens: func(c *cluster) {
 				c.put(numbered(1, 1, build.NotReady())...)
 				c.converge()
@@ -121,11 +121,11 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 			change: change{workloads: numbered(1, 1, build.NotReady()), happens: put(numbered(1, 1)...)},
 			after:  []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1"},
 		},
-		"an address that comes with readiness waits": {
+		"a new address with new readiness waits": {
 			change: change{workloads: numbered(1, 1, build.NotReady()), happens: put(numbered(1, 1, build.IPs("192.0.2.9"))...)},
 			after:  []string{"1 update s1 [http:8080/TCP] w01@192.0.2.9"},
 		},
-		"a new workload waits, as it may have the address of one that went": {
+		"a new workload waits, as it may have the address of a deleted one": {
 			change: change{workloads: numbered(1, 1), happens: func(c *cluster) {
 				c.remove("w01")
 				c.put(numbered(2, 2, build.IPs("192.0.2.1"))...)
@@ -137,7 +137,7 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 			change: change{workloads: numbered(1, 1), happens: put(numbered(1, 1, build.MeshTLS("new", "new"))...)},
 			after:  []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.1", "2 update s1 [http:8080/TCP] w01@192.0.2.1"},
 		},
-		"readiness that is lost with the identity leaves it as it was, and comes back later": {
+		"readiness lost together with the identity keeps the identity, and returns later": {
 			change: change{workloads: numbered(1, 1), happens: func(c *cluster) {
 				c.put(numbered(1, 1, build.MeshTLS("new", "new"), build.NotReady())...)
 				c.settle()
@@ -147,7 +147,7 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 			}},
 			after: []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1"},
 		},
-		"of the ports of two slices one is withdrawn": {
+		"the ports of two slices change: one is withdrawn": {
 			change: change{service: named, max: 1, workloads: numbered(1, 2, port(8080)), happens: put(numbered(1, 2, port(9090))...)},
 			during: []string{"1 update s2 [http:8080/TCP] -w02@192.0.2.2"},
 			after: []string{
@@ -156,14 +156,14 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 				"3 update s1 [http:9090/TCP] w01@192.0.2.1",
 			},
 		},
-		"readiness that comes with a port's new name waits for it, as the old one is not the Service's any more": {
+		"new readiness with a port's new name waits, as the Service no longer has the old name": {
 			change: change{workloads: numbered(1, 1, build.NotReady()), happens: func(c *cluster) {
 				c.service = renamed
 				c.put(numbered(1, 1)...)
 			}},
 			after: []string{"1 update s1 [web:8080/TCP] w01@192.0.2.1"},
 		},
-		"readiness that comes with one more port does not wait for that port": {
+		"new readiness with an additional port does not wait for that port": {
 			change: change{workloads: numbered(1, 1, twoPorts), happens: func(c *cluster) {
 				c.put(numbered(1, 1, build.NotReady(), twoPorts)...)
 				c.converge()
@@ -180,7 +180,7 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 			}},
 			after: []string{"1 update s1 [web:8080/TCP] -w01@192.0.2.1{serving=true,terminating=true}"},
 		},
-		"readiness that is lost with a port's name is followed at once": {
+		"readiness lost together with a port's name is published at once": {
 			change: change{workloads: numbered(1, 1), happens: func(c *cluster) {
 				c.service = renamed
 				c.put(numbered(1, 1, build.NotReady())...)
@@ -211,7 +211,7 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 				t.Errorf("writes during the recovery differ (-want +got):\n%s", diff)
 			}
 			if p := c.next(); p.Recovering != (row.after != nil) {
-				t.Errorf("the plan says that something awaits the recovery: %t\n%s", p.Recovering, &p)
+				t.Errorf("the plan waits for the recovery: %t\n%s", p.Recovering, &p)
 			}
 			c.now = c.desired.Recovery.Until
 			if diff := cmp.Diff(row.after, c.run()); diff != "" {
@@ -221,8 +221,8 @@ func TestSecondStepsAwaitRecovery(t *testing.T) {
 	}
 }
 
-// TestWhatWasNewAtTheInterruptionIsHeld: consumers may not know of it
-// before their watches were interrupted.
+// TestWhatWasNewAtTheInterruptionIsHeld: consumers may not have received it before their
+// watches were interrupted.
 func TestWhatWasNewAtTheInterruptionIsHeld(t *testing.T) {
 	c := newCluster(t, build.Service("shop/web"))
 	c.put(build.Workload("shop/new", build.NotReady(), build.Created(c.now)))

@@ -10,8 +10,8 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// TestSliceOfMoreEndpointsThanTheAPIServerAccepts: such a slice cannot be written
-// again as it is, not even to withdraw one of its endpoints.
+// TestSliceOfMoreEndpointsThanTheAPIServerAccepts: such a slice cannot be updated, not even
+// to withdraw one of its endpoints.
 func TestSliceOfMoreEndpointsThanTheAPIServerAccepts(t *testing.T) {
 	const accepted = 1000
 	for sentence, distinct := range map[string]int{

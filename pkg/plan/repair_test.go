@@ -13,7 +13,7 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// What strangers do to our slices is repaired, in safe steps too.
+// Foreign writes to our slices are repaired, also in safe steps.
 func TestRepair(t *testing.T) {
 	tampered := func(change func(*discoveryv1.EndpointSlice)) func(*cluster) {
 		return func(c *cluster) { c.edit("s1", change) }
@@ -91,8 +91,8 @@ func TestRepair(t *testing.T) {
 	check(t, rows)
 }
 
-// TestRequestedRefreshIsOneWithdrawalAndOnePublication: the client that asks for it writes
-// nothing else, so that it is the planner who knows the safe steps.
+// TestRequestedRefreshIsOneWithdrawalAndOnePublication: the requesting client writes only
+// the request; the planner makes the safe steps.
 func TestRequestedRefreshIsOneWithdrawalAndOnePublication(t *testing.T) {
 	for sentence, unrecorded := range map[string]bool{"identities are recorded": false, "another controller wrote the slice": true} {
 		t.Run(sentence, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestRequestedRefreshIsOneWithdrawalAndOnePublication(t *testing.T) {
 				value := plan.RequestRefresh(s, 1, func(name string) string { return c.workloads[name].Identity })
 				s.Annotations = map[string]string{plan.IdentitiesAnnotation: value}
 				if !plan.RefreshRequested(s) {
-					t.Error("the request is not seen")
+					t.Error("the request has no effect")
 				}
 			})
 			want := []string{

@@ -10,12 +10,12 @@ import (
 
 func TestStepsOfEndpoints(t *testing.T) {
 	check(t, map[string]change{
-		"readiness that goes and comes is one write each": {
+		"lost and regained readiness are one write each": {
 			workloads: numbered(1, 3),
 			happens:   func(c *cluster) { c.put(numbered(2, 2, build.NotReady())...) },
 			want:      []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1 -w02@192.0.2.2 w03@192.0.2.3"},
 		},
-		"a zone is followed in one write": {
+		"a zone changes in one write": {
 			workloads: numbered(1, 1),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.Zone("z1"))...) },
 			want:      []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1{zone=z1}"},
@@ -28,17 +28,17 @@ func TestStepsOfEndpoints(t *testing.T) {
 				"2 update s1 [http:8080/TCP] w01@192.0.2.9 w02@192.0.2.2",
 			},
 		},
-		"the address of one that is not ready changes in one write": {
+		"the address of an unready endpoint changes in one write": {
 			workloads: numbered(1, 1, build.NotReady()),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.NotReady(), build.IPs("192.0.2.9"))...) },
 			want:      []string{"1 update s1 [http:8080/TCP] -w01@192.0.2.9"},
 		},
-		"an address and readiness that come together are one write": {
+		"a new address with new readiness is one write": {
 			workloads: numbered(1, 1, build.NotReady()),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.IPs("192.0.2.9"))...) },
 			want:      []string{"1 update s1 [http:8080/TCP] w01@192.0.2.9"},
 		},
-		"all that change address share the two writes": {
+		"all changed addresses share the two writes": {
 			workloads: numbered(1, 3),
 			happens: func(c *cluster) {
 				c.put(numbered(1, 1, build.IPs("192.0.2.9"))...)
@@ -72,7 +72,7 @@ func TestStepsOfEndpoints(t *testing.T) {
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.Zone("z2"), build.MeshTLS("new", "new"))...) },
 			want:      []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1~z2"},
 		},
-		"an identity of one that is not ready waits until it is": {
+		"the identity of an unready endpoint waits until it is ready": {
 			workloads: numbered(1, 1, build.NotReady()),
 			happens:   func(c *cluster) { c.put(numbered(1, 1, build.NotReady(), build.MeshTLS("new", "new"))...) },
 		},
@@ -98,7 +98,7 @@ func TestStepsOfEndpoints(t *testing.T) {
 				"2 update s1 [http:8080/TCP] w01@192.0.2.9{uid=other}",
 			},
 		},
-		"the last endpoint goes, then its slice": {
+		"the last endpoint is removed, then its slice": {
 			workloads: numbered(1, 1),
 			happens:   func(c *cluster) { c.remove("w01") },
 			want:      []string{"1 update s1 [http:8080/TCP]", "2 delete s1 [http:8080/TCP]"},
@@ -131,7 +131,7 @@ func TestStepsBetweenWorkloads(t *testing.T) {
 				"2 update s1 [http:8080/TCP] w02@192.0.2.2 z@192.0.2.1",
 			},
 		},
-		"an address goes to a workload of another slice, later than it goes": {
+		"an address moves to a workload of another slice, after it was withdrawn": {
 			workloads: numbered(1, 4), max: 2,
 			happens: func(c *cluster) {
 				c.remove("w01")
@@ -146,7 +146,7 @@ func TestStepsBetweenWorkloads(t *testing.T) {
 				"2 delete s1 [http:8080/TCP]",
 			},
 		},
-		"addresses go round between three slices": {
+		"three slices exchange addresses in a cycle": {
 			workloads: numbered(1, 6), max: 2,
 			happens: func(c *cluster) {
 				c.put(numbered(1, 1, build.NotReady())...)
@@ -181,7 +181,7 @@ func TestStepsBetweenWorkloads(t *testing.T) {
 				"2 update s1 [http:8080/TCP] w02@192.0.2.3 z@192.0.2.1",
 			},
 		},
-		"an address goes from one that is not ready any more": {
+		"an address moves from an unready workload": {
 			workloads: numbered(1, 2), max: 1,
 			happens: func(c *cluster) {
 				c.put(numbered(2, 2, build.NotReady())...)
@@ -194,7 +194,7 @@ func TestStepsBetweenWorkloads(t *testing.T) {
 				"1 update s2 [http:8080/TCP] w02@192.0.2.1 after s1",
 			},
 		},
-		"of two with one address the other follows when the first goes": {
+		"of two workloads with one address, the second is published when the first is removed": {
 			workloads: append(numbered(1, 1), build.Workload("shop/z")),
 			happens:   func(c *cluster) { c.remove("w01") },
 			want:      []string{"1 update s1 [http:8080/TCP]", "2 update s1 [http:8080/TCP] z@192.0.2.1"},
@@ -223,14 +223,14 @@ func TestStepsOfPorts(t *testing.T) {
 			workloads: numbered(1, 2, both, build.NotReady()), happens: to(9090),
 			want: []string{"1 update s1 [http:9090/TCP] -w01@192.0.2.1 -w02@192.0.2.2"},
 		},
-		"one more port changes in one write": {
+		"a port is added in one write": {
 			workloads: numbered(1, 1, both),
 			happens: func(c *cluster) {
 				c.service = build.Service("shop/web", build.Ports(build.Port("http", 80, build.ToNumber(8080)), build.Port("new", 9090)))
 			},
 			want: []string{"1 update s1 [http:8080/TCP,new:9090/TCP] w01@192.0.2.1"},
 		},
-		"a port renamed and renumbered in one patch changes in two writes": {
+		"a port gets a new name and number in two writes": {
 			workloads: numbered(1, 1, both),
 			happens: func(c *cluster) {
 				c.service = build.Service("shop/web", build.Ports(build.Port("web", 80, build.ToNumber(9090))))
@@ -270,7 +270,7 @@ func TestStepsOfTheService(t *testing.T) {
 		"a deleted Service's slices are emptied, then deleted": {
 			workloads: numbered(1, 2), happens: func(c *cluster) { c.service = nil }, want: gone,
 		},
-		"a Service loses its selector": {
+		"a Service's selector is removed": {
 			workloads: numbered(1, 2), happens: func(c *cluster) { c.service = build.Service("shop/web", build.NoSelector()) }, want: gone,
 		},
 		"a Service becomes an ExternalName": {
@@ -301,7 +301,7 @@ func TestStepsOfTheService(t *testing.T) {
 		"a Service gets an annotation": {
 			workloads: numbered(1, 1), happens: func(c *cluster) { c.service = build.Service("shop/web", build.Annotation("a", "b")) },
 		},
-		"a Service publishes also what is not ready": {
+		"a Service sets publishNotReadyAddresses": {
 			workloads: numbered(1, 1, build.NotReady()), happens: func(c *cluster) { c.service = build.Service("shop/web", build.PublishNotReady()) },
 			want: []string{"1 update s1 [http:8080/TCP] w01@192.0.2.1{serving=false}"},
 		},

@@ -12,7 +12,7 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// decided is an endpoint of a slice and what was decided for it alone.
+// decided is an endpoint of a slice and the decision for it alone.
 type decided struct {
 	slice, workload, address string
 	ready                    bool
@@ -73,7 +73,7 @@ func (d *draft) sliceNamed(e decided) *slice {
 	return &d.slices[len(d.slices)-1]
 }
 
-// lines tells vetoes as a plan tells changes.
+// lines formats vetoes like the changes of a plan.
 func lines(vetoes []veto) []string {
 	var texts []string
 	for _, v := range vetoes {
@@ -82,7 +82,7 @@ func lines(vetoes []veto) []string {
 	return texts
 }
 
-// vetoCase is what was decided for each endpoint alone, and what is put in its place.
+// vetoCase is the decision for each endpoint alone, and the vetoes.
 type vetoCase struct {
 	decided []decided
 	want    []string
@@ -130,7 +130,7 @@ func TestVetoPublications(t *testing.T) {
 		"the other family of the same workload may stay": {decided: []decided{
 			publish, {slice: "s2", workload: "a", address: "2001:db8::1", ready: true, action: Keep, family: 1},
 		}},
-		"whether a slice's ports change now is not known yet, so that is left to a later step": {
+		"a replacement in a slice whose ports may change is left to a later step": {
 			decided: []decided{publish, {slice: "s2", workload: "b", address: "192.0.2.1", ready: true, action: Withdraw, reason: PortsChanged, ports: portsWait}},
 			want:    []string{"keep a: waits for the withdrawal of the endpoint that it replaces"},
 		},
@@ -148,15 +148,15 @@ func TestVetoMixedWrites(t *testing.T) {
 	beside := func(e decided) []decided { return append(replacement[:2:2], e) }
 	checkVetoes(t, map[string]vetoCase{
 		"a publication that waits for another write may be alone in its own": {decided: replacement},
-		"beside a withdrawal it is left to a later step": {
+		"together with a withdrawal it is left to a later step": {
 			decided: beside(decided{slice: "s1", workload: "b", address: "192.0.2.2", ready: true, action: Withdraw, reason: AddressChanged}),
 			want:    []string{"keep a: waits for the other changes of its slice"},
 		},
-		"beside a publication that waits for nothing it is left to a later step": {
+		"together with a publication that does not wait it is left to a later step": {
 			decided: beside(decided{slice: "s1", workload: "b", address: "192.0.2.2", action: Publish, reason: BecameReady}),
 			want:    []string{"keep a: waits for the other changes of its slice"},
 		},
-		"beside an endpoint that gets no traffic it may stay": {
+		"together with an endpoint without traffic it may stay": {
 			decided: beside(decided{slice: "s1", workload: "b", address: "192.0.2.2", action: Set, reason: PropertiesChanged}),
 		},
 		"another slice's withdrawal is no reason to wait": {
@@ -186,11 +186,11 @@ func TestVetoPortChanges(t *testing.T) {
 			},
 			want: []string{"keep a: waits for the ports of its slice"},
 		},
-		"a slice that switches without publishing hinders none": {decided: []decided{
+		"a slice that switches without publishing blocks no other": {decided: []decided{
 			{slice: "s0", workload: "z", address: "192.0.2.9", action: Set, reason: PropertiesChanged, ports: portsSwitch},
 			begins("s1", "a", "192.0.2.1"),
 		}},
-		"what is withdrawn for another reason is withdrawn": {decided: []decided{
+		"an endpoint withdrawn for another reason stays withdrawn": {decided: []decided{
 			begins("s1", "a", "192.0.2.1"),
 			{slice: "s2", workload: "b", address: "192.0.2.2", ready: true, action: Withdraw, reason: BecameUnready, ports: portsWait},
 		}},
@@ -215,7 +215,7 @@ func TestVetoLoss(t *testing.T) {
 			decided: []decided{departs, otherFamily},
 			want:    []string{"withdraw a: clients lose it together with another endpoint"},
 		},
-		"what is lost takes others with it": {
+		"a lost endpoint causes the loss of others": {
 			decided: []decided{departs, otherFamily, func() decided {
 				e := stays("s2", "c", "2001:db8::1")
 				e.family = 1
@@ -226,6 +226,6 @@ func TestVetoLoss(t *testing.T) {
 				"withdraw c: clients lose it together with another endpoint",
 			},
 		},
-		"where nothing departs nothing is lost": {decided: []decided{stays("s1", "a", "192.0.2.1"), stays("s2", "b", "192.0.2.1")}},
+		"without a departure nothing is lost": {decided: []decided{stays("s1", "a", "192.0.2.1"), stays("s2", "b", "192.0.2.1")}},
 	}, (*draft).vetoLoss)
 }

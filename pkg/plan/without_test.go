@@ -43,8 +43,8 @@ func TestWithoutSomeWritesTheOthersWaitForTheSameOnes(t *testing.T) {
 	}
 }
 
-// What takes the place of an endpoint is not published while the write that
-// withdraws that endpoint is left out.
+// The replacement of an endpoint is not published without the write that withdraws the
+// endpoint.
 func TestWithoutAWithdrawalNothingTakesItsPlace(t *testing.T) {
 	whole := plan.Plan{Writes: []plan.Write{
 		{Slice: build.Slice("shop/s0"), Changes: []plan.Change{{Workload: "a", Action: plan.Withdraw}}},

@@ -21,14 +21,15 @@ import (
 
 const address = "192.0.2.1"
 
-// endpoint returns one endpoint in a slice of its own.
+// endpoint returns a slice with one endpoint.
 func endpoint(address string, ready *bool) discoveryv1.EndpointSlice {
 	return discoveryv1.EndpointSlice{Endpoints: []discoveryv1.Endpoint{{
 		Addresses: []string{address}, Conditions: discoveryv1.EndpointConditions{Ready: ready},
 	}}}
 }
 
-// cluster publishes the slices, as those of the Service that is asked for, from the given time after the first look on.
+// cluster publishes the slices for the requested Service, from a time after the first
+// request on.
 func cluster(slices []discoveryv1.EndpointSlice, after time.Duration) *fake.Clientset {
 	core := fake.NewClientset()
 	var first time.Time
@@ -56,9 +57,9 @@ func TestRun(t *testing.T) {
 		ready  bool
 		want   string // in the error; empty for none
 	}{
-		"a ready endpoint passes":                       {[]discoveryv1.EndpointSlice{endpoint(address, ptr.To(true))}, true, ""},
-		"an unready endpoint passes where that will do": {[]discoveryv1.EndpointSlice{endpoint(address, ptr.To(false))}, false, ""},
-		"an unready endpoint fails where it should be ready": {
+		"a ready endpoint passes":                     {[]discoveryv1.EndpointSlice{endpoint(address, ptr.To(true))}, true, ""},
+		"an unready endpoint passes if that suffices": {[]discoveryv1.EndpointSlice{endpoint(address, ptr.To(false))}, false, ""},
+		"an unready endpoint fails if it must be ready": {
 			[]discoveryv1.EndpointSlice{endpoint(address, ptr.To(false))}, true, "not ready",
 		},
 		"no slice fails": {nil, false, "no EndpointSlice"},
@@ -89,7 +90,7 @@ func TestRunCleansUpWhenItIsCutOff(t *testing.T) {
 		defer cancel()
 		core, workloads := cluster(nil, 0), workloadfake.NewSimpleClientset()
 		if err := Run(ctx, core, workloads, Options{"test", address, time.Minute, true}, io.Discard); err == nil {
-			t.Error("passed although it was cut off")
+			t.Error("passed although it was cancelled")
 		}
 		nothingIsLeft(t, core, workloads)
 	})
@@ -126,13 +127,13 @@ func TestArguments(t *testing.T) {
 		args []string
 		want string // in the error; empty for none
 	}{
-		"what the chart gives":        {[]string{"--namespace=shop", "--address=192.0.2.1", "--timeout=60s", "--ready=true"}, ""},
-		"an IPv6 address":             {[]string{"--address=2001:db8::1"}, ""},
-		"no namespace":                {[]string{"--namespace="}, "--namespace"},
-		"an address that is none":     {[]string{"--address=here"}, "--address"},
-		"a timeout that has run out":  {[]string{"--timeout=0s"}, "--timeout"},
-		"a flag that there is not":    {[]string{"--nope"}, "unknown flag"},
-		"nothing: there are defaults": {nil, ""},
+		"the chart's arguments": {[]string{"--namespace=shop", "--address=192.0.2.1", "--timeout=60s", "--ready=true"}, ""},
+		"an IPv6 address":       {[]string{"--address=2001:db8::1"}, ""},
+		"no namespace":          {[]string{"--namespace="}, "--namespace"},
+		"an invalid address":    {[]string{"--address=here"}, "--address"},
+		"a timeout of 0":        {[]string{"--timeout=0s"}, "--timeout"},
+		"an unknown flag":       {[]string{"--nope"}, "unknown flag"},
+		"no arguments":          {nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := parse(tc.args, io.Discard)

@@ -54,12 +54,11 @@ func (l *logLines) containing(text string) []string {
 	return found
 }
 
-// slowReviews is an API server that takes its time and recognises the token
-// "good" alone.
+// slowReviews is a slow API server that recognises only the token "good".
 type slowReviews struct {
 	authenticationv1.TokenReviewInterface
 	takes     time.Duration
-	now, most atomic.Int64 // reviews at the same time: now, and at most so far
+	now, most atomic.Int64 // concurrent reviews: now, and the maximum so far
 }
 
 func (r *slowReviews) Create(ctx context.Context, review *authenticationapi.TokenReview, _ metav1.CreateOptions) (*authenticationapi.TokenReview, error) {
@@ -78,7 +77,7 @@ func (r *slowReviews) Create(ctx context.Context, review *authenticationapi.Toke
 	return review, nil
 }
 
-// allAllowed lets everybody get everything.
+// allAllowed permits everything to everybody.
 type allAllowed struct {
 	authorizationv1.SubjectAccessReviewInterface
 }
@@ -88,8 +87,8 @@ func (allAllowed) Create(_ context.Context, review *authorizationapi.SubjectAcce
 	return review, nil
 }
 
-// TestJunkTokensDoNotKeepAScraperOut plays 10,000 junk tokens over five
-// minutes, from one address, against an API server that reviews 20 a second.
+// TestJunkTokensDoNotKeepAScraperOut sends 10,000 junk tokens in five minutes from one
+// address, with an API server that reviews 20 tokens a second.
 func TestJunkTokensDoNotKeepAScraperOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const strangers, each = 50, 200
@@ -121,8 +120,8 @@ func TestJunkTokensDoNotKeepAScraperOut(t *testing.T) {
 		}
 		for range 20 {
 			time.Sleep(15 * time.Second)
-			// The one is at the address of the flood and known from before; the
-			// other comes in the middle of it.
+			// One scraper has the address of the flood and is already known; the
+			// other is new and comes during the flood.
 			for _, client := range []string{flood, scraper} {
 				if got := ask(client, "good"); got != http.StatusOK {
 					t.Errorf("a scrape from %s got status %d", client, got)
@@ -131,7 +130,7 @@ func TestJunkTokensDoNotKeepAScraperOut(t *testing.T) {
 		}
 		group.Wait()
 		if most := reviews.most.Load(); most > concurrentReviews+concurrentRefreshes {
-			t.Errorf("%d reviews at the same time, want at most %d", most, concurrentReviews+concurrentRefreshes)
+			t.Errorf("%d concurrent reviews, want at most %d", most, concurrentReviews+concurrentRefreshes)
 		}
 		if got, most := lines.containing(""), int(time.Since(begin)/logInterval)+1; len(got) < 1 || len(got) > most {
 			t.Errorf("%d log lines, want one a minute, %d: %q", len(got), most, got)
@@ -139,8 +138,8 @@ func TestJunkTokensDoNotKeepAScraperOut(t *testing.T) {
 	})
 }
 
-// TestAnUnknownScraperGetsInDuringAFloodFromElsewhere is about the first
-// scrape, of which no answer is remembered.
+// TestAnUnknownScraperGetsInDuringAFloodFromElsewhere is about the first scrape, for which
+// no decision is cached.
 func TestAnUnknownScraperGetsInDuringAFloodFromElsewhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		guard := newGuard(&slowReviews{takes: time.Second}, allAllowed{})
@@ -160,7 +159,7 @@ func TestAnUnknownScraperGetsInDuringAFloodFromElsewhere(t *testing.T) {
 	})
 }
 
-// TestTenThousandJunkTokensOverTheNetwork has the whole server in it.
+// TestTenThousandJunkTokensOverTheNetwork tests the whole server.
 func TestTenThousandJunkTokensOverTheNetwork(t *testing.T) {
 	lines, reviews := &logLines{}, &slowReviews{takes: time.Millisecond}
 	config := secure(Config{})
@@ -194,7 +193,7 @@ func TestTenThousandJunkTokensOverTheNetwork(t *testing.T) {
 	}
 	group.Wait()
 	if most := reviews.most.Load(); most > concurrentReviews {
-		t.Errorf("%d reviews at the same time, want at most %d", most, concurrentReviews)
+		t.Errorf("%d concurrent reviews, want at most %d", most, concurrentReviews)
 	}
 	if got := lines.containing(""); len(got) > 3 {
 		t.Errorf("%d log lines, want few: %q", len(got), got)
@@ -219,10 +218,10 @@ func TestFailedConnectionsAreCountedAndNotRepeatedInTheLog(t *testing.T) {
 			time.Sleep(12 * time.Millisecond)
 		}
 		if got := lines.containing(""); len(got) != 6 {
-			t.Errorf("%d lines in two minutes, want one a minute of each of three kinds: %q", len(got), got)
+			t.Errorf("%d lines in two minutes, want one a minute for each of three kinds: %q", len(got), got)
 		}
 		if got := lines.containing("secret"); len(got) > 0 {
-			t.Errorf("what clients sent is repeated: %q", got)
+			t.Errorf("the log repeats data of clients: %q", got)
 		}
 		_, _ = fmt.Fprint(connections, "http: panic serving 192.0.2.66:1: the reason\nstack")
 		if got := lines.containing("the reason"); len(got) != 1 {
@@ -231,7 +230,7 @@ func TestFailedConnectionsAreCountedAndNotRepeatedInTheLog(t *testing.T) {
 	})
 }
 
-// fromClient is a connection from an address of choice.
+// fromClient is a connection from a chosen address.
 type fromClient struct {
 	net.Conn
 	client net.Addr
@@ -239,7 +238,7 @@ type fromClient struct {
 
 func (c fromClient) RemoteAddr() net.Addr { return c.client }
 
-// listOfConnections accepts what it holds.
+// listOfConnections is a listener that accepts its connections.
 type listOfConnections struct {
 	net.Listener
 	left []net.Conn
@@ -298,14 +297,14 @@ func TestConnectionsAreBoundedForEachClientAndForAll(t *testing.T) {
 	}
 	for _, connection := range append(open, more...) {
 		_ = connection.Close()
-		_ = connection.Close() // a second time must not give a second place
+		_ = connection.Close() // a second close must not free a second place
 	}
 	if listener.total != 0 || len(listener.client) != 0 {
-		t.Errorf("%d places are taken after all have left, by %v", listener.total, listener.client)
+		t.Errorf("%d places are taken after all connections were closed, by %v", listener.total, listener.client)
 	}
 }
 
-// TestIdleConnectionsDoNotKeepOthersOut is the bound on a real socket.
+// TestIdleConnectionsDoNotKeepOthersOut tests the bound with a real socket.
 func TestIdleConnectionsDoNotKeepOthersOut(t *testing.T) {
 	server := start(t, Config{HealthAddress: anyPort})
 	for range 3 * maxConnections {
@@ -315,7 +314,7 @@ func TestIdleConnectionsDoNotKeepOthersOut(t *testing.T) {
 		}
 		defer func() { _ = connection.Close() }()
 	}
-	// What is beyond the bound is closed at once, not held.
+	// A connection beyond the bound is closed at once and not held.
 	connection, err := net.Dial("tcp", server.HealthAddr().String())
 	if err != nil {
 		t.Fatal(err)

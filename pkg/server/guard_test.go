@@ -21,8 +21,8 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 )
 
-// apiServer knows the tokens "good" of prometheus and "other" of somebody
-// else, and lets prometheus get /metrics.
+// apiServer knows the tokens "good" of prometheus and "other" of another user, and permits
+// prometheus to get /metrics.
 type apiServer struct {
 	*fake.Clientset
 	users                   map[string]string // token -> user
@@ -54,7 +54,7 @@ func (s *apiServer) guard() *guard {
 	return newGuard(s.AuthenticationV1().TokenReviews(), s.AuthorizationV1().SubjectAccessReviews())
 }
 
-// secure fills in what secure serving needs.
+// secure adds the settings for secure serving.
 func secure(config Config) Config {
 	server := newAPIServer()
 	config.MetricsAddress = anyPort
@@ -76,7 +76,7 @@ func ask(guard *guard, path, authorization string) *httptest.ResponseRecorder {
 	return response
 }
 
-func TestOnlyThoseWhoMayGetIn(t *testing.T) {
+func TestOnlyAuthorizedUsersGetIn(t *testing.T) {
 	broken := errors.New("broken")
 	for name, test := range map[string]struct {
 		path, authorization     string
@@ -84,16 +84,16 @@ func TestOnlyThoseWhoMayGetIn(t *testing.T) {
 		status                  int
 		body                    string
 	}{
-		"a good token":                {path: "/metrics", authorization: "Bearer good", status: 200, body: "secret"},
-		"a scheme in small letters":   {path: "/metrics", authorization: "bearer good", status: 200, body: "secret"},
-		"no token":                    {path: "/metrics", status: 401, body: "send a bearer token"},
-		"an empty token":              {path: "/metrics", authorization: "Bearer ", status: 401, body: "send a bearer token"},
-		"another scheme":              {path: "/metrics", authorization: "Basic good", status: 401, body: "send a bearer token"},
-		"a token nobody knows":        {path: "/metrics", authorization: "Bearer bad", status: 401, body: "does not recognise"},
-		"a user who may not":          {path: "/metrics", authorization: "Bearer other", status: 403, body: `user "somebody" needs a ClusterRole that allows the verb get on the nonResourceURL /metrics`},
-		"a path the user may not get": {path: "/debug/pprof/heap", authorization: "Bearer good", status: 403, body: "/debug/pprof/heap"},
-		"tokens cannot be reviewed":   {path: "/metrics", authorization: "Bearer good", tokenError: broken, status: 500, body: "could not be asked"},
-		"access cannot be reviewed":   {path: "/metrics", authorization: "Bearer good", accessError: broken, status: 500, body: "could not be asked"},
+		"a good token":              {path: "/metrics", authorization: "Bearer good", status: 200, body: "secret"},
+		"a scheme in small letters": {path: "/metrics", authorization: "bearer good", status: 200, body: "secret"},
+		"no token":                  {path: "/metrics", status: 401, body: "send a bearer token"},
+		"an empty token":            {path: "/metrics", authorization: "Bearer ", status: 401, body: "send a bearer token"},
+		"another scheme":            {path: "/metrics", authorization: "Basic good", status: 401, body: "send a bearer token"},
+		"an unknown token":          {path: "/metrics", authorization: "Bearer bad", status: 401, body: "does not recognise"},
+		"a user without permission": {path: "/metrics", authorization: "Bearer other", status: 403, body: `user "somebody" needs a ClusterRole that allows the verb get on the nonResourceURL /metrics`},
+		"a path without permission": {path: "/debug/pprof/heap", authorization: "Bearer good", status: 403, body: "/debug/pprof/heap"},
+		"tokens cannot be reviewed": {path: "/metrics", authorization: "Bearer good", tokenError: broken, status: 500, body: "could not be asked"},
+		"access cannot be reviewed": {path: "/metrics", authorization: "Bearer good", accessError: broken, status: 500, body: "could not be asked"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := newAPIServer()
@@ -112,7 +112,7 @@ func TestOnlyThoseWhoMayGetIn(t *testing.T) {
 	}
 }
 
-func TestEverythingKnownOfTheUserIsAsked(t *testing.T) {
+func TestAccessReviewHasAllAttributesOfTheUser(t *testing.T) {
 	server := newAPIServer()
 	ask(server.guard(), "/metrics", "Bearer good")
 	want := []authorizationapi.SubjectAccessReviewSpec{{
@@ -120,7 +120,7 @@ func TestEverythingKnownOfTheUserIsAsked(t *testing.T) {
 		NonResourceAttributes: &authorizationapi.NonResourceAttributes{Path: "/metrics", Verb: "get"},
 	}}
 	if diff := cmp.Diff(want, server.accessAsked); diff != "" {
-		t.Errorf("unexpected question (-want +have):\n%s", diff)
+		t.Errorf("review (-want +got):\n%s", diff)
 	}
 }
 
@@ -131,13 +131,13 @@ func TestDecisionsAreRemembered(t *testing.T) {
 		wait          time.Duration
 		wantReviews   int // of tokens, for two requests with the wait between
 	}{
-		"a yes, while it is new":     {authorization: "Bearer good", wait: refreshAfter - time.Second, wantReviews: 1},
-		"a yes, and it is refreshed": {authorization: "Bearer good", wait: refreshAfter + time.Second, wantReviews: 2},
-		"a yes, for no longer":       {authorization: "Bearer good", wait: allowedFor + time.Second, wantReviews: 2},
-		"a no, for ten seconds":      {authorization: "Bearer other", wait: deniedFor - time.Second, wantReviews: 1},
-		"a no, for no longer":        {authorization: "Bearer other", wait: deniedFor + time.Second, wantReviews: 2},
-		"an unknown token as well":   {authorization: "Bearer bad", wait: deniedFor - time.Second, wantReviews: 1},
-		"an error is not remembered": {authorization: "Bearer good", broken: errors.New("broken"), wantReviews: 2},
+		"allowed, while it is new": {authorization: "Bearer good", wait: refreshAfter - time.Second, wantReviews: 1},
+		"allowed, and refreshed":   {authorization: "Bearer good", wait: refreshAfter + time.Second, wantReviews: 2},
+		"allowed, and expired":     {authorization: "Bearer good", wait: allowedFor + time.Second, wantReviews: 2},
+		"denied, for ten seconds":  {authorization: "Bearer other", wait: deniedFor - time.Second, wantReviews: 1},
+		"denied, and expired":      {authorization: "Bearer other", wait: deniedFor + time.Second, wantReviews: 2},
+		"an unknown token":         {authorization: "Bearer bad", wait: deniedFor - time.Second, wantReviews: 1},
+		"an error is not cached":   {authorization: "Bearer good", broken: errors.New("broken"), wantReviews: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -221,15 +221,15 @@ func TestStrangersCannotFloodTheAPIServer(t *testing.T) {
 		synctest.Wait()
 		mu.Lock()
 		if asked != concurrentReviews {
-			t.Errorf("%d reviews at the same time, want %d", asked, concurrentReviews)
+			t.Errorf("%d concurrent reviews, want %d", asked, concurrentReviews)
 		}
 		if diff := cmp.Diff(map[int]int{http.StatusTooManyRequests: 2 * maxReviewsPerClient}, statuses); diff != "" {
-			t.Errorf("answers without wait (-want +got):\n%s", diff)
+			t.Errorf("immediate answers (-want +got):\n%s", diff)
 		}
 		mu.Unlock()
 		group.Wait()
 		if took := time.Since(begin); took > reviewTimeout {
-			t.Errorf("strangers waited %v, want at most %v", took, reviewTimeout)
+			t.Errorf("unknown clients waited %v, want at most %v", took, reviewTimeout)
 		}
 		if statuses[http.StatusInternalServerError] != maxReviewsPerClient {
 			t.Errorf("statuses %v, want 500 for the %d that waited", statuses, maxReviewsPerClient)
@@ -237,7 +237,7 @@ func TestStrangersCannotFloodTheAPIServer(t *testing.T) {
 	})
 }
 
-func TestAPermissionThatIsTakenAwayEnds(t *testing.T) {
+func TestRevokedPermissionEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := newAPIServer()
 		guard := server.guard()

@@ -39,7 +39,7 @@ func TestHealth(t *testing.T) {
 			checks: []Check{bad, good}, query: "?verbose=true", status: 500,
 			body: "[-]caches failed: reason withheld\n[+]queue ok\nreadyz check failed\n",
 		},
-		"the asker does not wait": {
+		"the client does not wait": {
 			checks: []Check{hanging}, ctx: gone, status: 500, body: "[-]election failed: reason withheld\nreadyz check failed\n",
 		},
 	} {
@@ -56,7 +56,7 @@ func TestHealth(t *testing.T) {
 				t.Errorf("status %d, want %d", response.Code, test.status)
 			}
 			if diff := cmp.Diff(test.body, response.Body.String()); diff != "" {
-				t.Errorf("unexpected body (-want +have):\n%s", diff)
+				t.Errorf("unexpected body (-want +got):\n%s", diff)
 			}
 
 			live := httptest.NewRecorder()

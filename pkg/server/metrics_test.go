@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 )
 
-// testRegistry holds a histogram that is both classic and native.
+// testRegistry has a histogram that is both classic and native.
 func testRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	latency := prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -55,7 +55,7 @@ func TestNativeHistogramsComeByProtobuf(t *testing.T) {
 	}
 	histogram := family.GetMetric()[0].GetHistogram()
 	if len(histogram.GetPositiveSpan()) == 0 || len(histogram.GetBucket()) == 0 {
-		t.Errorf("native and classic buckets are wanted in %v", histogram)
+		t.Errorf("want native and classic buckets in %v", histogram)
 	}
 }
 

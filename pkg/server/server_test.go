@@ -16,7 +16,7 @@ import (
 
 const anyPort = "127.0.0.1:0"
 
-// start runs a server until the test ends and checks that it ends well.
+// start runs a server until the test ends and checks that it ends without an error.
 func start(t *testing.T, config Config) *Server {
 	t.Helper()
 	return startIn(t, t.Context(), config)
@@ -40,14 +40,14 @@ func startIn(t *testing.T, ctx context.Context, config Config) *Server {
 	return server
 }
 
-// newClient returns a client that leaves no connection behind.
+// newClient returns a client whose connections are closed at the end of the test.
 func newClient(t *testing.T, transport *http.Transport) *http.Client {
 	t.Helper()
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
 
-// get returns the response with its body read into the second result.
+// get returns the response and its body.
 func get(t *testing.T, client *http.Client, url string, header http.Header) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -108,7 +108,7 @@ func TestEndpointsAreServedWhereTheyAreAskedFor(t *testing.T) {
 func expect(t *testing.T, client *http.Client, address net.Addr, statuses map[string]int) {
 	t.Helper()
 	if (address == nil) != (statuses == nil) {
-		t.Fatalf("the address is %v and should serve %v", address, statuses)
+		t.Fatalf("the address is %v, want one that serves %v", address, statuses)
 	}
 	for path, want := range statuses {
 		if response, _ := get(t, client, "http://"+address.String()+path, nil); response.StatusCode != want {
@@ -138,8 +138,8 @@ func TestMistakesInTheConfigAreNamed(t *testing.T) {
 		"a certificate without key":  {secure(Config{CertificateFile: "tls.crt"}), "both the certificate file and the key file"},
 		"a key without certificate":  {secure(Config{KeyFile: "tls.key"}), "both the certificate file and the key file"},
 		"files that do not exist":    {secure(Config{CertificateFile: "no.crt", KeyFile: "no.key"}), `read certificate "no.crt"`},
-		"a health address like this": {Config{HealthAddress: "nowhere"}, `health address "nowhere"`},
-		"a metrics address too":      {Config{MetricsAddress: "nowhere", Plain: true, Gatherer: registry}, `metrics address "nowhere"`},
+		"an invalid health address":  {Config{HealthAddress: "nowhere"}, `health address "nowhere"`},
+		"an invalid metrics address": {Config{MetricsAddress: "nowhere", Plain: true, Gatherer: registry}, `metrics address "nowhere"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := New(test.config)
@@ -191,8 +191,8 @@ func TestAListenerThatBreaksEndsTheRun(t *testing.T) {
 	}
 }
 
-// pipeListener connects clients and a server inside a synctest bubble, where
-// sockets would keep time from passing.
+// pipeListener connects clients and a server inside a synctest bubble, in which sockets
+// would stop the clock.
 type pipeListener struct {
 	connections chan net.Conn
 	closed      context.Context
@@ -231,8 +231,8 @@ func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) 
 
 func TestShutdown(t *testing.T) {
 	for name, test := range map[string]struct {
-		takes      time.Duration // the request in flight, after the end of ctx
-		wantAfter  time.Duration // both the run and the request are over
+		takes      time.Duration // of the request in flight, after the end of ctx
+		wantAfter  time.Duration // until both the run and the request have ended
 		wantServed bool
 	}{
 		"waits for a request in flight":        {takes: time.Second, wantAfter: 2 * time.Second, wantServed: true},
@@ -271,10 +271,10 @@ func TestShutdown(t *testing.T) {
 					t.Errorf("served %t (%v), want %t", err == nil, err, test.wantServed)
 				}
 				if after := time.Since(begin); after > test.wantAfter {
-					t.Errorf("it took %v until all was over, want at most %v", after, test.wantAfter)
+					t.Errorf("the end took %v, want at most %v", after, test.wantAfter)
 				}
 				if _, err := client.Get("http://health/"); !errors.Is(err, net.ErrClosed) {
-					t.Errorf("error %v after the end, want a closed listener", err)
+					t.Errorf("after the end the error is %v, want a closed listener", err)
 				}
 			})
 		})

@@ -16,7 +16,7 @@ import (
 
 var leaseName = types.NamespacedName{Namespace: "linkerd", Name: "linkerd-destination-endpoint-write"}
 
-// server holds one Lease and refuses updates of an older one, as the API server does.
+// server holds one Lease and refuses stale updates, like the API server.
 type server struct {
 	coordinationclient.LeaseInterface
 
@@ -68,7 +68,7 @@ func (s *server) store(l *coordinationv1.Lease) {
 	s.lease = l
 }
 
-// hold makes somebody the holder.
+// hold sets the holder.
 func (s *server) hold(holder string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,21 +77,21 @@ func (s *server) hold(holder string) {
 	s.store(l)
 }
 
-// failing makes requests fail, by verb; nil for none.
+// failing makes requests fail, by verb; nil means no failure.
 func (s *server) failing(fail map[string]error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail = fail
 }
 
-// appear makes a Lease be there.
+// appear creates a Lease.
 func (s *server) appear(l *coordinationv1.Lease) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lease = l
 }
 
-// counts returns how many requests there were, and how many of them updates.
+// counts returns the number of requests and the number of updates among them.
 func (s *server) counts() (requests, updates int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +104,7 @@ func (s *server) read() *coordinationv1.Lease {
 	return s.lease.DeepCopy()
 }
 
-// lease makes a Lease that was taken and renewed at a time.
+// lease makes a Lease that was acquired and renewed at a time.
 func lease(holder string, seconds int32, at time.Time) *coordinationv1.Lease {
 	l := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Namespace: leaseName.Namespace, Name: leaseName.Name, ResourceVersion: "0"}}
 	if holder != "" {
@@ -115,7 +115,7 @@ func lease(holder string, seconds int32, at time.Time) *coordinationv1.Lease {
 	return l
 }
 
-// record is what counts of a Lease, without its times.
+// record is the content of a Lease without its times.
 type record struct {
 	Holder               string
 	Seconds, Transitions int32

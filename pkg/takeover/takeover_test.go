@@ -19,14 +19,14 @@ func TestWritingBeginsWhenTheFormerHolderIsSilent(t *testing.T) {
 		lease func() *coordinationv1.Lease
 		want  time.Duration
 	}{
-		"Linkerd's controller leads":                      {func() *coordinationv1.Lease { return lease("linkerd-1", 30, now(time.Hour)) }, DefaultQuiet},
-		"nobody leads":                                    {func() *coordinationv1.Lease { return lease("", 1, now(time.Hour)) }, DefaultQuiet},
-		"another instance took it long ago":               {func() *coordinationv1.Lease { return lease(prefix+"b", 30, now(time.Hour)) }, 0},
-		"another instance took it and ended in the wait":  {func() *coordinationv1.Lease { return lease(prefix+"b", 30, now(5*time.Second)) }, 7 * time.Second},
-		"another instance's clock is ahead":               {func() *coordinationv1.Lease { return lease(prefix+"b", 30, now(-time.Hour)) }, DefaultQuiet},
-		"it is parked":                                    {func() *coordinationv1.Lease { return lease(parked, parkedSeconds, now(time.Hour)) }, 0},
-		"there is no Lease":                               {func() *coordinationv1.Lease { return nil }, 0},
-		"nobody has said when the instance of us took it": {func() *coordinationv1.Lease { l := lease(prefix+"b", 30, now(0)); l.Spec.AcquireTime = nil; return l }, DefaultQuiet},
+		"Linkerd's controller leads":                   {func() *coordinationv1.Lease { return lease("linkerd-1", 30, now(time.Hour)) }, DefaultQuiet},
+		"no holder":                                    {func() *coordinationv1.Lease { return lease("", 1, now(time.Hour)) }, DefaultQuiet},
+		"another instance acquired it long ago":        {func() *coordinationv1.Lease { return lease(prefix+"b", 30, now(time.Hour)) }, 0},
+		"another instance acquired it and ended early": {func() *coordinationv1.Lease { return lease(prefix+"b", 30, now(5*time.Second)) }, 7 * time.Second},
+		"another instance's clock is ahead":            {func() *coordinationv1.Lease { return lease(prefix+"b", 30, now(-time.Hour)) }, DefaultQuiet},
+		"it is parked":                                 {func() *coordinationv1.Lease { return lease(parked, parkedSeconds, now(time.Hour)) }, 0},
+		"there is no Lease":                            {func() *coordinationv1.Lease { return nil }, 0},
+		"another instance, without an acquire time":    {func() *coordinationv1.Lease { l := lease(prefix+"b", 30, now(0)); l.Spec.AcquireTime = nil; return l }, DefaultQuiet},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestTheLeaseIsKeptAsAnElectorWould(t *testing.T) {
 		}
 		want := holding(prefix+"a", 30, 1)
 		if diff := cmp.Diff(want, summary(s.read())); diff != "" {
-			t.Errorf("Lease (-want +have):\n%s", diff)
+			t.Errorf("Lease (-want +got):\n%s", diff)
 		}
 		if _, updates := s.counts(); updates > 200 {
 			t.Errorf("%d updates in ten minutes, want at most one in three seconds", updates)
@@ -72,7 +72,7 @@ func TestParkingIsOneWriteThatIsRepeatedWithinTheDay(t *testing.T) {
 			t.Errorf("%d updates in two hours, want 1", updates)
 		}
 		if diff := cmp.Diff(holding(parked, parkedSeconds, 1), summary(s.read())); diff != "" {
-			t.Errorf("Lease (-want +have):\n%s", diff)
+			t.Errorf("Lease (-want +got):\n%s", diff)
 		}
 		elapse(22 * time.Hour)
 		if age := time.Since(s.read().Spec.RenewTime.Time); age > 4*time.Hour {
@@ -86,12 +86,12 @@ func TestRenewingAfterParkingGivesTheLeaseItsUsualDuration(t *testing.T) {
 		s := newServer(lease(parked, parkedSeconds, time.Now()))
 		<-start(t, s, Renew).begun
 		if diff := cmp.Diff(holding(prefix+"a", usualSeconds, 1), summary(s.read())); diff != "" {
-			t.Errorf("Lease (-want +have):\n%s", diff)
+			t.Errorf("Lease (-want +got):\n%s", diff)
 		}
 	})
 }
 
-func TestAStoppedInstanceTouchesTheLeaseNoMore(t *testing.T) {
+func TestStoppedInstanceDoesNotTouchTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(lease("linkerd-1", 30, time.Now()))
 		r := start(t, s, Renew)
@@ -122,7 +122,7 @@ func TestAStopDuringTheWaitIsNoError(t *testing.T) {
 	})
 }
 
-func TestALostLeaseIsTakenAgainMoreAndMoreSeldom(t *testing.T) {
+func TestLostLeaseIsAcquiredAgainWithBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(lease("linkerd-1", 30, time.Now()))
 		<-start(t, s, Renew).begun
@@ -145,12 +145,12 @@ func TestALostLeaseIsTakenAgainMoreAndMoreSeldom(t *testing.T) {
 		s.hold("linkerd-2")
 		elapse(30 * time.Second)
 		if holder := summary(s.read()).Holder; holder != prefix+"a" {
-			t.Errorf("after hours of quietPeriod a loss is followed by a long pause again: held by %q", holder)
+			t.Errorf("after a quiet period a loss is followed by a long pause again: the holder is %q", holder)
 		}
 	})
 }
 
-func TestALossDuringTheWaitBeginsItAnew(t *testing.T) {
+func TestLossDuringTheWaitRestartsIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, begin := newServer(lease("linkerd-1", 30, time.Now())), time.Now()
 		r := start(t, s, Renew)
@@ -158,7 +158,7 @@ func TestALossDuringTheWaitBeginsItAnew(t *testing.T) {
 		s.hold("linkerd-1")
 		<-r.begun
 		if waited := time.Since(begin); waited < 11*time.Second+firstRetake+DefaultQuiet {
-			t.Errorf("writing began after %s, within the wait that began again", waited)
+			t.Errorf("writing began after %s, before the restarted wait was over", waited)
 		}
 	})
 }
@@ -178,10 +178,10 @@ func TestAnotherInstanceIsNotDisturbed(t *testing.T) {
 func TestWritingWaitsWhileTheLeaseCannotBeTaken(t *testing.T) {
 	resource := schema.GroupResource{Group: "coordination.k8s.io", Resource: "leases"}
 	for name, failure := range map[string]error{
-		"the right is missing":     apierrors.NewForbidden(resource, "l", errors.New("no")),
-		"the API server is ill":    apierrors.NewInternalError(errors.New("no")),
-		"its holder just renewed":  apierrors.NewConflict(resource, "l", errors.New("no")),
-		"the credentials are gone": apierrors.NewUnauthorized("no"),
+		"the permission is missing":  apierrors.NewForbidden(resource, "l", errors.New("no")),
+		"the API server fails":       apierrors.NewInternalError(errors.New("no")),
+		"a conflict with its holder": apierrors.NewConflict(resource, "l", errors.New("no")),
+		"the credentials expired":    apierrors.NewUnauthorized("no"),
 	} {
 		for _, verb := range []string{"get", "update"} {
 			t.Run(name+", at "+verb, func(t *testing.T) {
@@ -240,13 +240,13 @@ func TestHandBack(t *testing.T) {
 				t.Errorf("HandBack returned %q, %v; want %q, %v", removed, err, test.removed, test.err)
 			}
 			if diff := cmp.Diff(test.want, summary(s.read())); diff != "" {
-				t.Errorf("Lease (-want +have):\n%s", diff)
+				t.Errorf("Lease (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-var errWork = errors.New("the work's own end")
+var errWork = errors.New("the end of the work")
 
 // running is a call of Lead.
 type running struct {
@@ -272,7 +272,7 @@ func start(t *testing.T, s *server, mode Mode) *running {
 	return r
 }
 
-// elapse lets time go by on the clock of the test's bubble.
+// elapse lets time pass on the clock of the test's bubble.
 func elapse(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()

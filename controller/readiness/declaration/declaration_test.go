@@ -54,7 +54,7 @@ func ready(status, reason string) option {
 	}
 }
 
-// by adds what a manager owns since so many seconds after noon.
+// by adds the fields that a manager has owned since that many seconds after noon.
 func by(manager, subresource, owned string, second int) option {
 	return func(w *v1beta1.ExternalWorkload) {
 		at := metav1.NewTime(noon.Add(time.Duration(second) * time.Second))
@@ -75,31 +75,31 @@ func TestWhatAManifestDeclares(t *testing.T) {
 		workload *v1beta1.ExternalWorkload
 		want     string
 	}{
-		"a workload without manifest": {workload(), ""},
-		"a manifest without status":   {workload(manifestOf(`{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkload","metadata":{"name":"vm"}}`)), ""},
-		"no condition":                {workload(applied(`[]`)), ""},
-		"another condition":           {workload(applied(`[{"type":"Patched","status":"True"}]`)), ""},
-		"Ready":                       {workload(applied(isReady)), "True"},
-		"not Ready":                   {workload(applied(`[{"type":"Ready","status":"False"}]`)), "False"},
-		"a boolean":                   {workload(applied(`[{"type":"Ready","status":true}]`)), "True"},
-		"a boolean that withdraws":    {workload(applied(`[{"type":"Ready","status":false}]`)), "False"},
-		"another spelling is left to who reads it":            {workload(applied(`[{"type":"Ready","status":"no"}]`)), "no"},
-		"a number is kept, so that it is refused":             {workload(applied(`[{"type":"Ready","status":1}]`)), "1"},
-		"a long word is cut":                                  {workload(applied(`[{"type":"Ready","status":"` + strings.Repeat("x", 1000) + `"}]`)), strings.Repeat("x", 16) + "..."},
-		"null":                                                {workload(applied(`[{"type":"Ready","status":null}]`)), ""},
-		"the same twice":                                      {workload(applied(`[{"type":"Ready","status":"True"},{"type":"Ready","status":"True"}]`)), "True"},
-		"a contradiction":                                     {workload(applied(`[{"type":"Ready","status":"True"},{"type":"Ready","status":"False"}]`)), ""},
-		"one field twice":                                     {workload(applied(`[{"type":"Ready","status":"True","status":"False"}]`)), ""},
-		"capitals in a field's name":                          {workload(applied(`[{"type":"Ready","Status":"True"}]`)), ""},
-		"no JSON":                                             {workload(manifestOf(`{"conditions"`)), ""},
-		"another shape":                                       {workload(applied(`{"Ready":"True"}`)), ""},
-		"the manifest of another workload":                    {workload(manifestOf(strings.Replace(workload(applied(isReady)).Annotations[LastApplied], `"vm"`, `"other"`, 1))), ""},
-		"the manifest of another namespace":                   {workload(manifestOf(strings.Replace(workload(applied(isReady)).Annotations[LastApplied], `"shop"`, `"other"`, 1))), ""},
-		"the manifest of another kind":                        {workload(manifestOf(strings.Replace(workload(applied(isReady)).Annotations[LastApplied], `"ExternalWorkload"`, `"Pod"`, 1))), ""},
-		"a manifest that is too large":                        {workload(applied(isReady), manifestOf(workload(applied(isReady)).Annotations[LastApplied]+strings.Repeat(" ", maxManifest))), ""},
-		"the policy's word":                                   {workload(inline("False")), "False"},
-		"the policy's word is newer than the last apply":      {workload(inline("False"), applied(isReady)), "False"},
-		"a dump whose manifest says nothing declares nothing": {workload(applied(`[]`), ready("True", "")), ""},
+		"a workload without manifest":       {workload(), ""},
+		"a manifest without status":         {workload(manifestOf(`{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkload","metadata":{"name":"vm"}}`)), ""},
+		"no condition":                      {workload(applied(`[]`)), ""},
+		"another condition":                 {workload(applied(`[{"type":"Patched","status":"True"}]`)), ""},
+		"Ready":                             {workload(applied(isReady)), "True"},
+		"not Ready":                         {workload(applied(`[{"type":"Ready","status":"False"}]`)), "False"},
+		"a boolean":                         {workload(applied(`[{"type":"Ready","status":true}]`)), "True"},
+		"a boolean that withdraws":          {workload(applied(`[{"type":"Ready","status":false}]`)), "False"},
+		"another spelling is kept as it is": {workload(applied(`[{"type":"Ready","status":"no"}]`)), "no"},
+		"a number is kept, so that it is refused later":        {workload(applied(`[{"type":"Ready","status":1}]`)), "1"},
+		"a long value is truncated":                            {workload(applied(`[{"type":"Ready","status":"` + strings.Repeat("x", 1000) + `"}]`)), strings.Repeat("x", 16) + "..."},
+		"null":                                                 {workload(applied(`[{"type":"Ready","status":null}]`)), ""},
+		"the same condition twice":                             {workload(applied(`[{"type":"Ready","status":"True"},{"type":"Ready","status":"True"}]`)), "True"},
+		"a contradiction":                                      {workload(applied(`[{"type":"Ready","status":"True"},{"type":"Ready","status":"False"}]`)), ""},
+		"one field twice":                                      {workload(applied(`[{"type":"Ready","status":"True","status":"False"}]`)), ""},
+		"capitals in a field's name":                           {workload(applied(`[{"type":"Ready","Status":"True"}]`)), ""},
+		"no JSON":                                              {workload(manifestOf(`{"conditions"`)), ""},
+		"another shape":                                        {workload(applied(`{"Ready":"True"}`)), ""},
+		"the manifest of another workload":                     {workload(manifestOf(strings.Replace(workload(applied(isReady)).Annotations[LastApplied], `"vm"`, `"other"`, 1))), ""},
+		"the manifest of another namespace":                    {workload(manifestOf(strings.Replace(workload(applied(isReady)).Annotations[LastApplied], `"shop"`, `"other"`, 1))), ""},
+		"the manifest of another kind":                         {workload(manifestOf(strings.Replace(workload(applied(isReady)).Annotations[LastApplied], `"ExternalWorkload"`, `"Pod"`, 1))), ""},
+		"a manifest that is too large":                         {workload(applied(isReady), manifestOf(workload(applied(isReady)).Annotations[LastApplied]+strings.Repeat(" ", maxManifest))), ""},
+		"the policy's annotation":                              {workload(inline("False")), "False"},
+		"the policy's annotation is newer than the last apply": {workload(inline("False"), applied(isReady)), "False"},
+		"a restored object without a declaring manifest":       {workload(applied(`[]`), ready("True", "")), ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			if diff := cmp.Diff(Declaration{Status: test.want}, Of(test.workload)); diff != "" {
@@ -109,7 +109,7 @@ func TestWhatAManifestDeclares(t *testing.T) {
 	}
 }
 
-// TestWhoWroteReadyLast gives the manifest's word True.
+// TestWhoWroteReadyLast: the manifest declares True.
 func TestWhoWroteReadyLast(t *testing.T) {
 	mine := by(FieldManager, "status", ownsReady, 5)
 	for sentence, test := range map[string]struct {
@@ -118,23 +118,23 @@ func TestWhoWroteReadyLast(t *testing.T) {
 	}{
 		"nobody has":       {[]option{kubectlAt(0)}, ""},
 		"this project has": {[]option{kubectlAt(0), ready("True", "Declared"), mine}, ""},
-		"this project has, before the manifest changed":    {[]option{kubectlAt(9), ready("False", "Declared"), mine}, ""},
-		"a probe had, which was removed":                   {[]option{kubectlAt(0), ready("False", "ProbeFailed"), mine}, ""},
-		"an agent has":                                     {[]option{kubectlAt(0), ready("False", "AgentSays"), agentAt(5)}, "agent"},
-		"an agent has, of this project's condition":        {[]option{kubectlAt(0), ready("False", "Declared"), by(FieldManager, "status", ownsReason, 3), agentAt(5)}, "agent"},
-		"an agent has, before the manifest was applied":    {[]option{kubectlAt(9), ready("False", "AgentSays"), agentAt(5)}, ""},
-		"an agent has, in the second of the manifest":      {[]option{kubectlAt(5), ready("False", "AgentSays"), agentAt(5)}, "agent"},
-		"an agent has, of another condition":               {[]option{kubectlAt(0), ready("True", "Declared"), mine, by("agent", "status", ownsOther, 9)}, ""},
-		"Argo CD applied later":                            {[]option{by("argocd-controller", "", ownsManifest, 9), ready("False", ""), agentAt(5)}, ""},
-		"a restored backup was labelled later":             {[]option{by("restore", "", ownsManifest, 9), ready("False", ""), agentAt(5)}, "agent"},
-		"kubectl labelled later":                           {[]option{kubectlAt(0), by("kubectl-label", "", `{"f:metadata":{"f:labels":{}}}`, 9), ready("False", ""), agentAt(5)}, "agent"},
-		"an agent has, where conditions are atomic":        {[]option{kubectlAt(0), ready("False", "AgentSays"), by("agent", "status", ownsAll, 5)}, "agent"},
-		"an agent has of another one, where they are":      {[]option{kubectlAt(0), ready("True", "Declared"), by("agent", "status", ownsAll, 5)}, ""},
-		"the latest of two agents":                         {[]option{kubectlAt(0), ready("False", ""), agentAt(5), by("second", "status", ownsReady, 7)}, "second"},
-		"somebody unknown":                                 {[]option{kubectlAt(0), ready("False", "AgentSays")}, "an unknown manager"},
-		"somebody unknown, before the manifest or not":     {[]option{kubectlAt(9), ready("False", "AgentSays"), by("agent", "status", `broken`, 5)}, "an unknown manager"},
-		"this project, as nobody's fields are known":       {[]option{ready("False", "Declared")}, ""},
-		"an agent has, and when the policy saw is unknown": {[]option{inline("True"), kubectlAt(9), ready("False", ""), agentAt(5)}, "agent"},
+		"this project has, before the manifest changed":        {[]option{kubectlAt(9), ready("False", "Declared"), mine}, ""},
+		"a probe had, which was removed":                       {[]option{kubectlAt(0), ready("False", "ProbeFailed"), mine}, ""},
+		"an agent has":                                         {[]option{kubectlAt(0), ready("False", "AgentSays"), agentAt(5)}, "agent"},
+		"an agent has, of this project's condition":            {[]option{kubectlAt(0), ready("False", "Declared"), by(FieldManager, "status", ownsReason, 3), agentAt(5)}, "agent"},
+		"an agent has, before the manifest was applied":        {[]option{kubectlAt(9), ready("False", "AgentSays"), agentAt(5)}, ""},
+		"an agent has, in the second of the manifest":          {[]option{kubectlAt(5), ready("False", "AgentSays"), agentAt(5)}, "agent"},
+		"an agent has, of another condition":                   {[]option{kubectlAt(0), ready("True", "Declared"), mine, by("agent", "status", ownsOther, 9)}, ""},
+		"Argo CD applied later":                                {[]option{by("argocd-controller", "", ownsManifest, 9), ready("False", ""), agentAt(5)}, ""},
+		"a restored backup was labelled later":                 {[]option{by("restore", "", ownsManifest, 9), ready("False", ""), agentAt(5)}, "agent"},
+		"kubectl labelled later":                               {[]option{kubectlAt(0), by("kubectl-label", "", `{"f:metadata":{"f:labels":{}}}`, 9), ready("False", ""), agentAt(5)}, "agent"},
+		"an agent has, with atomic conditions":                 {[]option{kubectlAt(0), ready("False", "AgentSays"), by("agent", "status", ownsAll, 5)}, "agent"},
+		"an agent has, of another one, with atomic conditions": {[]option{kubectlAt(0), ready("True", "Declared"), by("agent", "status", ownsAll, 5)}, ""},
+		"the latest of two agents":                             {[]option{kubectlAt(0), ready("False", ""), agentAt(5), by("second", "status", ownsReady, 7)}, "second"},
+		"somebody unknown":                                     {[]option{kubectlAt(0), ready("False", "AgentSays")}, "an unknown manager"},
+		"somebody unknown, before the manifest or not":         {[]option{kubectlAt(9), ready("False", "AgentSays"), by("agent", "status", `broken`, 5)}, "an unknown manager"},
+		"this project, without managedFields":                  {[]option{ready("False", "Declared")}, ""},
+		"an agent has, and the policy's time is unknown":       {[]option{inline("True"), kubectlAt(9), ready("False", ""), agentAt(5)}, "agent"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := workload(append([]option{applied(isReady)}, test.options...)...)
@@ -153,9 +153,9 @@ func TestADigestKeepsOnlyWhatCounts(t *testing.T) {
 	}{
 		"a manifest that declares":      {workload(applied(isReady), kubectlAt(0)), map[string]string{v1beta1.InlineReadyAnnotation: "True"}},
 		"a manifest that is overruled":  {workload(applied(isReady), kubectlAt(0), ready("False", ""), agentAt(5)), map[string]string{v1beta1.OverruledAnnotation: overruled}},
-		"a policy's word is overruled":  {workload(inline("True"), ready("False", ""), agentAt(5)), map[string]string{v1beta1.OverruledAnnotation: overruled}},
+		"a policy is overruled":         {workload(inline("True"), ready("False", ""), agentAt(5)), map[string]string{v1beta1.OverruledAnnotation: overruled}},
 		"a manifest without conditions": {workload(applied(`[]`), kubectlAt(0)), map[string]string{}},
-		"what a tenant wrote in place of the controller": {
+		"annotations that a tenant forged": {
 			workload(func(w *v1beta1.ExternalWorkload) { w.Annotations[v1beta1.OverruledAnnotation] = "forged" }, kubectlAt(0)), map[string]string{},
 		},
 	} {
@@ -172,7 +172,7 @@ func TestADigestKeepsOnlyWhatCounts(t *testing.T) {
 				if diff := cmp.Diff(test.want, got); diff != "" {
 					t.Errorf("-want +got\n%s", diff)
 				}
-				// The cache drops these, and may digest an object again.
+				// The cache drops these annotations, and may digest an object again.
 				w.ManagedFields = nil
 				delete(w.Annotations, LastApplied)
 			}

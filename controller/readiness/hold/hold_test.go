@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// threshold is how long failures of a machine with the defaults take to be
-// decided: three periods and a timeout. Every bound of these tests adds the two
-// seconds in which evidence is to be had.
+// threshold is the time until failures of a machine with the default probe are decided:
+// three periods and a timeout. Every bound of these tests adds the two seconds for
+// evidence.
 const threshold, evidenceDelay = 31 * time.Second, 2 * time.Second
 
-// healthyNamespaces adds namespaces with two machines each that answer.
+// healthyNamespaces adds namespaces, each with two machines that answer.
 func (w *world) healthyNamespaces(n int) (machines []*machine) {
 	for i := range n {
 		machines = append(machines, w.add(2, fmt.Sprintf("healthy-%d", i))...)
@@ -19,7 +19,7 @@ func (w *world) healthyNamespaces(n int) (machines []*machine) {
 	return machines
 }
 
-func TestLongPeriodsAreAskedInsteadOfCountedAsHealthy(t *testing.T) {
+func TestLongPeriodsAreProbedEarlyInsteadOfCountedAsHealthy(t *testing.T) {
 	w := newWorld(defaults)
 	all := append(w.add(60, "shop"), w.add(240, "shop", every(300*time.Second))...)
 	w.atOnce()
@@ -28,7 +28,7 @@ func TestLongPeriodsAreAskedInsteadOfCountedAsHealthy(t *testing.T) {
 	w.pass(9 * time.Minute)
 	needReady(t, all)
 	if w.began != 1 || w.ended != 0 {
-		t.Errorf("%d holds began and %d ended, want one that goes on", w.began, w.ended)
+		t.Errorf("%d holds began and %d ended, want one that has not ended", w.began, w.ended)
 	}
 	w.cutOff = false
 	w.pass(time.Minute)
@@ -69,8 +69,8 @@ func TestMachinesOfOneServiceThatDieAreWithdrawn(t *testing.T) {
 	}
 }
 
-// A prober that reaches one machine of a namespace reaches the others too, so that
-// no failures elsewhere keep a dead one of them ready.
+// A prober that reaches one machine of a namespace reaches the others too, so failures
+// in other namespaces do not keep a dead machine ready.
 func TestMachineWhoseNeighbourAnswersIsWithdrawn(t *testing.T) {
 	w := newWorld(defaults)
 	elsewhere := w.healthyNamespaces(5)
@@ -83,8 +83,8 @@ func TestMachineWhoseNeighbourAnswersIsWithdrawn(t *testing.T) {
 	needWithdrawn(t, shop[:1], died, threshold+evidenceDelay)
 }
 
-// Where most namespaces have answered since the failures began, nothing is left
-// to be asked, and a withdrawal waits for no evidence.
+// If most namespaces have answered since the failures began, there is nothing to probe
+// early, and a withdrawal does not wait for evidence.
 func TestWithdrawalBesideQuickProbesWaitsForNothing(t *testing.T) {
 	w := newWorld(defaults)
 	for i := range 5 {
@@ -130,9 +130,9 @@ func TestHalfOfTheOnlyNamespaceIsWithdrawn(t *testing.T) {
 	needReady(t, all[30:])
 }
 
-// TestNeverAnsweredIsNoEvidence has objects that one tenant creates to freeze
-// or delay the readiness of another one.
-func TestNeverAnsweredIsNoEvidence(t *testing.T) {
+// TestTargetsThatNeverAnsweredAreNoEvidence has objects that one tenant creates to freeze
+// or delay the readiness of another.
+func TestTargetsThatNeverAnsweredAreNoEvidence(t *testing.T) {
 	for name, attack := range map[string]func(w *world){
 		"130 that never answered": func(w *world) {
 			w.add(130, "attacker", func(m *machine) { m.unproven = true })
@@ -143,13 +143,13 @@ func TestNeverAnsweredIsNoEvidence(t *testing.T) {
 		"100 that are probed once a day": func(w *world) {
 			w.add(100, "attacker", every(24*time.Hour))
 		},
-		"100 that are probed once a day, and died": func(w *world) {
+		"100 that are probed once a day and died": func(w *world) {
 			kill(w.add(100, "attacker", every(24*time.Hour)))
 		},
 		"100 that hang for half a minute": func(w *world) {
 			kill(w.add(100, "attacker", every(24*time.Hour), func(m *machine) { m.timeout = 30 * time.Second }))
 		},
-		"1000 that flip all the time": func(w *world) {
+		"1000 that flap continuously": func(w *world) {
 			for _, m := range w.add(1000, "attacker", every(time.Second), func(m *machine) { m.threshold = 1 }) {
 				m.dead = func(now time.Time) bool { return now.Second()%4 < 2 }
 			}
@@ -206,12 +206,12 @@ func TestTwoMachinesAreNeverHeld(t *testing.T) {
 func TestCutOffProberHoldsUpToItsMaximum(t *testing.T) {
 	for name, test := range map[string]struct {
 		maximum time.Duration
-		ready   time.Duration // so long nothing is withdrawn
+		ready   time.Duration // nothing is withdrawn before
 		expires bool
 	}{
-		"ten minutes by default":       {maximum: DefaultMaximum, ready: 10*time.Minute + 15*time.Second, expires: true},
-		"as long as the operator says": {maximum: time.Hour, ready: time.Hour + 15*time.Second, expires: true},
-		"without end":                  {maximum: Unlimited, ready: 90 * time.Minute},
+		"ten minutes by default": {maximum: DefaultMaximum, ready: 10*time.Minute + 15*time.Second, expires: true},
+		"the configured maximum": {maximum: time.Hour, ready: time.Hour + 15*time.Second, expires: true},
+		"without end":            {maximum: Unlimited, ready: 90 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(Policy{Minimum: DefaultMinimum, Maximum: test.maximum})
@@ -232,7 +232,7 @@ func TestCutOffProberHoldsUpToItsMaximum(t *testing.T) {
 	}
 }
 
-func TestNoHoldWhereTheOperatorWantsNone(t *testing.T) {
+func TestNoHoldWhenDisabled(t *testing.T) {
 	w := newWorld(Policy{Minimum: DefaultMinimum})
 	all := append(w.healthyNamespaces(10), w.add(20, "shop")...)
 	w.atOnce()
@@ -243,8 +243,8 @@ func TestNoHoldWhereTheOperatorWantsNone(t *testing.T) {
 	needWithdrawn(t, all, cut, threshold+evidenceDelay)
 }
 
-// TestFlippingCannotHoldForEver has a tenant who owns most of the namespaces
-// and lets them fail together again and again.
+// TestFlippingCannotHoldForEver has a tenant that owns most of the namespaces and makes
+// them fail together repeatedly.
 func TestFlippingCannotHoldForEver(t *testing.T) {
 	w := newWorld(defaults)
 	for i := range 10 {
@@ -265,7 +265,7 @@ func TestFlippingCannotHoldForEver(t *testing.T) {
 		t.Errorf("readiness was held for %s of six hours, want at most %s", held, limit)
 	}
 	if held < DefaultMaximum/2 {
-		t.Errorf("readiness was held for %s: the attack does nothing", held)
+		t.Errorf("readiness was held for %s: the attack has no effect", held)
 	}
 }
 
@@ -326,8 +326,8 @@ func TestForgottenTargetIsNoEvidence(t *testing.T) {
 	}
 }
 
-// TestSampleIsBoundedAndRotated suspects the prober where nothing is probed for
-// a day, a few times.
+// TestSampleIsBoundedAndRotated causes early probes several times where every period is a
+// day.
 func TestSampleIsBoundedAndRotated(t *testing.T) {
 	w := newWorld(defaults)
 	for i := range 200 {
@@ -347,7 +347,7 @@ func TestSampleIsBoundedAndRotated(t *testing.T) {
 		t.Errorf("%d early probes in %d minutes", total, minutes)
 	}
 	if least == 0 || most > 2*least+2 {
-		t.Errorf("between %d and %d early probes of each; want all to take their turn", least, most)
+		t.Errorf("between %d and %d early probes of each; want them rotated", least, most)
 	}
 }
 

@@ -48,7 +48,7 @@ func newWorld(policy Policy) *world {
 
 var defaults = Policy{Minimum: DefaultMinimum, Maximum: DefaultMaximum}
 
-// add adds n machines to a namespace, each changed by change.
+// add adds n machines to a namespace and applies change to each.
 func (w *world) add(n int, namespace string, changes ...func(*machine)) []*machine {
 	draw := rand.New(rand.NewPCG(uint64(len(w.machines)), 7))
 	var added []*machine
@@ -78,8 +78,7 @@ func kill(machines []*machine) {
 	}
 }
 
-// atOnce makes the first probes of all machines happen now, as after a start
-// some time ago.
+// atOnce runs the first probes of all machines now.
 func (w *world) atOnce() {
 	for _, m := range w.machines {
 		if !m.unproven {
@@ -106,7 +105,7 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// probe begins and ends the probes of one machine that are due.
+// probe starts and ends the probes of one machine that are due.
 func (w *world) probe(m *machine) {
 	if !m.earlyAnswers.IsZero() && !m.earlyAnswers.After(w.now) {
 		m.earlyAnswers = time.Time{}
@@ -150,7 +149,7 @@ func (w *world) evaluate() {
 		}
 	}
 	if w.evaluator.Active() && w.now.Nanosecond() != 0 || !w.evaluator.Active() && len(candidates) == 0 {
-		return // as the controller, which looks once a second during a hold
+		return // like the controller, which evaluates once a second during a hold
 	}
 	decision := w.evaluator.Evaluate(w.now, candidates)
 	if decision.Began {
@@ -197,7 +196,8 @@ func withdrawn(machines []*machine) (count int, last time.Time) {
 	return count, last
 }
 
-// needWithdrawn fails unless all machines were withdrawn within a time after since.
+// needWithdrawn fails the test unless all machines were withdrawn within a time after
+// since.
 func needWithdrawn(t *testing.T, machines []*machine, since time.Time, within time.Duration) {
 	t.Helper()
 	count, last := withdrawn(machines)

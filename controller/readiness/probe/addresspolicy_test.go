@@ -43,8 +43,8 @@ func TestAddressPolicy(t *testing.T) {
 		"an address outside denied ranges is permitted":         {policy: AddressPolicy{Deny: ranges("10.0.0.0/8")}, address: "192.0.2.10"},
 		"an address in an allowed range is permitted":           {policy: AddressPolicy{Allow: ranges("192.0.2.0/24")}, address: "192.0.2.10"},
 		"an address outside allowed ranges is refused":          {policy: AddressPolicy{Allow: ranges("192.0.2.0/24")}, address: "198.51.100.1", refused: true},
-		"what is denied is refused although it is allowed":      {policy: AddressPolicy{Allow: ranges("10.0.0.0/8"), Deny: ranges("10.1.0.0/16")}, address: "10.1.2.3", refused: true},
-		"an allowed range does not open what is never allowed":  {policy: AddressPolicy{Allow: ranges("0.0.0.0/0")}, address: "169.254.169.254", refused: true},
+		"a denied address is refused although it is allowed":    {policy: AddressPolicy{Allow: ranges("10.0.0.0/8"), Deny: ranges("10.1.0.0/16")}, address: "10.1.2.3", refused: true},
+		"an allowed range does not permit link-local":           {policy: AddressPolicy{Allow: ranges("0.0.0.0/0")}, address: "169.254.169.254", refused: true},
 		"a metadata address in NAT64's notation is refused":     {address: "64:ff9b::169.254.169.254", refused: true},
 		"a denied IPv4 address in 6to4's notation is refused":   {policy: AddressPolicy{Deny: ranges("10.0.0.0/8")}, address: "2002:a01:203::1", refused: true},
 		"a Service's address is refused":                        {policy: AddressPolicy{ClusterNetworks: cluster}, address: "10.96.0.10", refused: true},
@@ -52,10 +52,10 @@ func TestAddressPolicy(t *testing.T) {
 		"a Service's address in NAT64's notation is refused":    {policy: AddressPolicy{ClusterNetworks: cluster}, address: "64:ff9b::10.96.0.10", refused: true},
 		"the API server's address is refused":                   {policy: AddressPolicy{ClusterNetworks: cluster}, address: "192.0.2.6", refused: true},
 		"an address beside the cluster's networks is permitted": {policy: AddressPolicy{ClusterNetworks: cluster}, address: "10.112.0.1"},
-		"a wide allowed range does not open a Service network":  {policy: AddressPolicy{Allow: ranges("10.0.0.0/8"), ClusterNetworks: cluster}, address: "10.96.0.10", refused: true},
-		"an allowed range within a Service network opens it":    {policy: AddressPolicy{Allow: ranges("10.96.7.0/24"), ClusterNetworks: cluster}, address: "10.96.7.1"},
-		"it opens nothing else of that network":                 {policy: AddressPolicy{Allow: ranges("10.96.7.0/24", "10.0.0.0/8"), ClusterNetworks: cluster}, address: "10.96.8.1", refused: true},
-		"denied is denied there too":                            {policy: AddressPolicy{Allow: ranges("10.96.7.0/24"), Deny: ranges("10.96.7.1/32"), ClusterNetworks: cluster}, address: "10.96.7.1", refused: true},
+		"a wide allowed range does not permit Service networks": {policy: AddressPolicy{Allow: ranges("10.0.0.0/8"), ClusterNetworks: cluster}, address: "10.96.0.10", refused: true},
+		"an allowed range within a Service network permits it":  {policy: AddressPolicy{Allow: ranges("10.96.7.0/24"), ClusterNetworks: cluster}, address: "10.96.7.1"},
+		"it permits nothing else of that network":               {policy: AddressPolicy{Allow: ranges("10.96.7.0/24", "10.0.0.0/8"), ClusterNetworks: cluster}, address: "10.96.8.1", refused: true},
+		"a denied address in it is refused":                     {policy: AddressPolicy{Allow: ranges("10.96.7.0/24"), Deny: ranges("10.96.7.1/32"), ClusterNetworks: cluster}, address: "10.96.7.1", refused: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := test.policy.Check(netip.MustParseAddr(test.address))

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// decodeMemory is what decoding one annotation may take in bytes, and
-	// decodeTime how long; a busy machine is slower than this one by far.
+	// decodeMemory and decodeTime are the maximum memory in bytes and the maximum time for
+	// decoding one annotation. The time is ample, since test machines may be busy.
 	decodeMemory = 32 << 20
 	decodeTime   = 2 * time.Second
 )
@@ -22,7 +22,7 @@ func allocated() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// decodeWithin decodes an annotation and holds it to the bounds.
+// decodeWithin decodes an annotation and checks the bounds.
 func decodeWithin(t *testing.T, annotation string) (*Spec, error) {
 	t.Helper()
 	before, begin := allocated(), time.Now()
@@ -39,8 +39,8 @@ func decodeWithin(t *testing.T, annotation string) (*Spec, error) {
 	return got, err
 }
 
-// aliases returns the annotation that took 2 GB: each list names the one before
-// nine times.
+// aliases returns the annotation that took 2 GB: each list refers nine times to the list
+// before it.
 func aliases() string {
 	text := "a0: &a0 [" + strings.Repeat("x", 12<<10) + "]\n"
 	for i := range 9 {
@@ -49,8 +49,8 @@ func aliases() string {
 	return text
 }
 
-// TestAliasesDoNotExpand: an annotation of 16 KB was expanded to 2 GB while it
-// was decoded, and ended each leader in turn.
+// TestAliasesDoNotExpand: decoding expanded an annotation of 16 KB to 2 GB, which killed
+// one leader after another.
 func TestAliasesDoNotExpand(t *testing.T) {
 	for name, annotation := range hostileAnnotations() {
 		t.Run(name, func(t *testing.T) {
@@ -87,8 +87,8 @@ func hostileAnnotations() map[string]string {
 	}
 }
 
-// FuzzDecode holds that no annotation makes Decode panic, take much time or
-// memory, or give a probe that could run for ever or reach a refused address.
+// FuzzDecode checks that no annotation makes Decode panic, take much time or memory, or
+// return a probe that could run for ever or reach a refused address.
 func FuzzDecode(f *testing.F) {
 	f.Add(`{"httpGet":{"port":"http","path":"/x","host":"192.0.2.1"}}`)
 	f.Add("grpc:\n  port: 1\n  service: a\n  mode: TLS\n")

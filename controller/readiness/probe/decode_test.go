@@ -74,10 +74,10 @@ func TestDecode(t *testing.T) {
 	}{
 		"JSON, port by name":             {annotation: `{"tcpSocket":{"port":"http"}}`, want: spec()},
 		"YAML, port by number":           {annotation: "tcpSocket:\n  port: 8080\n", want: spec()},
-		"a name finds a TCP port only":   {annotation: `{"tcpSocket":{"port":"health"}}`, want: spec(func(s *Spec) { s.Targets[0].Port = 9000 })},
+		"a name matches a TCP port only": {annotation: `{"tcpSocket":{"port":"health"}}`, want: spec(func(s *Spec) { s.Targets[0].Port = 9000 })},
 		"the probe names a host":         {annotation: `{"tcpSocket":{"port":80,"host":"vm.example.org"}}`, want: spec(func(s *Spec) { s.Targets = []Target{{Host: "vm.example.org", Port: 80}} })},
 		"a bad first address is skipped": {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("vm", "2001:DB8::1"), want: spec(func(s *Spec) { s.Targets = []Target{ipv6} })},
-		"both families are asked":        {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("2001:db8::1", "192.0.2.10", "192.0.2.11"), want: spec(func(s *Spec) { s.Targets = []Target{ipv6, s.Targets[0]} })},
+		"both families are probed":       {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("2001:db8::1", "192.0.2.10", "192.0.2.11"), want: spec(func(s *Spec) { s.Targets = []Target{ipv6, s.Targets[0]} })},
 		"a family that is refused is reported": {annotation: `{"tcpSocket":{"port":"http"}}`, workload: machine("fe80::1", "192.0.2.10"), want: spec(func(s *Spec) {
 			s.Refused = []*RefusedError{{Address: netip.MustParseAddr("fe80::1"), Why: "it is a link-local address, which other networks cannot reach"}}
 		})},
@@ -96,12 +96,12 @@ func TestDecode(t *testing.T) {
 			})),
 		},
 		"gRPC with TLS":                 {annotation: `{"grpc":{"port":9000,"mode":"TLS"}}`, want: spec(secure, func(s *Spec) { s.Kind, s.Targets[0].Port = GRPC, 9000 })},
-		"gRPC without TLS, by choice":   {annotation: `{"grpc":{"port":9000,"mode":"Plaintext"}}`, want: spec(func(s *Spec) { s.Kind, s.Targets[0].Port = GRPC, 9000 })},
+		"gRPC without TLS, explicitly":  {annotation: `{"grpc":{"port":9000,"mode":"Plaintext"}}`, want: spec(func(s *Spec) { s.Kind, s.Targets[0].Port = GRPC, 9000 })},
 		"HTTP/2 without TLS":            {annotation: `{"httpGet":{"port":"http","protocol":"HTTP2"}}`, want: spec(get("/", func(r *Request) { r.HTTP2 = true }))},
-		"HTTP/1 by choice":              {annotation: `{"httpGet":{"port":"http","protocol":"HTTP1"}}`, want: spec(get("/", nil))},
-		"what is no URL is escaped":     {annotation: `{"httpGet":{"port":"http","path":"/%zz"}}`, want: spec(get("/%25zz", nil))},
-		"the mesh's name, where chosen": {annotation: `{"httpGet":{"port":"http","scheme":"HTTPS"}}`, workload: asking("mesh"), want: spec(secure, get("/", nil), func(s *Spec) { s.ServerName = "vm.example.org" })},
-		"another name, where chosen":    {annotation: `{"grpc":{"port":8080,"mode":"TLS"}}`, workload: asking("Shop.example.org"), want: spec(secure, func(s *Spec) { s.Kind, s.ServerName = GRPC, "Shop.example.org" })},
+		"HTTP/1, explicitly":            {annotation: `{"httpGet":{"port":"http","protocol":"HTTP1"}}`, want: spec(get("/", nil))},
+		"an invalid URL is escaped":     {annotation: `{"httpGet":{"port":"http","path":"/%zz"}}`, want: spec(get("/%25zz", nil))},
+		"the mesh's server name":        {annotation: `{"httpGet":{"port":"http","scheme":"HTTPS"}}`, workload: asking("mesh"), want: spec(secure, get("/", nil), func(s *Spec) { s.ServerName = "vm.example.org" })},
+		"another server name":           {annotation: `{"grpc":{"port":8080,"mode":"TLS"}}`, workload: asking("Shop.example.org"), want: spec(secure, func(s *Spec) { s.Kind, s.ServerName = GRPC, "Shop.example.org" })},
 		"upper case and an underscore":  {annotation: `{"tcpSocket":{"port":8080,"host":"My_VM.Example.org."}}`, want: spec(func(s *Spec) { s.Targets = []Target{{Host: "My_VM.Example.org.", Port: 8080}} })},
 		"YAML of many kinds":            {annotation: "# a comment\n---\ntcpSocket:\n  'port': 0x1f90\n...\n", want: spec()},
 		"a text that looks like a bool": {annotation: "httpGet: {port: http, httpHeaders: [{name: X, value: yes}]}\n", want: spec(get("/", func(r *Request) { r.Header.Set("X", "yes") }))},
@@ -156,9 +156,9 @@ func TestDecodeRefuses(t *testing.T) {
 		"a timeout over the period":     {annotation: `{"tcpSocket":{"port":80},"periodSeconds":5,"timeoutSeconds":6}`, says: "timeoutSeconds is 6; it must not be longer than periodSeconds, which is 5"},
 		"a bogus mode":                  {annotation: `{"grpc":{"port":80,"mode":"Bogus"}}`, says: `grpc.mode is "Bogus"; it must be Plaintext or TLS`},
 		"a bogus protocol":              {annotation: `{"httpGet":{"port":80,"protocol":"SPDY"}}`, says: `protocol is "SPDY"; it must be HTTP1 or HTTP2`},
-		"HTTP/2 by choice with TLS":     {annotation: `{"httpGet":{"port":80,"scheme":"HTTPS","protocol":"HTTP2"}}`, says: "protocol is HTTP2, which is for the scheme HTTP"},
+		"HTTP/2, explicitly, with TLS":  {annotation: `{"httpGet":{"port":80,"scheme":"HTTPS","protocol":"HTTP2"}}`, says: "protocol is HTTP2, which is for the scheme HTTP"},
 		"a server name without TLS":     {annotation: `{"httpGet":{"port":80}}`, workload: asking("mesh"), says: "is for probes with TLS"},
-		"a server name that is none":    {annotation: `{"httpGet":{"port":80,"scheme":"HTTPS"}}`, workload: asking("a b"), says: `the server name "a b" is no DNS name`},
+		"an invalid server name":        {annotation: `{"httpGet":{"port":80,"scheme":"HTTPS"}}`, workload: asking("a b"), says: `the server name "a b" is no DNS name`},
 		"a second document":             {annotation: "tcpSocket: {port: 80}\n---\ntcpSocket: {port: 81}\n", says: "more than one YAML document"},
 		"an anchor":                     {annotation: "tcpSocket: &a {port: 80}\n", says: "line 1: YAML anchors and aliases are not allowed"},
 		"an alias":                      {annotation: "a: &a x\ntcpSocket: *a\n", says: "line 1: YAML anchors and aliases are not allowed"},
@@ -168,19 +168,19 @@ func TestDecodeRefuses(t *testing.T) {
 		"a key that is a list":          {annotation: "? [a]\n: b\n", says: "line 1: a key must be a text"},
 		"a list that nests deeply":      {annotation: "a: " + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\n#", says: "nests more than 16 levels"},
 		"a list that is long":           {annotation: "a: [" + strings.Repeat("1,", 3000) + "]\n", says: "more than 2048 keys and values"},
-		"a number that is none":         {annotation: "tcpSocket: {port: 1.5}\n", says: "does not decode"},
+		"an invalid number":             {annotation: "tcpSocket: {port: 1.5}\n", says: "does not decode"},
 		"a negative delay":              {annotation: `{"tcpSocket":{"port":80},"initialDelaySeconds":-1}`, says: "initialDelaySeconds is -1"},
 		"a grace period":                {annotation: `{"tcpSocket":{"port":80},"terminationGracePeriodSeconds":1}`, says: "terminationGracePeriodSeconds"},
 		"an unknown scheme":             {annotation: `{"httpGet":{"port":80,"scheme":"https"}}`, says: `scheme is "https"`},
 		"a bad header name":             {annotation: `{"httpGet":{"port":80,"httpHeaders":[{"name":"a b","value":"1"}]}}`, says: `"a b" is not the name`},
 		"a header with a line break":    {annotation: `{"httpGet":{"port":80,"httpHeaders":[{"name":"a","value":"1\r\nb: 2"}]}}`, says: "control characters"},
 		"a bad path":                    {annotation: `{"httpGet":{"port":80,"path":"mailto:a"}}`, says: "is not the path of a URL"},
-		"a host that is no name":        {annotation: `{"tcpSocket":{"port":80,"host":"a b"}}`, says: `host "a b"`},
+		"an invalid host":               {annotation: `{"tcpSocket":{"port":80,"host":"a b"}}`, says: `host "a b"`},
 		"a host that is refused":        {annotation: `{"tcpSocket":{"port":80,"host":"169.254.169.254"}}`, says: "must not be probed"},
 		"a workload without an address": {annotation: `{"tcpSocket":{"port":80}}`, workload: machine(), says: "no address"},
 		"a workload on loopback":        {annotation: `{"tcpSocket":{"port":80}}`, workload: machine("127.0.0.1"), says: "loopback"},
-		"a workload's address is none":  {annotation: `{"tcpSocket":{"port":80}}`, workload: machine("vm"), says: `"vm" is no IP address`},
-		"far too much":                  {annotation: strings.Repeat(" ", MaxBytes+1), says: "at most 16384"},
+		"an invalid workload address":   {annotation: `{"tcpSocket":{"port":80}}`, workload: machine("vm"), says: `"vm" is no IP address`},
+		"more than 16 KiB":              {annotation: strings.Repeat(" ", MaxBytes+1), says: "at most 16384"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			workload := test.workload
@@ -198,8 +198,8 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// TestHostIsRefusedByDefault: a probe with a host scans the network for anybody who
-// may write a workload.
+// TestHostIsRefusedByDefault: with a host in probes, everybody who may write a workload
+// could scan the network.
 func TestHostIsRefusedByDefault(t *testing.T) {
 	for _, annotation := range []string{
 		`{"tcpSocket":{"port":80,"host":"198.51.100.1"}}`,

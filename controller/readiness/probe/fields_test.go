@@ -9,8 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// fieldsOfProbe are all fields that a probe can have, with an annotation of
-// each that Decode supports; those without are refused, as exec is.
+// fieldsOfProbe are all fields of a probe, with an annotation for each field that Decode
+// supports. Fields without an annotation are refused, such as exec.
 var fieldsOfProbe = map[string]string{
 	"exec.command":                  "",
 	"grpc.mode":                     `{"grpc":{"port":1,"mode":"TLS"}}`,
@@ -33,8 +33,8 @@ var fieldsOfProbe = map[string]string{
 	"terminationGracePeriodSeconds": "",
 }
 
-// TestEveryFieldOfAProbeIsSupportedOrRefused: grpc.mode and httpGet.protocol
-// came with an update of k8s.io/api, were read, and ignored.
+// TestEveryFieldOfAProbeIsSupportedOrRefused: an update of k8s.io/api added grpc.mode and
+// httpGet.protocol, and Decode ignored them silently.
 func TestEveryFieldOfAProbeIsSupportedOrRefused(t *testing.T) {
 	known := map[string]bool{}
 	for name := range fieldsOfProbe {
@@ -55,7 +55,7 @@ func TestEveryFieldOfAProbeIsSupportedOrRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		// What is read and ignored gives the same as a probe without it.
+		// An ignored field gives the same probe as one without it.
 		text := formatted(spec)
 		if other, twice := seen[text]; twice {
 			t.Errorf("%s and %s give the same probe, so one is ignored", name, other)

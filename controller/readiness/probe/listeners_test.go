@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// listen opens a listener on a loopback address; the test's end closes it.
+// listen opens a listener on a loopback address. It is closed at the end of the test.
 func listen(t testing.TB) net.Listener {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -50,7 +50,7 @@ func serve(t testing.TB, handle func(net.Conn)) net.Addr {
 // hang reads and never answers.
 func hang(connection net.Conn) { _, _ = io.Copy(io.Discard, connection) }
 
-// garbage answers what is no protocol.
+// garbage answers with data of no protocol.
 func garbage(connection net.Conn) {
 	_, _ = connection.Write([]byte("\x16\x03\x01\xff\xffgarbage\x00\r\n\r\n"))
 	hang(connection)
@@ -73,7 +73,7 @@ func drip(start, rest string) func(net.Conn) {
 	}
 }
 
-// flood sends the same for ever, as fast as it can.
+// flood sends the same data for ever, as fast as it can.
 func flood(start, rest string) func(net.Conn) {
 	return func(connection net.Conn) {
 		_, err := io.WriteString(connection, start)
@@ -83,7 +83,7 @@ func flood(start, rest string) func(net.Conn) {
 	}
 }
 
-// reset breaks the connection off once something was sent.
+// reset resets the connection after it has received data.
 func reset(connection net.Conn) {
 	_, _ = connection.Read(make([]byte, 1))
 	_ = connection.(*net.TCPConn).SetLinger(0)

@@ -20,7 +20,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// measuredKind and measuredAddress set what a process of this test measures.
+// measuredKind and measuredAddress are environment variables that say what a child
+// process of this test measures.
 const (
 	measuredKind    = "PROBE_TEST_KIND"
 	measuredAddress = "PROBE_TEST_ADDRESS"
@@ -44,10 +45,9 @@ func measuredSpec(kind string, address net.Addr) *Spec {
 	return at(of, address, measuredSpecs[kind]...)
 }
 
-// measure prints how many bytes one probe of a server that never comes to an
-// end takes, on the heap and on stacks. It waits until the probes have settled:
-// while they begin, the heap also holds what they have dropped since the
-// collector ran, and how much depends on the speed of the machine.
+// measure prints how many bytes of heap and stack one probe takes with a server that
+// never finishes its answer. It waits until the probes have settled: while they start,
+// the heap also holds garbage, and its size depends on the speed of the machine.
 func measure(kind, address string) {
 	const probes, steady = 100, 10
 	resolved, err := net.ResolveTCPAddr("tcp", address)
@@ -87,8 +87,8 @@ func inUse() uint64 {
 	return stats.HeapAlloc + stats.StackInuse
 }
 
-// unfinishedHandshake is what a TLS server says first: a message that claims to be as
-// large as it may, and never ends.
+// unfinishedHandshake sends the first message of a TLS server with the maximum length,
+// and never finishes it.
 func unfinishedHandshake(connection net.Conn) {
 	message := append([]byte{2, 0, 0xff, 0xff}, make([]byte, maxHandshakeBytes-100)...)
 	for len(message) > 0 {
@@ -102,8 +102,7 @@ func unfinishedHandshake(connection net.Conn) {
 	hang(connection)
 }
 
-// tinyFields answers with a header of thousands of small fields, and never
-// ends it.
+// tinyFields answers with a header of thousands of small fields that never ends.
 func tinyFields(connection io.ReadWriter) {
 	var text bytes.Buffer
 	text.WriteString("HTTP/1.1 200 OK\r\n")
@@ -115,8 +114,8 @@ func tinyFields(connection io.ReadWriter) {
 	}
 }
 
-// hugeFields answers in HTTP/2 with header fields that are as large as they
-// may be, fill the table, and never end.
+// hugeFields answers in HTTP/2 with header fields of the maximum size that fill the
+// table and never end.
 func hugeFields(connection io.ReadWriter) {
 	framer := http2.NewFramer(connection, connection)
 	var block bytes.Buffer
@@ -134,7 +133,7 @@ func hugeFields(connection io.ReadWriter) {
 		_ = framer.WriteContinuation(1, false, part)
 		rest = rest[len(part):]
 	}
-	// A frame that claims to be as large as it may.
+	// A frame with the maximum length.
 	_, _ = connection.Write([]byte{0, 0x40, 0, 9, 0, 0, 0, 0, 1})
 	_, _ = io.Copy(io.Discard, connection)
 }
@@ -153,9 +152,9 @@ func behindTLS(t testing.TB, protocol string, handle func(io.ReadWriter)) func(n
 	}
 }
 
-// TestHostileServersStayWithinTheirCost: 500 probes of servers that send
-// thousands of header fields or unfinished messages took 330 to 525 KiB each,
-// and killed a Pod with the chart's limit.
+// TestHostileServersStayWithinTheirCost: 500 probes of servers that send thousands of
+// header fields or unfinished messages took 330 to 525 KiB each. A Pod with the chart's
+// memory limit was killed.
 func TestHostileServersStayWithinTheirCost(t *testing.T) {
 	plain := func(handle func(io.ReadWriter)) func(net.Conn) {
 		return func(connection net.Conn) { handle(connection) }
@@ -192,7 +191,7 @@ func TestHostileServersStayWithinTheirCost(t *testing.T) {
 			cost := Cost(measuredSpec(test.kind, address))
 			t.Logf("%d bytes in flight; its cost is %d", got, cost)
 			if got > cost {
-				t.Errorf("a probe in flight takes %d bytes; its cost is only %d", got, cost)
+				t.Errorf("a probe in flight takes %d bytes, more than its cost of %d", got, cost)
 			}
 			if got < 1<<10 {
 				t.Errorf("a probe in flight takes %d bytes; nothing was measured", got)

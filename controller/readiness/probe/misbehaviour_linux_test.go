@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// fullListener listens with the shortest queue and fills it. Linux then drops
-// the packets that would open further connections, as a firewall does.
+// fullListener listens with the shortest queue and fills it. Linux then drops the packets
+// of further connections, like a firewall.
 func fullListener(t testing.TB) net.Addr {
 	t.Helper()
 	descriptor, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
@@ -57,7 +57,7 @@ func openFiles(t testing.TB) int {
 	return len(entries)
 }
 
-// eventually waits until a count is down to a limit.
+// eventually waits until a count is at most a limit.
 func eventually(t testing.TB, what string, limit int, count func() int) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
@@ -66,15 +66,15 @@ func eventually(t testing.TB, what string, limit int, count func() int) {
 	for count() > limit {
 		select {
 		case <-deadline:
-			t.Errorf("%d %s are left, and there were %d before", count(), what, limit)
+			t.Errorf("%d %s are left, want at most %d as before", count(), what, limit)
 			return
 		case <-ticker.C:
 		}
 	}
 }
 
-// endOf returns the result of a probe that must end, however slow the machine is:
-// without a timeout of its own none of these would.
+// endOf returns the result of a probe that must end, however slow the machine is. Without
+// their own timeout, none of these probes would end.
 func endOf(t testing.TB, prober *Prober, spec *Spec) Result {
 	t.Helper()
 	ended := make(chan Result, 1)
@@ -104,7 +104,7 @@ func TestMisbehaviour(t *testing.T) {
 		"a redirect whose body drips":          drip("HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", "x"),
 		"a TLS record that claims to be large": drip("\x16\x03\x03\x3f\xff", "\x00"),
 	} {
-		// One after the other: a server that floods leaves no processor to others.
+		// One after the other: a flooding server takes the CPU time of the others.
 		t.Run(name, func(t *testing.T) {
 			address := serve(t, handle)
 			prober := NewProber(AddressPolicy{AllowLoopback: true})
@@ -121,7 +121,7 @@ func TestMisbehaviour(t *testing.T) {
 	}
 }
 
-// TestNothingLeaks probes many bad servers at the same time, and counts
+// TestNothingLeaks probes many misbehaving servers at the same time, and counts
 // goroutines and file descriptors before and after.
 func TestNothingLeaks(t *testing.T) {
 	addresses := []net.Addr{fullListener(t), closedPort(t)}
@@ -129,7 +129,7 @@ func TestNothingLeaks(t *testing.T) {
 		addresses = append(addresses, serve(t, handle))
 	}
 	prober := NewProber(AddressPolicy{AllowLoopback: true})
-	// Whatever is made once, such as the network poller, is made before.
+	// Resources that are created only once, such as the network poller, are created first.
 	first := at(TCP, addresses[1])
 	prober.Probe(t.Context(), first, first.Targets[0])
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)

@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// brief is the timeout of probes that run into it.
+// brief is the timeout of probes that are expected to time out.
 const brief = 200 * time.Millisecond
 
 // at makes a probe of an address.
@@ -40,7 +40,7 @@ func path(path string) func(*Spec)             { return func(s *Spec) { s.Reques
 func byName(host string) func(*Spec)           { return func(s *Spec) { s.Targets[0].Host = host } }
 func overTLS(s *Spec)                          { s.Secure, s.ServerName = true, "vm.example.org" }
 
-// closedPort returns an address at which nobody listens.
+// closedPort returns an address without a listener.
 func closedPort(t testing.TB) net.Addr {
 	t.Helper()
 	listener := listen(t)
@@ -120,7 +120,7 @@ func TestHTTP(t *testing.T) {
 		"HTTPS is not verified and has SNI":          {spec: at(HTTP, secureAt, overTLS), want: Result{Outcome: Success}},
 		"HTTPS to a plain server":                    {spec: at(HTTP, plainAt, overTLS), want: Result{Outcome: Failure, Message: "TLS: the answer is not TLS"}},
 		"HTTP to a TLS server":                       {spec: at(HTTP, secureAt), want: Result{Outcome: Failure, Message: "HTTP status 400"}},
-		"nobody listens":                             {spec: at(HTTP, closedPort(t)), want: Result{Outcome: Failure, Message: "connection refused"}},
+		"no listener":                                {spec: at(HTTP, closedPort(t)), want: Result{Outcome: Failure, Message: "connection refused"}},
 		"a host that does not resolve":               {spec: at(HTTP, plainAt, byName("vm.invalid")), want: Result{Outcome: Failure, Message: "host vm.invalid cannot be resolved"}},
 		"a name for a loopback address is permitted": {spec: at(HTTP, plainAt, path("/status/200"), byName("localhost")), want: Result{Outcome: Success}},
 	} {
@@ -151,11 +151,11 @@ func TestGRPC(t *testing.T) {
 	}{
 		"a server that serves":          {spec: at(GRPC, listener.Addr()), want: Result{Outcome: Success}},
 		"a service that does not serve": {spec: at(GRPC, listener.Addr(), about("shop")), want: Result{Outcome: Failure, Message: "gRPC health is NOT_SERVING"}},
-		"a service that is not known":   {spec: at(GRPC, listener.Addr(), about("bar")), want: Result{Outcome: Failure, Message: `the server does not know the service "bar"`}},
+		"an unknown service":            {spec: at(GRPC, listener.Addr(), about("bar")), want: Result{Outcome: Failure, Message: `the server does not know the service "bar"`}},
 		"a server without health":       {spec: at(GRPC, bareListener.Addr()), want: Result{Outcome: Failure, Message: "the server does not know the gRPC health protocol"}},
-		"nobody listens":                {spec: at(GRPC, closedPort(t)), want: Result{Outcome: Failure, Message: "connection refused"}},
-		"a server that says nothing":    {spec: at(GRPC, serve(t, hang), within(brief)), want: Result{Outcome: Timeout, Message: "no answer within 200ms"}},
-		"a server that says garbage":    {spec: at(GRPC, serve(t, garbage), within(brief)), want: Result{Outcome: Failure, Message: "the answer is not HTTP/2"}},
+		"no listener":                   {spec: at(GRPC, closedPort(t)), want: Result{Outcome: Failure, Message: "connection refused"}},
+		"a server that does not answer": {spec: at(GRPC, serve(t, hang), within(brief)), want: Result{Outcome: Timeout, Message: "no answer within 200ms"}},
+		"a server that sends garbage":   {spec: at(GRPC, serve(t, garbage), within(brief)), want: Result{Outcome: Failure, Message: "the answer is not HTTP/2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := NewProber(AddressPolicy{AllowLoopback: true}).Probe(t.Context(), test.spec, test.spec.Targets[0])

@@ -13,11 +13,11 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// timeWait is the state of a port that waits for packets that are late.
+// timeWait is the state TIME_WAIT of a socket.
 const timeWait = "06"
 
-// waitingFor counts the sockets, of the prober or of the server, that wait after a
-// connection to a port.
+// waitingFor counts the sockets in TIME_WAIT, of the prober or of the server, after
+// connections to a port.
 func waitingFor(t *testing.T, address net.Addr) (waiting int) {
 	t.Helper()
 	content, err := os.ReadFile("/proc/net/tcp")
@@ -34,9 +34,8 @@ func waitingFor(t *testing.T, address net.Addr) (waiting int) {
 	return waiting
 }
 
-// TestProbesLeaveNoSocketWaiting: 1,000 probes a second left 120,000 sockets in
-// TIME_WAIT and entries of conntrack; and later, where servers close first, still
-// as many on the side of the servers.
+// TestProbesLeaveNoSocketWaiting: 1,000 probes a second left 120,000 sockets in TIME_WAIT
+// and as many conntrack entries, on the servers' side if the servers closed first.
 func TestProbesLeaveNoSocketWaiting(t *testing.T) {
 	const probes = 50
 	plain, secured := httptest.NewServer(web(t)), httptest.NewUnstartedServer(web(t))

@@ -13,7 +13,7 @@ import (
 
 const (
 	concurrency = 3000
-	// onTime is how late a run of another namespace may be at most.
+	// onTime is the maximum lateness of a run in another namespace.
 	onTime = 2 * time.Second
 )
 
@@ -22,16 +22,16 @@ func victim(i int) cache.ObjectName   { return cache.NewObjectName("victim", fmt
 
 func seed(i int) uint64 { return uint64(i) * 0x9e3779b97f4a7c15 }
 
-// attackedSchedule runs 100 keys of a victim, and 3,000 of an attacker whose
-// runs take as long as hang says. attack is called every second for two
-// minutes. All runs of the victim must be on time, also those of new keys.
+// attackedSchedule runs 100 keys of a victim, and 3,000 keys of an attacker whose runs
+// take as long as hang returns. It calls attack every second for two minutes. All runs of
+// the victim must be on time, also those of new keys.
 func attackedSchedule(t *testing.T, hang func(i int) time.Duration, attack func(s *Schedule, second int)) {
 	t.Helper()
 	attackedWith(t, Capacity{Total: concurrency, Largest: 1}, func(int) int64 { return 1 }, hang, attack)
 }
 
-// attackedWith is attackedSchedule with a capacity, and costs of the attacker's
-// and the victim's runs.
+// attackedWith is attackedSchedule with a capacity and the costs of the attacker's and
+// the victim's runs.
 func attackedWith(t *testing.T, capacity Capacity, cost func(i int) int64, hang func(i int) time.Duration, attack func(s *Schedule, second int)) {
 	t.Helper()
 	take := func(key cache.ObjectName) time.Duration {
@@ -65,7 +65,7 @@ func attackedWith(t *testing.T, capacity Capacity, cost func(i int) int64, hang 
 		}
 		for i := range 100 {
 			if runs := len(r.of(victim(i))); runs < 12 {
-				t.Errorf("%s was run %d times in two minutes, want 12 at least", victim(i), runs)
+				t.Errorf("%s was run %d times in two minutes, want at least 12", victim(i), runs)
 			}
 		}
 	})
@@ -75,15 +75,15 @@ func TestThousandsThatHangDelayNoOtherNamespace(t *testing.T) {
 	attackedSchedule(t, func(int) time.Duration { return 30 * time.Second }, func(*Schedule, int) {})
 }
 
-// memory is a capacity of bytes, of which runs take very different parts.
+// memory is a capacity in bytes; the costs of runs differ widely.
 var memory = Capacity{Total: 64 << 20, Largest: 256 << 10}
 
-// TestCostlyRunsOfOneNamespaceDelayNoOther: 256 of them took all the memory,
-// and runs of others waited until they ended.
+// TestCostlyRunsOfOneNamespaceDelayNoOther: 256 runs took all the memory, and runs of
+// others waited until they ended.
 func TestCostlyRunsOfOneNamespaceDelayNoOther(t *testing.T) {
 	for title, slow := range map[string]bool{
-		"while they are known to be slow":     true,
-		"while they pretend to be prompt too": false,
+		"while they are known to be slow":  true,
+		"while they are classed as prompt": false,
 	} {
 		t.Run(title, func(t *testing.T) {
 			var calls [3000]atomic.Int32
@@ -98,8 +98,8 @@ func TestCostlyRunsOfOneNamespaceDelayNoOther(t *testing.T) {
 	}
 }
 
-// TestHungRunsOfSevenNamespacesDelayNoOther: when each could take four times what
-// was free, three that came one after the other left nothing.
+// TestHungRunsOfSevenNamespacesDelayNoOther: a namespace could take four times the free
+// capacity, so three namespaces in a row left nothing.
 func TestHungRunsOfSevenNamespacesDelayNoOther(t *testing.T) {
 	take := func(key cache.ObjectName) time.Duration {
 		if key.Namespace == "victim" {
@@ -129,21 +129,21 @@ func TestHungRunsOfSevenNamespacesDelayNoOther(t *testing.T) {
 	}
 }
 
-// TestCheapRunsDoNotKeepCostlyOnesOut: what is free is left until the costliest
-// fits, or runs that need less would take it each time.
+// TestCheapRunsDoNotKeepCostlyOnesOut: free capacity is reserved until the costliest run
+// fits. Otherwise cheaper runs would take it each time.
 func TestCheapRunsDoNotKeepCostlyOnesOut(t *testing.T) {
 	take := func(cache.ObjectName) time.Duration { return 400 * time.Millisecond }
 	withCapacity(t, Capacity{Total: 100, Largest: 40}, take, func(s *Schedule, r *runs) {
 		for i := range 200 {
 			key := cache.NewObjectName(fmt.Sprintf("cheap-%d", i), "w")
-			// They end one by one, and another is due each time.
+			// They end one by one, and each time another run is due.
 			s.Set(key, Plan{Seed: seed(i), Period: 6 * time.Second, Cost: 10, Created: time.Now(), InitialDelay: time.Duration(i) * 30 * time.Millisecond})
 		}
 		after(30 * time.Second)
 		s.Set(victim(0), Plan{Period: time.Hour, Cost: 40})
 		after(10 * time.Minute)
 		if len(r.of(victim(0))) == 0 {
-			t.Error("a costly run never started beside cheap ones")
+			t.Error("a costly run never started while cheap ones ran")
 		}
 	})
 }
@@ -188,7 +188,7 @@ func TestCapacityHasRoomForTheLargestRun(t *testing.T) {
 	} {
 		t.Run(title, func(t *testing.T) {
 			if _, err := New(clock.RealClock{}, capacity, nil); err == nil {
-				t.Error("a schedule without room for any run was made")
+				t.Error("a schedule without capacity for any run was accepted")
 			}
 		})
 	}
@@ -235,7 +235,7 @@ func TestNamespacesTakeTurns(t *testing.T) {
 		after(11 * time.Second)
 		for i := range 5 {
 			if len(r.of(victim(i))) == 0 {
-				t.Errorf("%s has not been run beside 50 of another namespace", victim(i))
+				t.Errorf("%s was not run while 50 of another namespace were", victim(i))
 			}
 		}
 	})
@@ -249,7 +249,7 @@ func TestRunEarly(t *testing.T) {
 		after(18 * time.Second)
 		got := r.of(victim(0))
 		if len(got) != 4 || got[1] != 3*time.Second || got[3]-got[2] != 10*time.Second || r.early != 1 {
-			t.Errorf("runs at %v, %d of them early; want one early at 3s, and the others where they were due", got, r.early)
+			t.Errorf("runs at %v, %d of them early; want one early at 3s, and the others when due", got, r.early)
 		}
 	})
 }
@@ -270,7 +270,7 @@ func TestRunEarlyPassesThoseWhoWait(t *testing.T) {
 		s.RunEarly(victim(0), attacker(99), attacker(0))
 		after(0)
 		if len(r.of(victim(0))) != 2 || len(r.of(attacker(99))) != 1 || len(r.of(attacker(0))) != 1 {
-			t.Errorf("runs at %v, %v and %v; want the first two at once, and the third left alone", r.of(victim(0)), r.of(attacker(99)), r.of(attacker(0)))
+			t.Errorf("runs at %v, %v and %v; want the first two at once, and the third unchanged", r.of(victim(0)), r.of(attacker(99)), r.of(attacker(0)))
 		}
 		s.Remove(victim(0))
 		s.RunEarly(victim(0))

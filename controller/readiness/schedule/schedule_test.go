@@ -17,14 +17,13 @@ func name(i int) cache.ObjectName {
 	return cache.ObjectName{Namespace: "ns", Name: fmt.Sprintf("w%d", i)}
 }
 
-// runs records when each key was run, and lets a test decide how long
-// they take.
+// runs records when each key was run. A test decides how long a run takes.
 type runs struct {
 	mu      sync.Mutex
 	begin   time.Time
 	started map[cache.ObjectName][]time.Duration
 	late    []time.Duration
-	lateOf  map[string]time.Duration // the latest of each namespace
+	lateOf  map[string]time.Duration // the maximum lateness of each namespace
 	early   int
 	running int
 	most    int
@@ -64,8 +63,8 @@ func (r *runs) of(key cache.ObjectName) []time.Duration {
 	return slices.Clone(r.started[key])
 }
 
-// withSchedule calls test inside a bubble with a running schedule of so many
-// concurrent runs, and ends it.
+// withSchedule calls test inside a bubble with a running schedule of that many
+// concurrent runs.
 func withSchedule(t *testing.T, concurrency int64, take func(cache.ObjectName) time.Duration, test func(*Schedule, *runs)) {
 	t.Helper()
 	withCapacity(t, Capacity{Total: concurrency, Largest: 1}, take, test)
@@ -184,7 +183,7 @@ func TestRemoveCancelsARun(t *testing.T) {
 		s.Set(name(1), Plan{Period: time.Second, Created: time.Now(), InitialDelay: time.Second})
 		after(time.Minute)
 		if got := len(r.of(name(1))); got != 0 {
-			t.Fatalf("%d runs beside the only one that may", got)
+			t.Fatalf("%d other runs, want none while the only permitted one runs", got)
 		}
 		s.Remove(name(0))
 		after(0)
@@ -212,7 +211,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	})
 }
 
-// TestSlowKeysDelayNobody has far more slow keys than there are goroutines.
+// TestSlowKeysDelayNobody has far more slow keys than goroutines.
 func TestSlowKeysDelayNobody(t *testing.T) {
 	isSlow := func(key cache.ObjectName) bool { return key.Name != name(0).Name }
 	take := func(key cache.ObjectName) time.Duration {
@@ -225,7 +224,7 @@ func TestSlowKeysDelayNobody(t *testing.T) {
 		for i := range 100 {
 			s.Set(name(i), Plan{Seed: uint64(i) * 0x9e3779b97f4a7c15, Period: time.Second, Spread: true})
 		}
-		// Nothing is known of any key at first: each slow one is in the way once.
+		// At first it is unknown which keys are slow: each slow key delays others once.
 		after(2 * time.Minute)
 		before := len(r.of(name(0)))
 		after(time.Minute)
@@ -235,7 +234,7 @@ func TestSlowKeysDelayNobody(t *testing.T) {
 	})
 }
 
-func TestMissedRunsAreLeftOut(t *testing.T) {
+func TestMissedRunsAreSkipped(t *testing.T) {
 	withSchedule(t, 1, func(cache.ObjectName) time.Duration { return 3500 * time.Millisecond }, func(s *Schedule, r *runs) {
 		s.Set(name(0), Plan{Period: time.Second})
 		after(10 * time.Second)
@@ -245,7 +244,7 @@ func TestMissedRunsAreLeftOut(t *testing.T) {
 		}
 		for _, late := range r.late {
 			if late != 0 {
-				t.Errorf("a run was %s late; what the key itself took is no lateness", late)
+				t.Errorf("a run was %s late; the duration of the key's own run does not count", late)
 			}
 		}
 	})

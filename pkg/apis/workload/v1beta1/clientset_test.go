@@ -15,7 +15,8 @@ import (
 	typedv1beta1 "github.com/external-workload/controller/pkg/generated/clientset/versioned/typed/workload/v1beta1"
 )
 
-// fakeClient returns that of a namespace which has workload a, and b with another label.
+// fakeClient returns a client of a namespace with the workloads a and b, which have
+// different labels.
 func fakeClient(t *testing.T) typedv1beta1.ExternalWorkloadInterface {
 	t.Helper()
 	return fake.NewClientset(
@@ -39,7 +40,7 @@ func TestFakeClientsetCreates(t *testing.T) {
 		t.Errorf("spec differs (-want +got):\n%s", diff)
 	}
 	if _, err := client.Create(t.Context(), want, metav1.CreateOptions{}); !apierrors.IsAlreadyExists(err) {
-		t.Errorf("a second creation: %v, want that it exists", err)
+		t.Errorf("a second creation: %v, want AlreadyExists", err)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-func TestAListIsReadThoughOneObjectHasAnotherShape(t *testing.T) {
+func TestListWithAMalformedObjectIsDecoded(t *testing.T) {
 	const good = `{"metadata":{"name":"good"},"spec":{"workloadIPs":[{"ip":"192.0.2.1"}]},"status":{"conditions":[{"type":"Ready","status":"True"}]}}`
 	for name, test := range map[string]struct {
 		object string
@@ -29,22 +29,22 @@ func TestAListIsReadThoughOneObjectHasAnotherShape(t *testing.T) {
 			}
 			odd, neighbour := list.Items[0], list.Items[1]
 			if odd.Name != "x" || !strings.Contains(odd.Annotations[v1beta1.UnreadableAnnotation], test.says) {
-				t.Errorf("object %q says %q, want x and a word on %s", odd.Name, odd.Annotations[v1beta1.UnreadableAnnotation], test.says)
+				t.Errorf("object %q has the message %q, want x and a message about %s", odd.Name, odd.Annotations[v1beta1.UnreadableAnnotation], test.says)
 			}
 			if ready := len(odd.Status.Conditions) == 1; ready != test.ready || len(odd.Spec.Ports) != test.ports {
-				t.Errorf("read %d conditions and %d ports", len(odd.Status.Conditions), len(odd.Spec.Ports))
+				t.Errorf("decoded %d conditions and %d ports", len(odd.Status.Conditions), len(odd.Spec.Ports))
 			}
 			if len(neighbour.Spec.WorkloadIPs) != 1 || len(neighbour.Annotations) != 0 {
-				t.Errorf("the neighbour was read as %+v", neighbour)
+				t.Errorf("the neighbour was decoded as %+v", neighbour)
 			}
 			if _, err := json.Marshal(odd); err == nil {
-				t.Error("an object that was not read completely can be written back")
+				t.Error("an object that was not decoded completely can be encoded")
 			}
 		})
 	}
 }
 
-func TestWhatIsReadIsWrittenBackAlike(t *testing.T) {
+func TestDecodedObjectEncodesUnchanged(t *testing.T) {
 	const text = `{"kind":"ExternalWorkload","metadata":{"name":"w"},"spec":{"meshTLS":{"identity":"i","serverName":"s"},"ports":[{"port":80}]},"status":{}}`
 	var w v1beta1.ExternalWorkload
 	if err := json.Unmarshal([]byte(text), &w); err != nil {
@@ -52,12 +52,12 @@ func TestWhatIsReadIsWrittenBackAlike(t *testing.T) {
 	}
 	back, err := json.Marshal(&w)
 	if err != nil || string(back) != text {
-		t.Errorf("written back as %s, %v", back, err)
+		t.Errorf("encoded as %s, %v", back, err)
 	}
 }
 
-// An error may repeat a value, and the value may have a megabyte.
-func TestWhatIsUnreadableIsToldBriefly(t *testing.T) {
+// An error may repeat a value, and the value may be a megabyte long.
+func TestUnreadableMessageIsShort(t *testing.T) {
 	object := `{"metadata":{"name":"x"},"spec":{"ports":[{"port":` + strings.Repeat("9", 1<<20) + `}]}}`
 	var w v1beta1.ExternalWorkload
 	if err := json.Unmarshal([]byte(object), &w); err != nil {
@@ -68,8 +68,8 @@ func TestWhatIsUnreadableIsToldBriefly(t *testing.T) {
 	}
 }
 
-// An author who writes the annotation could otherwise make a workload that can
-// be read look as if it cannot, and that is never written again.
+// Otherwise an author could write the annotation, so that a readable workload counts as
+// unreadable and is never written again.
 func TestUnreadableCannotBeStored(t *testing.T) {
 	object := `{"metadata":{"name":"x","annotations":{"` + v1beta1.UnreadableAnnotation + `":"no"}},"spec":{"ports":[{"port":80}]}}`
 	var w v1beta1.ExternalWorkload

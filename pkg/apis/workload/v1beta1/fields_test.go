@@ -38,16 +38,15 @@ func TestLinkerdsFieldsAreInOurCRD(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Linkerd's requires these two of the list instead of its items, so that it
-	// means nothing there.
+	// Linkerd's CRD requires these two of the list instead of its items, which has no effect.
 	want := linkerdsFields(t)
 	for i, line := range want {
 		if line == ".status.conditions[].status string" || line == ".status.conditions[].type string" {
 			want[i] += " required"
 		}
 	}
-	// A client that writes an object for Linkerd's must find no field missing, of
-	// another type, or else newly required: so the two lists are the same.
+	// A client that writes objects for Linkerd's CRD must find no field missing, of another
+	// type, or newly required. So the two lists are equal.
 	if diff := cmp.Diff(want, crdFields(t, crd)); diff != "" {
 		t.Errorf("fields differ (-Linkerd's +ours):\n%s", diff)
 	}
@@ -68,7 +67,7 @@ func TestLinkerdsFieldsAreInOurType(t *testing.T) {
 func TestTableOfLinkerdsFields(t *testing.T) {
 	crd, err := os.ReadFile(linkerdsCRD)
 	if errors.Is(err, fs.ErrNotExist) {
-		t.Skipf("Linkerd's CustomResourceDefinition does not lie at %s, so the table is not compared with it", linkerdsCRD)
+		t.Skipf("left out: Linkerd's CustomResourceDefinition is not at %s", linkerdsCRD)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +77,7 @@ func TestTableOfLinkerdsFields(t *testing.T) {
 	}
 }
 
-// schema is what counts here of an OpenAPI schema.
+// schema is the part of an OpenAPI schema that this test reads.
 type schema struct {
 	Type, Format string
 	Required     []string

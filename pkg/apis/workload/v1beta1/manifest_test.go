@@ -42,7 +42,7 @@ func TestDocumentedManifest(t *testing.T) {
 		}
 		var got v1beta1.ExternalWorkload
 		if err := yaml.UnmarshalStrict([]byte(document), &got); err != nil {
-			t.Fatalf("the documented workload is no ExternalWorkload: %v", err)
+			t.Fatalf("the documented workload is not an ExternalWorkload: %v", err)
 		}
 		if diff := cmp.Diff(documented(), &got); diff != "" {
 			t.Errorf("the documented workload differs (-want +got):\n%s", diff)
@@ -52,8 +52,8 @@ func TestDocumentedManifest(t *testing.T) {
 	t.Fatal("the documented manifest has no ExternalWorkload")
 }
 
-// What is not set must not be written, or a client that knows fewer fields would
-// be refused, and an absent time would be sent as null.
+// Unset fields must not be encoded. Otherwise a client that knows fewer fields would be
+// refused, and an absent time would be sent as null.
 func TestUnsetFieldsAreNotWritten(t *testing.T) {
 	got, err := yaml.Marshal(&v1beta1.ExternalWorkload{
 		Spec:   v1beta1.ExternalWorkloadSpec{MeshTLS: v1beta1.MeshTLS{Identity: "i", ServerName: "s"}, Ports: []v1beta1.PortSpec{{Port: 1}}, WorkloadIPs: []v1beta1.WorkloadIP{{}}},
@@ -77,6 +77,6 @@ status:
     type: Ready
 `
 	if diff := cmp.Diff(want, string(got)); diff != "" {
-		t.Errorf("written differs (-want +got):\n%s", diff)
+		t.Errorf("encoded differs (-want +got):\n%s", diff)
 	}
 }

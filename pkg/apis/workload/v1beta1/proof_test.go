@@ -49,7 +49,7 @@ func TestConditionProvesOneAddressOfOneInstance(t *testing.T) {
 		"another instance under the name": {"True", text, "10.77.0.1", "7c9e", false},
 		"a condition that is False":       {"False", text, "10.77.0.1", "7c9d", false},
 		"a condition that is Unknown":     {"Unknown", text, "10.77.0.1", "7c9d", false},
-		"a message for humans":            {"True", "all is well at 10.77.0.1:8080", "10.77.0.1", "7c9d", false},
+		"a custom message":                {"True", "all is well at 10.77.0.1:8080", "10.77.0.1", "7c9d", false},
 		"no address":                      {"True", text, "", "7c9d", false},
 	} {
 		t.Run(name, func(t *testing.T) {
