@@ -17,12 +17,11 @@ type Client interface {
 	PrependWatchReactor(resource string, reaction testing.WatchReactionFunc)
 }
 
-// Failure says how a request fails.
+// Failure describes how a request fails.
 type Failure struct {
-	// Err is what the client gets.
+	// Err is the error that the client receives.
 	Err error
-	// Late is true if the request takes effect nevertheless: only its answer is
-	// lost.
+	// Late is true if the request takes effect and only its answer is lost.
 	Late bool
 }
 
@@ -30,13 +29,13 @@ type Failure struct {
 type Write struct {
 	// Verb is create, update, patch or delete.
 	Verb string
-	// Resource is such as endpointslices.
+	// Resource is the resource, such as endpointslices.
 	Resource string
 	// Key is the object's namespace and name, as namespace/name.
 	Key string
-	// Object is what was to be created or to replace the stored object; nil for others.
+	// Object is the object of a create or update; nil for other verbs.
 	Object runtime.Object
-	// Err is what the client got.
+	// Err is the error that the client received.
 	Err error
 }
 
@@ -70,18 +69,18 @@ func Install(client Client, scheme *runtime.Scheme) *API {
 	return a
 }
 
-// Fail lets a function decide which requests fail; it returns nil for those
-// that do not. A nil function ends that. It must neither block nor make
-// requests.
+// Fail sets a function that decides which requests fail. It returns nil for requests
+// that succeed, and must neither block nor make requests. A nil function makes all
+// succeed.
 func (a *API) Fail(decide func(testing.Action) *Failure) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.fail = decide
 }
 
-// Admit lets a function change the objects of creates and updates before they are
-// stored, as an admission plugin does, or a version that does not know a field. A
-// nil function ends that.
+// Admit sets a function that changes the objects of creates and updates before they are
+// stored, like an admission plugin or an API server that does not know a field. A nil
+// function removes it.
 func (a *API) Admit(change func(runtime.Object)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -97,11 +96,11 @@ func (a *API) Writes() []Write {
 	return writes
 }
 
-// Hold keeps back the events of a resource, such as endpointslices, until the
-// function that it returns is called.
+// Hold delays the events of a resource, such as endpointslices, until the returned
+// function is called.
 func (a *API) Hold(resource string) (release func()) { return a.store.hold(resource) }
 
-// answer carries out a request, unless it is to fail, and notes it if it writes.
+// answer performs a request unless it must fail, and records writes.
 func (a *API) answer(action testing.Action, react testing.ReactionFunc) (bool, runtime.Object, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -123,7 +122,7 @@ func (a *API) answer(action testing.Action, react testing.ReactionFunc) (bool, r
 	return true, object, err
 }
 
-// admitted returns the action with what is stored in place of what was sent.
+// admitted returns the action with the object as Admit changed it.
 func (a *API) admitted(action testing.Action) testing.Action {
 	if a.admit == nil {
 		return action

@@ -63,7 +63,7 @@ func testHold(t *testing.T) {
 	synctest.Wait()
 	select {
 	case event := <-stream.ResultChan():
-		t.Fatalf("got %v while events are held back", event)
+		t.Fatalf("got %v while events are delayed", event)
 	default:
 	}
 	release()

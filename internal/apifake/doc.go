@@ -10,9 +10,8 @@
 //   - Watches begin where the list ended, and follow label selectors: an object
 //     that ceases to match is deleted for that watch.
 //
-// A test can make requests fail, before or after they took effect, can hold
-// events back, can change objects before they are stored, and can read all writes
-// that were asked for.
+// A test can make requests fail before or after they took effect, delay events, change
+// objects before they are stored, and read all requested writes.
 //
 // It validates nothing, defaults nothing and knows no subresources: a status
 // update stores the whole object. What a real API server refuses is tested on

@@ -17,8 +17,8 @@ import (
 	"k8s.io/client-go/testing"
 )
 
-// store is a clientset's tracker that does with versions, names, conflicts and
-// watches what an API server does.
+// store is a clientset's tracker with the versions, names, conflicts and watches of an
+// API server.
 type store struct {
 	testing.ObjectTracker
 
@@ -30,7 +30,7 @@ type store struct {
 	held     map[string]int
 }
 
-// change is one write: before is nil for a new object, after for one that is gone.
+// change is one write. before is nil for a creation, after for a deletion.
 type change struct {
 	version       int64
 	resource      schema.GroupVersionResource
@@ -82,7 +82,7 @@ func (s *store) Patch(resource schema.GroupVersionResource, object runtime.Objec
 	})
 }
 
-// replace puts an object in the place of the stored one, by a function.
+// replace replaces the stored object with the result of a function.
 func (s *store) replace(resource schema.GroupVersionResource, object runtime.Object, namespace string, put func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,8 +162,8 @@ func (s *store) List(resource schema.GroupVersionResource, kind schema.GroupVers
 	return list, nil
 }
 
-// next returns the version of the change that is being made. Versions begin at 2:
-// an empty server lists with version 1.
+// next returns the resourceVersion of the next change. Versions begin at 2: an empty
+// server lists with version 1.
 func (s *store) next() string {
 	s.version++
 	return strconv.FormatInt(s.version+1, 10)

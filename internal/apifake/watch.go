@@ -61,8 +61,7 @@ func (s *store) Watch(resource schema.GroupVersionResource, namespace string, op
 	return w, nil
 }
 
-// changed adds a change to the history, after which the object of that name
-// stands, and feeds it to the watchers.
+// changed adds a change to the history and sends it to the watchers.
 func (s *store) changed(resource schema.GroupVersionResource, namespace string, before metav1.Object, name string) error {
 	c := change{version: s.version + 1, resource: resource, namespace: namespace, before: before}
 	if name != "" {
@@ -80,7 +79,7 @@ func (s *store) changed(resource schema.GroupVersionResource, namespace string, 
 	return nil
 }
 
-// hold keeps changes of a resource back from watchers.
+// hold delays changes of a resource for watchers.
 func (s *store) hold(resource string) (release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,7 +94,7 @@ func (s *store) hold(resource string) (release func()) {
 	})
 }
 
-// feed sends a watcher all that it has not seen.
+// feed sends a watcher all changes that it has not seen.
 func (s *store) feed(w *watcher) {
 	if s.held[w.resource.Resource] > 0 {
 		return
@@ -107,7 +106,7 @@ func (s *store) feed(w *watcher) {
 	}
 }
 
-// eventOf returns what a change means to a watcher, if it sees it.
+// eventOf returns the event of a change for a watcher, if it sees the change.
 func (w *watcher) eventOf(c *change) (watch.Event, bool) {
 	if c.resource != w.resource || w.namespace != "" && c.namespace != w.namespace {
 		return watch.Event{}, false

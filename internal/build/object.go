@@ -13,7 +13,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// Epoch is when all objects were created that say nothing else.
+// Epoch is the default creation time.
 var Epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // ObjectOption changes the metadata of an object of any kind.
@@ -28,7 +28,7 @@ func Label(key, value string) ObjectOption {
 	return func(m *metav1.ObjectMeta) { set(&m.Labels, key, value) }
 }
 
-// NoLabels takes all labels away.
+// NoLabels removes all labels.
 func NoLabels() ObjectOption {
 	return func(m *metav1.ObjectMeta) { m.Labels = nil }
 }
@@ -38,22 +38,22 @@ func Annotation(key, value string) ObjectOption {
 	return func(m *metav1.ObjectMeta) { set(&m.Annotations, key, value) }
 }
 
-// UID replaces the UID, which is otherwise the name and "-uid".
+// UID sets the UID. The default is the name with the suffix "-uid".
 func UID(uid types.UID) ObjectOption {
 	return func(m *metav1.ObjectMeta) { m.UID = uid }
 }
 
-// Created says when the object was created.
+// Created sets the creation time.
 func Created(at time.Time) ObjectOption {
 	return func(m *metav1.ObjectMeta) { m.CreationTimestamp = metav1.NewTime(at) }
 }
 
-// Deleting marks the object as being deleted, a minute after Epoch.
+// Deleting sets the deletion timestamp, a minute after Epoch.
 func Deleting() ObjectOption {
 	return func(m *metav1.ObjectMeta) { m.DeletionTimestamp = new(metav1.NewTime(Epoch.Add(time.Minute))) }
 }
 
-// metadata returns that of an object with a key like "namespace/name".
+// metadata returns the metadata of an object with a key like "namespace/name".
 func metadata(key string) metav1.ObjectMeta {
 	namespace, name, found := strings.Cut(key, "/")
 	if !found {
@@ -75,7 +75,7 @@ func set(values *map[string]string, key, value string) {
 	(*values)[key] = value
 }
 
-// pairs makes a map of keys and values that follow each other.
+// pairs makes a map from alternating keys and values.
 func pairs(keysAndValues []string) map[string]string {
 	values := make(map[string]string, len(keysAndValues)/2)
 	for ; len(keysAndValues) > 0; keysAndValues = keysAndValues[2:] {

@@ -10,14 +10,14 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// Choices are decisions read from bytes, such as a fuzzer's. When the bytes are
-// used up every choice is the first.
+// Choices are decisions read from bytes, such as a fuzzer's. After the last byte, every
+// choice is the first option.
 type Choices struct{ rest []byte }
 
 // NewChoices reads choices from data.
 func NewChoices(data []byte) *Choices { return &Choices{rest: data} }
 
-// RandomChoices are so many choices that follow from a seed.
+// RandomChoices returns a number of choices for a seed.
 func RandomChoices(seed uint64, count int) *Choices {
 	random := rand.New(rand.NewPCG(seed, seed))
 	data := make([]byte, count)
@@ -40,14 +40,14 @@ func (c *Choices) Below(n int) int {
 	return chosen
 }
 
-// Rarely is true once in n times.
+// Rarely is true in one of n cases.
 func (c *Choices) Rarely(n int) bool { return c.Below(n) == n-1 }
 
 // pick chooses one of several values.
 func pick[T any](c *Choices, values ...T) T { return values[c.Below(len(values))] }
 
-// AnyService makes a Service of shop/web with one of every kind of property
-// that bears on its endpoints. Now and then it selects nothing.
+// AnyService makes the Service shop/web with a random value of every property that
+// affects its endpoints. It sometimes selects nothing.
 func AnyService(c *Choices) *corev1.Service {
 	target := func() PortOption {
 		return pick(c, ToNumber(8080), ToName("http"), ToNumber(9090), ToName("admin"), ToName(""), ToNumber(0))
@@ -82,8 +82,8 @@ func AnyService(c *Choices) *corev1.Service {
 	return Service("shop/web", options...)
 }
 
-// AnyWorkload makes a workload of that key with one of every kind of property.
-// Its addresses are few, so that workloads come to share them.
+// AnyWorkload makes a workload with a random value of every property. It chooses from few
+// addresses, so that workloads share some.
 func AnyWorkload(c *Choices, key string) *v1beta1.ExternalWorkload {
 	options := []WorkloadOption{
 		IPs(anyAddress(c)),

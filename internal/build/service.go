@@ -36,18 +36,18 @@ func Type(t corev1.ServiceType) ServiceOption {
 	return serviceOption(func(s *corev1.Service) { s.Spec.Type = t })
 }
 
-// Headless takes the Service's cluster IP away.
+// Headless makes the Service headless.
 func Headless() ServiceOption {
 	return serviceOption(func(s *corev1.Service) { s.Spec.ClusterIP = corev1.ClusterIPNone })
 }
 
-// Selector replaces the selector by the given keys and values. With none it is
-// empty, but not nil.
+// Selector replaces the selector with the given keys and values. Without arguments it is
+// empty but not nil.
 func Selector(keysAndValues ...string) ServiceOption {
 	return serviceOption(func(s *corev1.Service) { s.Spec.Selector = pairs(keysAndValues) })
 }
 
-// NoSelector takes the selector away.
+// NoSelector removes the selector.
 func NoSelector() ServiceOption {
 	return serviceOption(func(s *corev1.Service) { s.Spec.Selector = nil })
 }
@@ -94,7 +94,7 @@ func ToName(name string) PortOption {
 	return func(p *corev1.ServicePort) { p.TargetPort = intstr.FromString(name) }
 }
 
-// Over sets the port's protocol.
+// Over sets the port's protocol, such as UDP.
 func Over(protocol corev1.Protocol) PortOption {
 	return func(p *corev1.ServicePort) { p.Protocol = protocol }
 }

@@ -38,7 +38,7 @@ func Slice(key string, options ...SliceOption) *discoveryv1.EndpointSlice {
 	return s
 }
 
-// Of makes the slice one of this Service's: with its labels, and it as owner.
+// Of gives the slice the labels of this Service and makes the Service its owner.
 func Of(service *corev1.Service) SliceOption {
 	return sliceOption(func(s *discoveryv1.EndpointSlice) {
 		s.GenerateName = "linkerd-external-" + service.Name + "-"
@@ -52,7 +52,7 @@ func Of(service *corev1.Service) SliceOption {
 	})
 }
 
-// Owner makes a Service the controller of an object.
+// Owner returns an owner reference to a Service, as controller.
 func Owner(name string, uid types.UID) metav1.OwnerReference {
 	return metav1.OwnerReference{
 		APIVersion: "v1", Kind: "Service", Name: name, UID: uid,
@@ -106,7 +106,7 @@ func Withdrawn() EndpointOption {
 	return func(e *discoveryv1.Endpoint) { e.Conditions.Ready, e.Conditions.Serving = new(false), new(false) }
 }
 
-// InZone sets the endpoint's zone, and hints it for that zone if hinted.
+// InZone sets the endpoint's zone and, if hinted, a hint for that zone.
 func InZone(zone string, hinted bool) EndpointOption {
 	return func(e *discoveryv1.Endpoint) {
 		e.Zone = &zone

@@ -69,7 +69,7 @@ func Condition(t v1beta1.WorkloadConditionType, status v1beta1.ConditionStatus) 
 	return v1beta1.WorkloadCondition{Type: t, Status: status}
 }
 
-// Drained drains the workload by its annotation.
+// Drained sets the drain annotation.
 func Drained() WorkloadOption { return Annotation(v1beta1.DrainAnnotation, "true") }
 
 // Probed adds a probe of port 8080 to the workload.
@@ -77,8 +77,8 @@ func Probed() WorkloadOption {
 	return Annotation(v1beta1.ProbeAnnotation, `{"tcpSocket":{"port":8080}}`)
 }
 
-// Proven makes the workload ready, as if probes had passed at these addresses.
-// It goes after what changes the workload's UID.
+// Proven makes the workload ready, as if probes had passed at these addresses. It must
+// come after options that change the UID.
 func Proven(addresses ...string) WorkloadOption {
 	return workloadOption(func(w *v1beta1.ExternalWorkload) {
 		w.Status.Conditions = []v1beta1.WorkloadCondition{Condition(v1beta1.WorkloadReady, v1beta1.ConditionTrue)}
@@ -86,8 +86,8 @@ func Proven(addresses ...string) WorkloadOption {
 	})
 }
 
-// Passed adds the conditions that say that probes have passed at these addresses.
-// It goes after what changes the workload's UID or replaces its conditions.
+// Passed adds the conditions for probes that passed at these addresses. It must come
+// after options that change the UID or replace the conditions.
 func Passed(addresses ...string) WorkloadOption {
 	return workloadOption(func(w *v1beta1.ExternalWorkload) {
 		for _, address := range addresses {

@@ -10,10 +10,9 @@ import (
 	"github.com/external-workload/controller/internal/plantest/sliceapi"
 )
 
-// newCarelessController returns a controller that writes what is wanted in one
-// go, as if nobody looked at the slices in between. It leaves the question what
-// is wanted to the real one, which it asks about an empty world; so its slices
-// are right in the end.
+// newCarelessController returns a controller that writes the desired slices in one go, as
+// if nobody read them in between. It gets the desired slices from the real controller, by
+// giving it a world without slices. So its slices are correct in the end.
 func newCarelessController(withhold bool) plantest.Controller {
 	return careless{planned.New(withhold)}
 }
@@ -48,7 +47,7 @@ func (c careless) Step(view plantest.View) plantest.Step {
 	return plantest.Step{Writes: writes}
 }
 
-// firstUnused finds a slice of the same owner and family to write over.
+// firstUnused finds a slice of the same owner and family to overwrite.
 func firstUnused(slices []*discoveryv1.EndpointSlice, used map[*discoveryv1.EndpointSlice]bool, like *discoveryv1.EndpointSlice) *discoveryv1.EndpointSlice {
 	for _, slice := range slices {
 		if !used[slice] && slice.AddressType == like.AddressType && reflect.DeepEqual(slice.OwnerReferences, like.OwnerReferences) {

@@ -12,15 +12,15 @@ import (
 	"github.com/external-workload/controller/internal/plantest/sliceapi"
 )
 
-// failOnRefusal fails if the API server would not take the write at all.
+// failOnRefusal fails if the API server would refuse the write.
 func (p *player) failOnRefusal(err error) {
 	if apierrors.IsInvalid(err) {
 		p.fail("a write that the API server refuses: %v", err)
 	}
 }
 
-// checkWrite checks what must hold of every write of the controller, whatever
-// any consumer makes of it.
+// checkWrite checks the rules for every write of the controller that do not depend on
+// consumers.
 func (p *player) checkWrite(write sliceapi.Write) {
 	if p.setup.ConsumersOnly {
 		return
@@ -42,8 +42,8 @@ func (p *player) checkWrite(write sliceapi.Write) {
 
 func (p *player) tamperedSinceQuiet() bool { return len(p.spoiled) > 0 }
 
-// checkComplete fails where the controller left out what clients need. What a
-// stranger left out may stay until its turn comes.
+// checkComplete fails if the controller's endpoints lack what clients need. What a
+// foreign write removed may be missing until the controller repairs it.
 func (p *player) checkComplete(previous, current *discoveryv1.EndpointSlice) {
 	for i := range current.Ports {
 		port := &current.Ports[i]
@@ -99,8 +99,8 @@ func (p *player) checkInPlace(previous, current *discoveryv1.EndpointSlice) {
 	}
 }
 
-// checkServed checks after a write of the controller that nobody serves what
-// never was to be served, or fails to serve what always was.
+// checkServed checks after a write of the controller that consumers serve nothing that
+// was never desired, and everything that was always desired.
 func (p *player) checkServed() {
 	if !p.diverged && !p.setup.Lagging {
 		for i, port := range portNames {
@@ -119,7 +119,7 @@ func (p *player) checkServed() {
 	if isForHeadless(p.world.service) {
 		p.dns.Addresses(func(hostname, address string) {
 			if !p.spoils(address) && !slices.ContainsFunc(p.since, func(e expected) bool { return e.ready && e.address == address }) {
-				p.fail("DNS answers %s with %s, which never was to be served", hostname, address)
+				p.fail("DNS answers %s with %s, which was never desired", hostname, address)
 			}
 		})
 	}
@@ -133,8 +133,8 @@ func (p *player) checkServed() {
 	}
 }
 
-// checkProxied fails where a kube-proxy serves what never was to be served, or
-// where one in a zone serves nothing although there is something to serve.
+// checkProxied fails if a kube-proxy serves something that was never desired, or if one in
+// a zone serves nothing although there are endpoints to serve.
 func (p *player) checkProxied(proxy familyProxy, port string) {
 	served := [2]int{}
 	for i, at := range []Proxy{proxy.anywhere, proxy.local} {
@@ -143,12 +143,12 @@ func (p *player) checkProxied(proxy familyProxy, port string) {
 				served[i]++
 			}
 			if !p.allows(port, socket, readyOrDraining) {
-				p.fail("kube-proxy serves %s as port %q, which never was to be served", socket, port)
+				p.fail("kube-proxy serves %s as port %q, which was never desired", socket, port)
 			}
 		})
 	}
 	if served[0] > 0 && served[1] == 0 {
-		p.fail("kube-proxy in a zone serves nothing as port %q, and others do", port)
+		p.fail("kube-proxy in a zone serves nothing as port %q, and other proxies do", port)
 	}
 }
 
@@ -160,14 +160,14 @@ func (p *player) checkClient(port string, client *consumers.Client) {
 
 func (p *player) checkMeshed(who, port string, socket consumers.Socket, identity consumers.Identity) {
 	if !p.allows(port, socket, ready) {
-		p.fail("%s of Linkerd has %s as port %q, which never was to be served", who, socket, port)
+		p.fail("%s of Linkerd has %s as port %q, which was never desired", who, socket, port)
 	}
 	if !p.allowsIdentity(socket, identity) {
-		p.fail("%s of Linkerd expects %s at %s, which never was there", who, identity.Name, socket)
+		p.fail("%s of Linkerd expects %s at %s, which was never there", who, identity.Name, socket)
 	}
 }
 
-// checkNotMissing fails if an endpoint that did not change is not served.
+// checkNotMissing fails if an unchanged endpoint is not served.
 func (p *player) checkNotMissing(e *expected) {
 	for _, port := range e.ports {
 		socket := consumers.Socket{Address: e.address, Port: port.number}
@@ -193,8 +193,7 @@ func (p *player) checkNotMissing(e *expected) {
 	}
 }
 
-// checkNotAllLost fails if no endpoint is served while those in several slices
-// get other ports.
+// checkNotAllLost fails if no endpoint is served while the ports of several slices change.
 func (p *player) checkNotAllLost() {
 	meshed, proxied := 0, 0
 	for i, port := range portNames {
@@ -209,7 +208,7 @@ func (p *player) checkNotAllLost() {
 	}
 }
 
-// proxied returns the sockets that kube-proxy is sure to serve.
+// proxied returns the sockets that kube-proxy certainly serves.
 func (p *player) proxied(family discoveryv1.AddressType, port string) []consumers.Socket {
 	proxy := p.proxies[0]
 	if family == discoveryv1.AddressTypeIPv6 {

@@ -8,11 +8,11 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// pick returns one of the choices, whatever the number.
+// pick returns one of the choices, for any number.
 func pick[T any](choices []T, number int) T { return choices[number%len(choices)] }
 
-// The choices that operations pick from. They are few, so that workloads often
-// come to share an address, a port set or a zone. None is ever changed.
+// The choices of operations. They are few, so that workloads often share an address, a
+// port set or a zone. They are never changed.
 var (
 	workloadNames = []string{"w0", "w1", "w2", "w3", "w4", "w5.example"}
 

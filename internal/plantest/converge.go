@@ -12,7 +12,7 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// checkSlices checks that the slices hold exactly what is wanted.
+// checkSlices checks that the slices are exactly as desired.
 func (p *player) checkSlices() {
 	var missing []*expected
 	for i := range p.want {
@@ -27,7 +27,7 @@ func (p *player) checkSlices() {
 		for i := range slice.Endpoints {
 			at := slices.IndexFunc(missing, func(e *expected) bool { return e.isPublishedAs(slice, &slice.Endpoints[i]) })
 			if at < 0 {
-				p.fail("an endpoint at rest is not wanted, or not so: %s", plan.Dump(slice))
+				p.fail("an endpoint at rest is not desired, or differs: %s", plan.Dump(slice))
 				return
 			}
 			missing = slices.Delete(missing, at, at+1)
@@ -95,7 +95,7 @@ func (e *expected) hasPorts(ports []discoveryv1.EndpointPort) bool {
 	return true
 }
 
-// checkConverged checks that at rest each consumer serves exactly what is wanted.
+// checkConverged checks that at rest each consumer serves exactly what is desired.
 func (p *player) checkConverged() {
 	for i, port := range portNames {
 		p.checkMeshedConverged(port, i)
@@ -133,9 +133,9 @@ func (p *player) checkMeshedConverged(port string, number int) {
 	p.compareMeshed("a fresh client", port, want, fresh)
 }
 
-// differs fails, unless somebody tampered with what differs and something else
-// happened as well, or an identity was recorded nowhere: no controller can know
-// what clients were sent then.
+// differs fails unless the difference has a cause that no controller can see: a foreign
+// write to the differing endpoint beside another change, or an identity that was not
+// recorded.
 func (p *player) differs(who, port string, socket consumers.Socket, what string) {
 	if p.spoils(socket.Address) && (p.lossy || p.tamperings+p.changes > 1) {
 		p.diverged = true
@@ -144,7 +144,7 @@ func (p *player) differs(who, port string, socket consumers.Socket, what string)
 	p.fail("at rest, %s of Linkerd %s %s as port %q", who, what, socket, port)
 }
 
-// compareMeshed fails unless the client has exactly what is wanted.
+// compareMeshed fails unless the client has exactly what is desired.
 func (p *player) compareMeshed(who, port string, want, has map[consumers.Socket]consumers.Identity) {
 	for socket, identity := range want {
 		if got, found := has[socket]; !found {
@@ -235,7 +235,7 @@ func (p *player) checkDNSConverged() {
 	}
 }
 
-// sameElements compares two lists whatever their order.
+// sameElements compares two lists and ignores their order.
 func sameElements[T comparable](a, b []T) bool {
 	if len(a) != len(b) {
 		return false

@@ -3,11 +3,11 @@
 // receive.
 //
 // A History is a list of operations: changes by users, foreign writes to slices, syncs
-// that are interrupted, fail, or run while objects change, and quiet points at which
-// the slices must have converged. It records every random choice, so a part of it can
-// be played too; Shrink uses that to reduce a failing history. Play is independent of
-// the controller: it computes the desired endpoints a second time, simply, from the
-// rules, and package consumers has models of the consumers.
+// that are interrupted, fail, or run while objects change, and quiet points at which the
+// slices must have converged. It contains every random choice, so Play can also play a
+// part of it; Shrink uses this to reduce a failing history. Play is independent of the
+// controller: it computes the desired endpoints again with a simple implementation, and
+// package consumers has models of the consumers.
 //
 // The package is test support: shipped code must not import it.
 package plantest
@@ -23,12 +23,12 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// Write is one API call that a controller wants to make. An update and a
-// deletion carry the UID and resource version that they were decided upon.
+// Write is one API call of a controller. An update or deletion has the UID and
+// resourceVersion of the slice for which it was planned.
 type Write struct {
 	Verb  sliceapi.Verb
 	Slice *discoveryv1.EndpointSlice
-	// After are the indexes of the writes that have to succeed before this one.
+	// After has the indexes of the writes that must succeed before this one.
 	After []int
 }
 
@@ -37,32 +37,32 @@ type Controller interface {
 	// See shows the Service and all workloads whenever they have changed, and when
 	// the controller starts.
 	See(View)
-	// Step decides the next step.
+	// Step plans the next step.
 	Step(View) Step
 }
 
-// View is what a controller reads. Nothing of it may be changed.
+// View is what a controller reads. Controllers must not change it.
 type View struct {
 	Now time.Time
-	// InterruptedAt is when watches were interrupted last, and RecoveredAt when
-	// all consumers have listed again.
+	// InterruptedAt is the time of the last interruption of watches, and RecoveredAt the
+	// time at which all consumers have listed again.
 	InterruptedAt, RecoveredAt time.Time
 	// Service is nil if there is none.
 	Service *corev1.Service
-	// Workloads are those that its selector matches, ordered by name.
+	// Workloads are the workloads that the selector matches, ordered by name.
 	Workloads []*v1beta1.ExternalWorkload
-	// Slices are those that carry the Service's name and ManagedBy, ordered by name.
+	// Slices are the slices with the Service's name and ManagedBy, ordered by name.
 	Slices []*discoveryv1.EndpointSlice
 }
 
-// Step is what a controller does next; nothing if it has no writes.
+// Step is the next step of a controller. Without writes there is nothing to do.
 type Step struct {
-	// Writes may be made in any order that After allows, and go on when one that
-	// they do not wait for fails.
+	// Writes may be made in any order that After allows. A failed write does not stop
+	// writes that do not depend on it.
 	Writes []Write
-	// More says that another step follows.
+	// More is true if another step follows.
 	More bool
-	// RetryAt, if not zero, is when another step may follow.
+	// RetryAt is the time at which another step may follow; zero if none.
 	RetryAt time.Time
 }
 
@@ -71,42 +71,40 @@ type Proxy interface {
 	// Observe records one write. A creation has no previous slice, a deletion
 	// no current one.
 	Observe(previous, current *discoveryv1.EndpointSlice)
-	// Serves calls visit with each socket to which the named port is balanced,
-	// and whether that is certain: where two slices disagree about a socket, it
-	// is not.
+	// Serves calls visit with each socket to which the named port is balanced, and whether
+	// that is certain. It is not if two slices disagree about the socket.
 	Serves(port string, visit func(socket consumers.Socket, certain bool))
 }
 
-// Setup is what all histories of a run have in common.
+// Setup holds the settings of all histories of a run.
 type Setup struct {
-	// NewController starts a controller that remembers nothing, as after a restart
-	// or a change of the leader. What there is it sees before its first step.
+	// NewController starts a controller without state, as after a restart or a change of
+	// the leader. It sees all objects before its first step.
 	NewController func() Controller
-	// Lagging lets time pass, and Linkerd's destination service be behind by a time
-	// of its own on each of its watches. Without it, all is seen at once.
+	// Lagging lets time pass, and delays each watch of Linkerd's destination service by its
+	// own time. Without it, everything is seen at once.
 	Lagging bool
-	// NewProxy makes a kube-proxy on a node in a zone, or in none; nil takes the
+	// NewProxy makes a kube-proxy on a node in a zone, or without a zone. Nil selects the
 	// model of package consumers.
 	NewProxy func(family discoveryv1.AddressType, zone string) Proxy
-	// MaxEndpoints is how many endpoints the controller puts into one slice.
+	// MaxEndpoints is the maximum number of endpoints in one slice.
 	MaxEndpoints int
 	// DualStack lets Services have two families.
 	DualStack bool
-	// WithholdSecondFamily is true if the controller publishes a workload with
-	// two families as ready in the Service's first family only. Without it,
-	// Linkerd is not looked at where Services have two families: its clients
-	// hold one address for each workload, regardless of who writes the slices.
+	// WithholdSecondFamily is true if the controller publishes a workload with two families
+	// as ready only in the Service's first family. Without it, Linkerd is not checked for
+	// Services with two families, because its clients hold one address of each workload.
 	WithholdSecondFamily bool
-	// ConsumersOnly leaves out the checks of the writes themselves, so that only
-	// what consumers are served can fail.
+	// ConsumersOnly disables the checks of the writes themselves, so that only the
+	// consumers can fail.
 	ConsumersOnly bool
-	// MaxSteps is how many plans in a row may be needed until nothing is left
-	// to do, when nothing fails and nothing changes, beside two for each slice,
-	// whose ports may change one slice at a time.
+	// MaxSteps is the maximum number of consecutive plans until nothing is left to do while
+	// nothing fails or changes. Two more are allowed for each slice, because ports change
+	// one slice at a time.
 	MaxSteps int
 }
 
-// What every history is about.
+// The objects of every history.
 const (
 	Namespace   = "default"
 	ServiceName = "web"

@@ -15,7 +15,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// expected is one endpoint that must be published.
+// expected is one desired endpoint.
 type expected struct {
 	service     types.UID
 	workload    string
@@ -39,21 +39,21 @@ type expectedPort struct {
 	protocol corev1.Protocol
 }
 
-// sameToClients reports whether nothing changed that a client would see, so
-// that it must be served without a gap.
+// sameToClients reports whether no difference is visible to clients, so that the endpoint
+// must be served without a gap.
 func (e *expected) sameToClients(other *expected) bool {
 	return e.service == other.service && e.uid == other.uid && e.family == other.family && e.address == other.address &&
 		e.identity == other.identity && e.ready && other.ready && slices.Equal(e.ports, other.ports)
 }
 
-// servesLike reports whether nothing differs that says who may serve what.
+// servesLike reports whether the fields are equal that decide who serves which port.
 func (e *expected) servesLike(other expected) bool {
 	return e.workload == other.workload && e.address == other.address && e.ready == other.ready &&
 		e.serving == other.serving && e.terminating == other.terminating && slices.Equal(e.ports, other.ports)
 }
 
-// expect computes what must be published for a Service, which may be nil, and
-// the workloads that it selects. It is slow and plain on purpose.
+// expect computes the desired endpoints of a Service, which may be nil, and the workloads
+// that it selects. It is deliberately slow and simple.
 func expect(setup *Setup, service *corev1.Service, workloads []*v1beta1.ExternalWorkload) []expected {
 	if !publishes(service) {
 		return nil
@@ -92,7 +92,7 @@ func familiesOf(service *corev1.Service) []discoveryv1.AddressType {
 	return families
 }
 
-// compareRank puts first who is published where two have one address.
+// compareRank puts first the workload that is published if two have the same address.
 func compareRank(a, b *v1beta1.ExternalWorkload) int {
 	usable := func(w *v1beta1.ExternalWorkload) bool { return isReady(w) && w.DeletionTimestamp == nil }
 	switch {
@@ -150,7 +150,7 @@ func identityOf(workload *v1beta1.ExternalWorkload) consumers.Identity {
 	return consumers.Identity{Name: workload.Spec.MeshTLS.Identity, ServerName: workload.Spec.MeshTLS.ServerName}
 }
 
-// addressIn returns the workload's first good address of the family, or empty.
+// addressIn returns the workload's first valid address of the family, or empty.
 func addressIn(workload *v1beta1.ExternalWorkload, family discoveryv1.AddressType) string {
 	for _, given := range workload.Spec.WorkloadIPs {
 		ip, err := netip.ParseAddr(given.IP)
@@ -181,7 +181,7 @@ func portsOf(service *corev1.Service, workload *v1beta1.ExternalWorkload) []expe
 	return ports
 }
 
-// collides reports whether both stand for one listener of a machine.
+// collides reports whether both have the same listener of a machine.
 func (e *expected) collides(other *expected) bool {
 	if e.address != other.address {
 		return false

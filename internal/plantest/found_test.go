@@ -7,7 +7,7 @@ import (
 	"github.com/external-workload/controller/internal/plantest/planned"
 )
 
-// found are short histories that the planner failed once.
+// found are short histories that the planner once failed.
 var found = map[string]plantest.History{
 	"a slice gets new ports while an endpoint with its former address waits": {
 		{Kind: plantest.CreateService, A: 0},

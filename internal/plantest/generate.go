@@ -6,7 +6,7 @@ import (
 	"github.com/external-workload/controller/internal/plantest/sliceapi"
 )
 
-// weights say how often each kind of operation happens, by chance.
+// weights are the relative frequencies of operations.
 var weights = [kinds]int{
 	CreateWorkload: 12, DeleteWorkload: 6, BeginDeletion: 2, RecreateWorkload: 5, RenameWorkload: 4,
 	SetAddress: 10, SwapAddresses: 4, SetWorkloadPorts: 8, SetIdentity: 6, SetReady: 12, SetZone: 4, SetMembership: 4,
@@ -23,8 +23,8 @@ func total(weights [kinds]int) int {
 	return total
 }
 
-// laggingWeights are those where consumers are behind. Nobody tampers there: what
-// clients then have depends on what no controller saw.
+// laggingWeights are the weights for consumers that lag. They contain no foreign writes:
+// the state of clients would depend on writes that no controller saw.
 var laggingWeights = func() [kinds]int {
 	all := weights
 	all[Tamper], all[Adopt], all[Interrupt] = 0, 0, 6
@@ -47,7 +47,7 @@ func Generate(random *rand.Rand, length int) History {
 	return history
 }
 
-// GenerateLagging returns a random history in which consumers are behind.
+// GenerateLagging returns a random history in which consumers lag.
 func GenerateLagging(random *rand.Rand, length int) History {
 	history := History{{Kind: CreateService, A: random.IntN(16), B: random.IntN(16)}}
 	for workload := range 2 + random.IntN(4) {
@@ -61,8 +61,8 @@ func GenerateLagging(random *rand.Rand, length int) History {
 			operation.Delay = uint8(random.IntN(256))
 		}
 		if operation.Kind == SetIdentity {
-			// An identity that changes and changes back while a slice is on its way
-			// could be announced in between, and no controller would know.
+			// An identity that changes and changes back while a consumer has not received a slice
+			// could be announced in between, unseen by any controller.
 			operation.Delay = 250
 		}
 		operation.Order = uint8(random.IntN(256))

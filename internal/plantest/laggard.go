@@ -22,48 +22,48 @@ const (
 )
 
 const (
-	// maxLag bounds, in milliseconds, by how much a watch is behind. It is less
-	// than the time for which what is new is held.
+	// maxLag is the maximum delay of a watch in milliseconds. It is less than the time for
+	// which new workloads are held.
 	maxLag = 95
-	// writeTime is how long a write takes.
+	// writeTime is the duration of a write.
 	writeTime = 2 * time.Millisecond
-	// startTime is how long a controller takes from its start to its first step.
+	// startTime is the time from a controller's start to its first step.
 	startTime = 150 * time.Millisecond
-	// recoveryTime is how long consumers may take to list again.
+	// recoveryTime is the maximum time until consumers have listed again.
 	recoveryTime = 5 * time.Second
-	// longTime is so long that whatever is under way has arrived.
+	// longTime is long enough for all events to arrive.
 	longTime = time.Minute
 )
 
 // clock is the time of a history.
 type clock struct {
 	now time.Time
-	// interrupted is when the watches were interrupted last.
+	// interrupted is the time of the last interruption of watches.
 	interrupted time.Time
 }
 
-// laggard lets Linkerd's destination service hear of each event only when its
-// watch has come so far. The watches know nothing of each other, so the order of
-// events of different kinds is lost. After an interruption it lists again, and
-// sees only the last of what was written meanwhile.
+// laggard delays events to Linkerd's destination service, by its own time for each watch.
+// The watches are independent, so the order of events of different kinds is lost. After an
+// interruption the destination service lists again, and sees only the last of several
+// writes.
 type laggard struct {
 	player *player
-	// lags are by how many milliseconds each watch is behind now.
+	// lags are the current delays of the watches in milliseconds.
 	lags [watches]uint8
-	// queues hold what each watch has not delivered, in order.
+	// queues hold the undelivered events of each watch, in order.
 	queues [watches][]delivery
-	// listAt is when each watch lists again; zero while it is connected.
+	// listAt is the time at which each watch lists again; zero while it is connected.
 	listAt [watches]time.Time
 
-	// seen are the slices, known the identities and service the UID of the
-	// Service that it has in its caches.
+	// seen, known and service are the caches of the destination service: the slices, the
+	// identities, and the UID of the Service.
 	seen    map[string]*discoveryv1.EndpointSlice
 	known   map[string]consumers.Identity
 	service *corev1.Service
 	retryAt time.Time
 }
 
-// delivery is an event on its way.
+// delivery is an undelivered event.
 type delivery struct {
 	at    time.Time
 	event func()
@@ -73,14 +73,14 @@ func (l *laggard) start(p *player) {
 	l.player, l.seen, l.known = p, map[string]*discoveryv1.EndpointSlice{}, map[string]consumers.Identity{}
 }
 
-// listedAfter returns how long after an interruption each watch lists again.
+// listedAfter returns the time from an interruption until each watch lists again.
 func (o Operation) listedAfter() [watches]time.Duration {
 	part := func(choice int) time.Duration { return recoveryTime * time.Duration(choice%256) / 257 }
 	return [watches]time.Duration{part(o.A), part(o.B), part(int(o.Order))}
 }
 
-// interrupt breaks all watches. What was on its way arrives: a consumer is behind
-// because it is slow. The controller's writes fail, and it lists at once.
+// interrupt breaks all watches. Undelivered events still arrive: a consumer lags because
+// it is slow. The controller's writes fail, and it lists at once.
 func (p *player) interrupt(o Operation) {
 	p.pending, p.settled = nil, false
 	p.clock.interrupted = p.clock.now
@@ -89,7 +89,7 @@ func (p *player) interrupt(o Operation) {
 	}
 }
 
-// view returns what the controller reads now. Where nothing lags, all has settled.
+// view returns what the controller reads now. Without lag, everything has settled.
 func (p *player) view(service *corev1.Service, workloads []*v1beta1.ExternalWorkload, stored []*discoveryv1.EndpointSlice) View {
 	v := View{Now: p.clock.now, Service: service, Workloads: workloads, Slices: stored}
 	if !p.setup.Lagging {
@@ -100,16 +100,16 @@ func (p *player) view(service *corev1.Service, workloads []*v1beta1.ExternalWork
 	return v
 }
 
-// see shows the controller what there is.
+// see shows the controller all objects.
 func (p *player) see() {
 	v := p.view(p.world.service, p.world.workloads, nil)
 	v.Now = p.clock.now
 	p.controller.See(v)
 }
 
-// planLater plans the next step, now or when the controller asks for it.
+// planLater plans the next step, now or at the time that the controller gives.
 func (p *player) planLater(step int) bool {
-	// Of the two orders, one makes first what the other makes last.
+	// The second order is the reverse of the first.
 	order := uint8(0)
 	if step%2 == 1 {
 		order = reversed
@@ -130,7 +130,7 @@ func (p *player) planLater(step int) bool {
 // catchUp lets all events arrive.
 func (p *player) catchUp() { p.pass(longTime) }
 
-// pass lets time pass, and events arrive.
+// pass lets time pass and events arrive.
 func (p *player) pass(d time.Duration) {
 	if !p.setup.Lagging {
 		return
@@ -161,10 +161,10 @@ func (l *laggard) deliver(watch int) {
 	next.event()
 }
 
-// none is no watch.
+// none stands for no watch.
 const none = -1
 
-// nextEvent returns the watch on which something happens first, and when.
+// nextEvent returns the watch with the next event, and its time.
 func (l *laggard) nextEvent() (watch int, at time.Time) {
 	watch = none
 	for w := range watches {
@@ -200,7 +200,7 @@ func (l *laggard) wrote(write sliceapi.Write) {
 	l.send(watchSlices, func() { l.player.linkerd.Observe(write.Previous, write.Current); l.keep(write) })
 }
 
-// keep takes a write into the cache of slices.
+// keep applies a write to the cache of slices.
 func (l *laggard) keep(write sliceapi.Write) {
 	if write.Current == nil {
 		delete(l.seen, write.Previous.Name)
@@ -229,7 +229,7 @@ func (l *laggard) forget() {
 	l.player.linkerd.ServiceDeleted()
 }
 
-// learn takes workloads into the cache.
+// learn adds workloads to the cache.
 func (l *laggard) learn(workloads []*v1beta1.ExternalWorkload) {
 	clear(l.known)
 	for _, workload := range workloads {
@@ -237,14 +237,14 @@ func (l *laggard) learn(workloads []*v1beta1.ExternalWorkload) {
 	}
 }
 
-// list compares the cache of a watch with what there is. First comes what is
-// there, then what is gone.
+// list compares the cache of a watch with the objects. It handles existing objects first
+// and then deleted ones.
 func (l *laggard) list(watch int) {
 	p := l.player
 	switch watch {
 	case watchServices:
 		if now := p.world.service; now != nil || l.service == nil {
-			l.service = now // another object of the name is a change, not a deletion
+			l.service = now // another object of the same name is a change, not a deletion
 		} else {
 			l.forget()
 		}

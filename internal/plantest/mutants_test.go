@@ -10,22 +10,22 @@ import (
 	"testing"
 )
 
-var mutantsWanted = flag.Bool("plan.mutants", false, "take each rule out of package plan in turn and see that the random histories fail")
+var mutantsWanted = flag.Bool("plan.mutants", false, "remove each rule from package plan in turn and check that the random histories fail")
 
-// mutant is package plan or desired without one of its rules: in that file, the
-// text that keeps the rule is replaced by another.
+// mutant is package plan or desired without one of its rules: the text in that file that
+// implements the rule is replaced.
 type mutant struct {
 	file    string
 	text    string
 	without string
 }
 
-// ofTime are the mutants without a rule that is about time. Only the histories in
-// which consumers are behind can miss these rules. They do not miss three others
-// within a million steps: that what was new at an interruption is held, which
-// TestWhatWasNewAtTheInterruptionIsHeld of package plan proves, and that a changed
-// address and a changed identity are published after the recovery, which the hold of
-// unsettled workloads covers too.
+// ofTime are the mutants without a rule about time. Only histories with lagging consumers
+// can detect them. A million steps do not detect the absence of three more rules: that
+// workloads which were new at an interruption are held, which
+// TestWhatWasNewAtTheInterruptionIsHeld of package plan tests, and that a changed address
+// and a changed identity are published after the recovery, which the hold of unsettled
+// workloads covers too.
 var ofTime = map[string]mutant{
 	"rule 8: a new workload is held": {
 		"../desired/workload.go",
@@ -172,8 +172,8 @@ var mutants = map[string]mutant{
 	},
 }
 
-// TestMutants builds packages plan and desired without one rule at a time and
-// plays the random histories through them. Each must fail.
+// TestMutants removes one rule at a time from packages plan and desired and plays the
+// random histories. Each mutant must fail.
 func TestMutants(t *testing.T) {
 	if !*mutantsWanted {
 		t.Skip("builds and runs this package once for each rule, about a minute; run with -plan.mutants")
@@ -193,18 +193,18 @@ func (m mutant) mustFail(t *testing.T, tests, steps string) {
 		"-run", tests, ".", "-plan.seed=1", "-plan.steps="+steps)
 	output, err := command.CombinedOutput()
 	if err == nil {
-		t.Fatal("the histories do not miss the rule")
+		t.Fatal("the histories pass without the rule")
 	}
 	_, violation, found := strings.Cut(string(output), "violation: ")
 	if !found {
-		t.Fatalf("the histories did not come to a violation: %v\n%s", err, output)
+		t.Fatalf("the histories failed without a violation: %v\n%s", err, output)
 	}
 	violation, _, _ = strings.Cut(violation, "\n")
-	t.Logf("without it: %s", violation)
+	t.Logf("without the rule: %s", violation)
 }
 
-// overlay writes the file for the flag of the go command that puts the mutated
-// source in the place of the real one, and returns its path.
+// overlay writes the file for the go command's -overlay flag, which replaces the real
+// source with the mutated one, and returns its path.
 func (m mutant) overlay(t *testing.T) string {
 	t.Helper()
 	original, err := filepath.Abs(filepath.Join("..", "..", "pkg", "plan", m.file))
@@ -216,7 +216,7 @@ func (m mutant) overlay(t *testing.T) string {
 		t.Fatal(err)
 	}
 	if n := strings.Count(string(source), m.text); n != 1 {
-		t.Fatalf("%s has the text that keeps this rule %d times; rewrite the mutant:\n%s", m.file, n, m.text)
+		t.Fatalf("%s has the text of this rule %d times, want once; rewrite the mutant:\n%s", m.file, n, m.text)
 	}
 	directory := t.TempDir()
 	mutated, overlay := filepath.Join(directory, filepath.Base(m.file)), filepath.Join(directory, "overlay.json")

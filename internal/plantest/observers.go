@@ -14,7 +14,7 @@ import (
 // localZone is the zone of the clients that are in one.
 const localZone = "west"
 
-// observers is the consumers that are notified of each write.
+// observers are the consumers that are notified of each write.
 type observers struct {
 	linkerd *consumers.Destination
 	clients []*consumers.Client // by port, in no zone
@@ -25,7 +25,7 @@ type observers struct {
 
 // familyProxy is what routes to the Service's endpoints of one address family.
 type familyProxy struct {
-	// anywhere is on a node in no zone, and local on one in localZone.
+	// anywhere is on a node without a zone, and local on one in localZone.
 	anywhere, local Proxy
 }
 
@@ -50,7 +50,7 @@ func (a *observers) startLinkerd(lookup consumers.WorkloadLookup) {
 	a.local = a.linkerd.Subscribe(portNames[0], localZone)
 }
 
-// notify notifies the observers that are never behind of a write.
+// notify notifies the observers that never lag of a write.
 func (a *observers) notify(write sliceapi.Write) {
 	for _, proxy := range a.proxies {
 		proxy.anywhere.Observe(write.Previous, write.Current)
@@ -59,8 +59,8 @@ func (a *observers) notify(write sliceapi.Write) {
 	a.dns.Observe(write.Previous, write.Current)
 }
 
-// restartLinkerd starts the destination service again: it reads the slices that
-// there are, and all clients connect again.
+// restartLinkerd restarts the destination service: it reads the existing slices, and all
+// clients reconnect.
 func (p *player) restartLinkerd(slices []*discoveryv1.EndpointSlice) {
 	p.startLinkerd(p.lookup)
 	for _, slice := range slices {
@@ -69,14 +69,14 @@ func (p *player) restartLinkerd(slices []*discoveryv1.EndpointSlice) {
 	p.diverged = p.linkerdIsLost()
 }
 
-// linkerdIsLost reports whether no sequence of writes could lead Linkerd's
-// clients right, because each workload has two addresses to be served at.
+// linkerdIsLost reports whether no sequence of writes can keep Linkerd's clients correct,
+// because workloads must be served at two addresses.
 func (p *player) linkerdIsLost() bool {
 	service := p.world.service
 	return publishes(service) && len(familiesOf(service)) > 1 && !p.setup.WithholdSecondFamily
 }
 
-// lookup finds a workload as Linkerd's cache has it.
+// lookup finds a workload in Linkerd's cache.
 func (p *player) lookup(_, name string) (consumers.Identity, bool) {
 	if p.setup.Lagging {
 		identity, found := p.known[name]

@@ -10,11 +10,11 @@ import (
 	"github.com/external-workload/controller/internal/plantest/sliceapi"
 )
 
-// Kind is what an operation does.
+// Kind is the kind of an operation.
 type Kind int
 
-// The kinds of operations. Each says what A and B mean; both are taken
-// modulo the number of choices that there are when it is played.
+// The kinds of operations, with the meaning of A and B. Both are taken modulo the number
+// of choices at the time of the operation.
 const (
 	CreateWorkload   Kind = iota // workload A, spec B
 	DeleteWorkload               // workload A
@@ -39,9 +39,9 @@ const (
 	SetPublishNotReady     // by A
 	SetTrafficDistribution // by A
 	SetServiceLabels       // labels A
-	Tamper                 // with slice A, in way B
+	Tamper                 // a foreign write to slice A, of kind B
 	Sync                   // a step of the controller, by Fault and Pause
-	Adopt                  // a controller starts on slices that another one wrote
+	Adopt                  // a controller starts on slices that another controller wrote
 	Restart                // of the controller, also in the middle of a step
 	Quiet                  // everything must converge
 	Interrupt              // all watches; Linkerd's destination service lists again after a time by A, B and Order
@@ -58,23 +58,22 @@ var kindNames = [kinds]string{
 	"interrupt the watches",
 }
 
-// Operation is one thing that happens.
+// Operation is one event of a history.
 type Operation struct {
 	Kind Kind
 	A, B int
 
-	// Order, in a sync, decides the order of the writes of one phase.
+	// Order, in a sync, selects the order of the writes.
 	Order uint8
-	// Fault, in a sync, is how its write number FaultAt goes wrong.
+	// Fault, in a sync, is the failure of write number FaultAt.
 	Fault   sliceapi.Failure
 	FaultAt uint8
-	// Pause, in a sync, is after how many writes other things happen. The rest
-	// is written at the next sync, unless a restart comes first. Zero is never.
+	// Pause, in a sync, is the number of writes after which other operations happen. The
+	// next sync makes the remaining writes, unless a restart comes first. Zero means never.
 	Pause uint8
 
-	// Delay is how many milliseconds pass before the operation. Lags are by how
-	// many each watch of Linkerd's destination service is behind from then on: that
-	// of Services, of slices and of workloads.
+	// Delay is the time before the operation in milliseconds. Lags are the delays from then
+	// on of the destination service's watches of Services, slices and workloads.
 	Delay uint8
 	Lags  [watches]uint8
 }
@@ -99,7 +98,7 @@ func (o Operation) String() string {
 	}
 }
 
-// troubles returns what happens in the middle of a sync.
+// troubles describes the fault and the pause of a sync.
 func (o Operation) troubles() string {
 	text := ""
 	if o.Order != 0 {
@@ -114,7 +113,7 @@ func (o Operation) troubles() string {
 	return text
 }
 
-// workloadChoice returns what the workload becomes.
+// workloadChoice describes the new value of the workload.
 func (o Operation) workloadChoice() string {
 	switch o.Kind {
 	case CreateWorkload:
@@ -142,7 +141,7 @@ func (o Operation) workloadChoice() string {
 	return ""
 }
 
-// serviceChoice returns what the Service becomes.
+// serviceChoice describes the new value of the Service.
 func (o Operation) serviceChoice() string {
 	ports := func() string {
 		text := ""
@@ -175,7 +174,7 @@ func (o Operation) serviceChoice() string {
 	return ""
 }
 
-// History is what happens, in order.
+// History is a list of operations, in order.
 type History []Operation
 
 // String lists the operations, one a line.

@@ -14,8 +14,8 @@ import (
 )
 
 var (
-	stepsWanted = flag.Int("plan.steps", 100_000, "how many steps of the controller the random histories have")
-	seedWanted  = flag.Uint64("plan.seed", 0, "the seed of the first random history; 0 takes the time")
+	stepsWanted = flag.Int("plan.steps", 100_000, "number of steps of the random histories")
+	seedWanted  = flag.Uint64("plan.seed", 0, "seed of the first random history; 0 uses the time")
 )
 
 const historyLength = 30
@@ -36,14 +36,14 @@ func setups(controller start) map[string]*plantest.Setup {
 		"one family":                        setup(false, false, false),
 		"two families, the second withheld": setup(true, true, false),
 		"two families, both published":      setup(true, false, false),
-		"consumers that are behind":         setup(true, true, true),
-		"behind, and one family":            setup(false, false, true),
+		"consumers that lag":                setup(true, true, true),
+		"consumers that lag, one family":    setup(false, false, true),
 	}
 }
 
 const maxSteps = 4
 
-// TestRandomHistories plays random histories until there were enough steps.
+// TestRandomHistories plays random histories until they have enough steps.
 func TestRandomHistories(t *testing.T) {
 	seed := *seedWanted
 	if seed == 0 {
@@ -64,8 +64,8 @@ func TestRandomHistories(t *testing.T) {
 	}
 }
 
-// TestCarelessControllerFails proves that the consumers alone, without any look
-// at the writes themselves, distinguish a safe step from another.
+// TestCarelessControllerFails shows that the consumers detect an unsafe step without the
+// checks of the writes.
 func TestCarelessControllerFails(t *testing.T) {
 	for name, setup := range setups(newCarelessController) {
 		t.Run(name, func(t *testing.T) {
@@ -89,8 +89,8 @@ type findings struct {
 	failing                   plantest.History
 }
 
-// search plays histories of ascending seeds, on all processors, until they have
-// that many steps or one fails; of several failing ones the lowest counts.
+// search plays histories of ascending seeds on all CPUs until they have that many steps
+// or one fails. If several fail, it returns the one with the lowest seed.
 func search(setup *plantest.Setup, seed uint64, steps int) findings {
 	var (
 		next, played atomic.Int64

@@ -14,13 +14,13 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// Result is what came of a played history.
+// Result is the result of a played history.
 type Result struct {
-	// Violation says what went wrong; empty if nothing did.
+	// Violation describes the first violation; empty if there was none.
 	Violation string
-	// Steps is how often the controller was asked for a step.
+	// Steps is the number of steps that the controller planned.
 	Steps int
-	// Longest is the most plans in a row that a quiet point took.
+	// Longest is the maximum number of consecutive plans at a quiet point.
 	Longest int
 }
 
@@ -52,8 +52,8 @@ type player struct {
 	clock      clock
 	controller Controller
 	pending    []pendingWrite
-	failed     map[int]bool // writes of the plan that failed, and those that wait for them
-	settled    bool         // the last plan was made as a whole, said that nothing follows, and nothing happened since
+	failed     map[int]bool // writes of the plan that failed, and those that depend on them
+	settled    bool         // the last plan was completed, no other follows it, and nothing has happened since
 	result     Result
 
 	observers
@@ -77,7 +77,7 @@ func (p *player) start() {
 	p.ours = true
 }
 
-// restart loses what the controller remembers, and the rest of its step.
+// restart drops the controller's state and the rest of its step.
 func (p *player) restart() {
 	p.pass(startTime)
 	p.controller, p.pending, p.settled = p.setup.NewController(), nil, false
@@ -128,7 +128,7 @@ func (p *player) play(o Operation) {
 	}
 }
 
-// sync first ends the step that was paused, then takes one more.
+// sync first completes a paused step, then makes the next one.
 func (p *player) sync(o Operation) {
 	if len(p.pending) > 0 {
 		p.write(Operation{Kind: Sync})
@@ -137,10 +137,10 @@ func (p *player) sync(o Operation) {
 	p.write(o)
 }
 
-// reversed is the order in which the last write that may be made is made first.
+// reversed orders the writes so that the last one that may be made comes first.
 const reversed = 0x80
 
-// plan asks the controller for its next step and reports whether there is one.
+// plan gets the controller's next step and reports whether there is one.
 func (p *player) plan(order uint8) bool {
 	p.result.Steps++
 	service, workloads, stored := p.world.service, p.world.selected(), p.api.List()
@@ -160,7 +160,7 @@ func (p *player) plan(order uint8) bool {
 	return len(p.pending) > 0
 }
 
-// schedule puts the writes of a plan into one of the orders that it allows.
+// schedule puts the writes of a plan into one of the allowed orders.
 func (p *player) schedule(writes []Write, order uint8) {
 	p.failed = map[int]bool{}
 	made := map[int]bool{}
@@ -185,8 +185,8 @@ func (p *player) schedule(writes []Write, order uint8) {
 	}
 }
 
-// guard returns a function that fails if its arguments have been changed since.
-// It is costly, so it looks at a few steps only.
+// guard returns a function that fails if its arguments have changed since. It is
+// expensive, so it checks only a few steps.
 func (p *player) guard(service *corev1.Service, workloads []*v1beta1.ExternalWorkload, stored []*discoveryv1.EndpointSlice) func() {
 	if p.result.Steps%16 != 3 {
 		return func() {}
@@ -206,8 +206,8 @@ func (p *player) guard(service *corev1.Service, workloads []*v1beta1.ExternalWor
 	}
 }
 
-// write makes the pending writes. When one fails, those that wait for it are left
-// out, or all that are left, as when the controller stops.
+// write makes the pending writes. After a failure it skips the writes that depend on the
+// failed one, or all remaining writes, as if the controller stopped.
 func (p *player) write(o Operation) {
 	for number := 0; len(p.pending) > 0; number++ {
 		if o.Pause > 0 && number == int(o.Pause) {
@@ -240,8 +240,8 @@ func (p *player) write(o Operation) {
 	}
 }
 
-// call makes one API call. Its failure is one that was asked for, or follows
-// from what happened to the slices while the step was paused.
+// call makes one API call. It may fail because of an injected fault, or because the slices
+// changed while the step was paused.
 func (p *player) call(write Write, failure sliceapi.Failure) error {
 	p.api.Fail = func(sliceapi.Verb, *discoveryv1.EndpointSlice) sliceapi.Failure { return failure }
 	defer func() { p.api.Fail = nil }()
@@ -272,8 +272,7 @@ func (p *player) call(write Write, failure sliceapi.Failure) error {
 	return err
 }
 
-// quiet lets the controller work until nothing is left to do, and checks that
-// everything is then as it must be.
+// quiet lets the controller work until nothing is left to do, and then checks the result.
 func (p *player) quiet() {
 	p.write(Operation{Kind: Sync})
 	limit := p.setup.MaxSteps + 2*len(p.api.List())

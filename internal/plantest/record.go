@@ -10,30 +10,30 @@ import (
 	"github.com/external-workload/controller/internal/plantest/consumers"
 )
 
-// record is what must be published, now and since the last quiet point.
+// record is what is desired, now and since the last quiet point.
 type record struct {
 	writes int
 	want   []expected
-	// since holds whatever was wanted at some moment since the last quiet
-	// point. Only of these may anything be served.
+	// since holds the endpoints that were desired at some moment since the last quiet
+	// point. Consumers may serve only these.
 	since []expected
-	// stable are those that were wanted all the time. They must be served after
+	// stable are the endpoints that were desired all the time. They must be served after
 	// every write.
 	stable []expected
-	// identities are those that each workload had since the last quiet point.
+	// identities are the identities of each workload since the last quiet point.
 	identities []identityOfWorkload
-	// tamperings and changes count what strangers and users did since then.
+	// tamperings and changes count the foreign writes and the changes by users since then.
 	tamperings, changes int
-	// lossy is set if Linkerd's clients may have lost something for good.
+	// lossy is set if Linkerd's clients may have lost an endpoint permanently.
 	lossy bool
-	// spread is set while all that happened is a change of the Service's ports,
-	// the same for all endpoints, which stand ready in several slices.
+	// spread is set while the only change is one of the Service's ports, the same for all
+	// endpoints, which are ready in several slices.
 	spread bool
-	// spoiled are the names and addresses that somebody tampered with. What
-	// Linkerd's clients then have of them depends on what no controller saw.
+	// spoiled are the names and addresses in foreign writes. Their state in Linkerd's
+	// clients depends on writes that no controller saw.
 	spoiled []string
-	// diverged is set once Linkerd holds something else than what is published
-	// through no fault of the controller.
+	// diverged is set once Linkerd's state differs from the slices through no fault of the
+	// controller.
 	diverged bool
 }
 
@@ -52,7 +52,7 @@ func (r *record) beginPeriod(setup *Setup, w *world) {
 	r.noteIdentities(w)
 }
 
-// changed takes note of a change of the world.
+// changed records a change of the world.
 func (r *record) changed(setup *Setup, w *world) {
 	r.changes++
 	before := r.want
@@ -69,8 +69,8 @@ func (r *record) changed(setup *Setup, w *world) {
 	r.noteIdentities(w)
 }
 
-// onlyPortsDiffer reports whether the same endpoints are ready before and
-// after, all with the same ports before and all with the same ports after.
+// onlyPortsDiffer reports whether the same endpoints are ready before and after, and all
+// have the same ports before and the same ports after.
 func onlyPortsDiffer(before, after []expected) bool {
 	if len(before) != len(after) || len(before) == 0 {
 		return false
@@ -97,7 +97,7 @@ func (r *record) noteIdentities(w *world) {
 	}
 }
 
-// spoil takes note of what a stranger's write touched.
+// spoil records what a foreign write touched.
 func (r *record) spoil(previous, current *discoveryv1.EndpointSlice) {
 	whole := previous == nil || current == nil || !reflect.DeepEqual(previous.Ports, current.Ports) ||
 		!maps.Equal(previous.Labels, current.Labels)
@@ -120,10 +120,9 @@ func (r *record) spoil(previous, current *discoveryv1.EndpointSlice) {
 	spoilEach(current, previous)
 }
 
-// spoilUnrecorded takes note, at a restart of the controller, of the workloads
-// in slices without annotations, as another controller writes them: with which
-// identity they were published is recorded nowhere, so a change of it that was
-// not yet followed is lost.
+// spoilUnrecorded records, at a restart of the controller, the workloads in slices without
+// annotations, as another controller writes them. The identity with which they were
+// published is not recorded, so a change that was not yet published is lost.
 func (r *record) spoilUnrecorded(stored []*discoveryv1.EndpointSlice) {
 	for _, slice := range stored {
 		if len(slice.Annotations) > 0 {
@@ -147,14 +146,13 @@ func (r *record) hadSeveralIdentities(workload string) bool {
 	return has > 1
 }
 
-// spoils reports whether somebody tampered with the address, or with a workload
-// that has it.
+// spoils reports whether a foreign write touched the address or a workload that has it.
 func (r *record) spoils(address string) bool {
 	return slices.Contains(r.spoiled, address) ||
 		slices.ContainsFunc(r.since, func(e expected) bool { return e.address == address && r.isSpoiled(&e) })
 }
 
-// count returns how often exactly this endpoint is in the list.
+// count returns the number of times that exactly this endpoint is in the list.
 func count(endpoints []discoveryv1.Endpoint, endpoint *discoveryv1.Endpoint) int {
 	n := 0
 	for i := range endpoints {
@@ -169,8 +167,8 @@ func (r *record) isSpoiled(e *expected) bool {
 	return slices.Contains(r.spoiled, e.workload) || slices.Contains(r.spoiled, e.address)
 }
 
-// allows reports whether the socket behind the named port belongs to an
-// endpoint that was wanted at some moment since the last quiet point.
+// allows reports whether the socket behind the named port belongs to an endpoint that was
+// desired at some moment since the last quiet point.
 func (r *record) allows(port string, socket consumers.Socket, used func(*expected) bool) bool {
 	for i := range r.since {
 		e := &r.since[i]
@@ -181,8 +179,8 @@ func (r *record) allows(port string, socket consumers.Socket, used func(*expecte
 	return r.spoils(socket.Address)
 }
 
-// allowsIdentity reports whether a workload that had the socket had the
-// identity as well, each at some moment since the last quiet point.
+// allowsIdentity reports whether a workload had both the socket and the identity, each at
+// some moment since the last quiet point.
 func (r *record) allowsIdentity(socket consumers.Socket, identity consumers.Identity) bool {
 	for i := range r.since {
 		e := &r.since[i]

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Shrink returns a shorter history that still fails: it leaves out ever smaller
-// parts, and then simplifies the operations that remain.
+// Shrink returns a shorter history that still fails. It removes smaller and smaller parts,
+// and then simplifies the remaining operations.
 func Shrink(setup *Setup, history History) History {
 	fails := func(candidate History) bool { return Play(setup, candidate, nil).Violation != "" }
 	for part := len(history) / 2; part > 0; {
@@ -28,7 +28,7 @@ func Shrink(setup *Setup, history History) History {
 	return simplify(history, fails)
 }
 
-// simplify replaces each choice by the first one with which it still fails.
+// simplify replaces each choice with the first one with which the history still fails.
 func simplify(history History, fails func(History) bool) History {
 	for i := range history {
 		attempts := []func(*Operation){

@@ -13,8 +13,8 @@ import (
 	"github.com/external-workload/controller/internal/plantest/sliceapi"
 )
 
-// tamper writes to one of the slices as somebody else would who does not know
-// what the slices are for. What the API server refuses has no effect.
+// tamper makes a foreign write to one of the slices. A write that the API server refuses
+// has no effect.
 func tamper(api *sliceapi.API, which, how int) {
 	stored := api.List()
 	if len(stored) == 0 {
@@ -44,8 +44,7 @@ func tamper(api *sliceapi.API, which, how int) {
 	}
 }
 
-// unmark leaves the slices as another controller would have written them: the
-// same, but without annotations.
+// unmark removes the annotations of the slices, as if another controller had written them.
 func unmark(api *sliceapi.API) {
 	for _, slice := range api.List() {
 		changed := *slice
@@ -54,16 +53,15 @@ func unmark(api *sliceapi.API) {
 	}
 }
 
-// tampering changes a slice; other is another one, or the same where there is
-// only one.
+// tampering changes a slice. other is another slice, or the same if there is only one.
 type tampering struct {
 	delete, duplicate bool
-	// older says that an older API server accepted the change.
+	// older is true if an older API server accepted the change.
 	older  bool
 	change func(slice, other *discoveryv1.EndpointSlice)
 }
 
-// toFirst changes the first endpoint, where there is one.
+// toFirst changes the first endpoint, if there is one.
 func toFirst(change func(*discoveryv1.Endpoint)) tampering {
 	return tampering{change: func(slice, _ *discoveryv1.EndpointSlice) {
 		if len(slice.Endpoints) > 0 {

@@ -14,18 +14,18 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// world is what users have created. Its objects are replaced, never changed.
+// world holds the objects that users have created. They are replaced, never changed.
 type world struct {
 	service   *corev1.Service // nil while there is none
 	workloads []*v1beta1.ExternalWorkload
 	dualStack bool
 	clock     int64
-	// now is the time where it passes.
+	// now is the current time, in histories in which time passes.
 	now time.Time
 }
 
-// created returns the time of what is created now. Where no time passes, each
-// operation is a second.
+// created returns the creation time of a new object. If no time passes, each operation
+// takes a second.
 func (w *world) created() metav1.Time {
 	if w.now.IsZero() {
 		return metav1.NewTime(time.Unix(w.clock, 0))
@@ -33,7 +33,7 @@ func (w *world) created() metav1.Time {
 	return metav1.NewTime(w.now.Truncate(time.Second))
 }
 
-// find returns where the workload of that name is or would be.
+// find returns the index of the workload of that name, or where it would be.
 func (w *world) find(name string) (int, bool) {
 	return slices.BinarySearchFunc(w.workloads, name, func(workload *v1beta1.ExternalWorkload, name string) int {
 		return strings.Compare(workload.Name, name)
@@ -63,8 +63,8 @@ func matches(selector, labels map[string]string) bool {
 	return true
 }
 
-// apply plays an operation of a user. An operation on something that is not
-// there does nothing, so that every part of a history can be played.
+// apply plays an operation of a user. An operation on a missing object does nothing, so
+// that every part of a history can be played.
 func (w *world) apply(o Operation) {
 	w.clock++
 	switch {
@@ -107,7 +107,7 @@ func (w *world) createService(ports, headless int) {
 	w.changeService(Operation{Kind: SetServicePorts, A: ports})
 }
 
-// families returns those of a choice that a cluster with one stack has.
+// families returns the families of a choice; in a single-stack cluster only one family.
 func (w *world) families(choice int) []corev1.IPFamily {
 	if !w.dualStack {
 		return pick(familyLists[:2], choice)
@@ -169,8 +169,8 @@ func (w *world) applyToWorkload(o Operation) {
 	}
 }
 
-// newWorkload is ready more often than not, and usually has the address that
-// goes with its name.
+// newWorkload makes a workload that is usually ready and usually has the address that
+// belongs to its name.
 func (w *world) newWorkload(name string, shape int) *v1beta1.ExternalWorkload {
 	workload := &v1beta1.ExternalWorkload{
 		ObjectMeta: metav1.ObjectMeta{
@@ -226,10 +226,9 @@ func (w *world) changedWorkload(workload *v1beta1.ExternalWorkload, o Operation)
 	case SetIdentity:
 		changed.Spec.MeshTLS = pick(identities, o.B)
 		if !w.now.IsZero() {
-			// An identity that changes and changes back while a slice is on its way to
-			// a consumer that is behind could be announced in between, and no
-			// controller would know: docs/linkerd.md names this window. Where time
-			// passes, no identity comes back.
+			// An identity that changes and changes back while a consumer has not received a
+			// slice could be announced in between, unseen by any controller: docs/linkerd.md
+			// describes this window. If time passes, no identity comes back.
 			changed.Spec.MeshTLS.Identity = fmt.Sprintf("spiffe://root/%d", w.clock)
 		}
 	case SetReady:

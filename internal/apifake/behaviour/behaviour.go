@@ -18,8 +18,8 @@ import (
 	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
 )
 
-// Test tests a client's API server in a namespace, which must exist and hold
-// no EndpointSlices of others.
+// Test tests a client's API server in a namespace, which must exist and contain no other
+// EndpointSlices.
 func Test(t *testing.T, client kubernetes.Interface, namespace string) {
 	s := &server{slices: client.DiscoveryV1().EndpointSlices(namespace)}
 	t.Run("a create with generateName gets a name, a UID, a resourceVersion and generation 1", s.testCreate)
@@ -27,10 +27,10 @@ func Test(t *testing.T, client kubernetes.Interface, namespace string) {
 	t.Run("an update with a new content gets a later resourceVersion and generation", s.testUpdate)
 	t.Run("an update that changes nothing keeps the resourceVersion", s.testUpdateOfNothing)
 	t.Run("an update with an old resourceVersion is a conflict", s.testOldUpdate)
-	t.Run("an update of what is gone is not found, or a conflict", s.testUpdateOfTheGone)
+	t.Run("an update of a deleted object is not found or a conflict", s.testUpdateOfDeleted)
 	t.Run("a delete with another UID or an old resourceVersion is a conflict", s.testDelete)
-	t.Run("a watch goes on from where the list ended", s.testWatch)
-	t.Run("a watch with a selector loses what ceases to match", s.testWatchBySelector)
+	t.Run("a watch continues where the list ended", s.testWatch)
+	t.Run("a watch with a selector reports an object that ceases to match as deleted", s.testWatchBySelector)
 }
 
 type server struct {
@@ -84,7 +84,7 @@ func (s *server) testCreateAgain(t *testing.T) {
 	created := s.create(t)
 	again := &discoveryv1.EndpointSlice{ObjectMeta: metav1.ObjectMeta{Name: created.Name}, AddressType: discoveryv1.AddressTypeIPv4}
 	if _, err := s.slices.Create(t.Context(), again, metav1.CreateOptions{}); !apierrors.IsAlreadyExists(err) {
-		t.Errorf("got %v, want that it exists already", err)
+		t.Errorf("got %v, want AlreadyExists", err)
 	}
 }
 
@@ -115,14 +115,14 @@ func (s *server) testOldUpdate(t *testing.T) {
 	}
 }
 
-func (s *server) testUpdateOfTheGone(t *testing.T) {
+func (s *server) testUpdateOfDeleted(t *testing.T) {
 	created := s.create(t)
 	if err := s.slices.Delete(t.Context(), created.Name, metav1.DeleteOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	// Kubernetes 1.33 answers with a conflict. The controllers treat both alike.
 	if _, err := s.slices.Update(t.Context(), created, metav1.UpdateOptions{}); !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-		t.Errorf("got %v, want not found, or a conflict", err)
+		t.Errorf("got %v, want not found or a conflict", err)
 	}
 	if err := s.slices.Delete(t.Context(), created.Name, metav1.DeleteOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("deleting it again: %v, want not found", err)

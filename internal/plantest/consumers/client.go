@@ -13,13 +13,13 @@ type Client struct {
 	has      map[Socket]Identity
 }
 
-// Has returns the addresses that the client balances over, each with the
-// identity that it expects there. The map must not be changed.
+// Has returns the addresses that the client balances over, each with the identity that
+// the client expects there. Callers must not change the map.
 func (c *Client) Has() map[Socket]Identity { return c.has }
 
-// publish sends the client the difference between the entries and those that it was sent
-// before: first added, then removed ones. The proxy knows sockets, not
-// names, so a removal takes an address away regardless of who else has it.
+// publish sends the client the difference between these entries and the last ones: first
+// additions, then removals. The proxy knows sockets and not names, so a removal removes
+// an address even if another workload has it.
 func (c *Client) publish(entries []entry) {
 	next := inZone(entries, c.zone)
 	previous := c.snapshot
@@ -45,8 +45,8 @@ func (c *Client) send(verb string, socket Socket) {
 	}
 }
 
-// inZone leaves only the entries with a hint for the zone, provided that every
-// entry has a hint and that any is left.
+// inZone returns the entries with a hint for the zone, if every entry has a hint and at
+// least one matches; otherwise it returns all.
 func inZone(entries []entry, zone string) []entry {
 	if zone == "" {
 		return entries

@@ -8,31 +8,30 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// Identity is what a meshed client expects of the machine that it dials.
+// Identity is the TLS identity that a meshed client expects of the machine that it dials.
 type Identity struct {
 	Name       string
 	ServerName string
 }
 
-// WorkloadLookup finds an ExternalWorkload as the destination service's own
-// cache has it at this moment, and reports whether it is there.
+// WorkloadLookup finds an ExternalWorkload in the destination service's own cache at this
+// moment, and reports whether it exists.
 type WorkloadLookup func(namespace, name string) (Identity, bool)
 
 // Destination models Linkerd's destination service for one Service.
 //
-// For each port it keeps a map from a workload's name to an address. Clients
-// are sent names that are added and removed; a changed value under a known name is
-// stored but not sent, unless its hints changed in the same write. An entry
-// belongs to no slice in particular: the last slice that wrote it wins, and any
-// slice that named it takes it away.
+// For each port it keeps a map from a workload's name to an address. It sends clients
+// added and removed names. It stores a changed value of a known name but does not send
+// it, unless the hints changed in the same write. An entry belongs to no slice: the last
+// slice that wrote it wins, and any slice that had it can remove it.
 type Destination struct {
 	lookup     WorkloadLookup
 	publishers []*publisher
 	crashed    bool
 }
 
-// NewDestination returns a destination service that serves the named ports of
-// one Service. The empty name is the port without a name.
+// NewDestination returns a destination service for these ports of one Service. The empty
+// name is the unnamed port.
 func NewDestination(lookup WorkloadLookup, ports ...string) *Destination {
 	d := &Destination{lookup: lookup}
 	for _, port := range ports {
@@ -41,8 +40,8 @@ func NewDestination(lookup WorkloadLookup, ports ...string) *Destination {
 	return d
 }
 
-// Observe records one write. A creation has no previous slice, a
-// deletion no current one. Identities are read now, through the lookup.
+// Observe records one write. A creation has no previous slice, a deletion no current one.
+// It looks up identities now.
 func (d *Destination) Observe(previous, current *discoveryv1.EndpointSlice) {
 	for _, p := range d.publishers {
 		if current != nil && hasPortWithoutNumber(current, p.port) {
@@ -62,8 +61,8 @@ func (d *Destination) Observe(previous, current *discoveryv1.EndpointSlice) {
 // real service.
 func (d *Destination) Crashed() bool { return d.crashed }
 
-// Subscribe opens a subscription to the named port for a client in the zone
-// (empty: in none), which is sent everything that there is at once.
+// Subscribe opens a subscription to the named port for a client in the zone, or without a
+// zone if it is empty, and sends the client all existing endpoints at once.
 func (d *Destination) Subscribe(port, zone string) *Client {
 	for _, p := range d.publishers {
 		if p.port == port {
@@ -76,8 +75,8 @@ func (d *Destination) Subscribe(port, zone string) *Client {
 	panic(fmt.Sprintf("the model does not serve port %q", port))
 }
 
-// Fresh calls visit with everything that a client would be sent that
-// subscribed to the named port now, in no zone. A socket may come twice.
+// Fresh calls visit with everything that a new client without a zone would receive for the
+// named port now. It may visit a socket twice.
 func (d *Destination) Fresh(port string, visit func(Socket, Identity)) {
 	for _, p := range d.publishers {
 		if p.port != port {
@@ -115,17 +114,17 @@ type entry struct {
 	zones    string // of the hints, joined; empty without hints
 }
 
-// publisher holds the entries of one port, ordered by workload. The list is
-// replaced, never changed: clients keep the one that they were sent.
+// publisher holds the entries of one port, ordered by workload. It replaces the list and
+// never changes it: clients keep the list that they received.
 type publisher struct {
 	port    string
 	entries []entry
 	clients []*Client
 }
 
-// withdrawn returns the names that the write takes away before it adds any. An
-// update goes by the names in the slice as it was. A deletion goes by addresses
-// and needs the workload for that: where it is gone, the entry stays for ever.
+// withdrawn returns the names that a write removes before it adds any. An update removes
+// by the names in the previous slice. A deletion removes by address and needs the
+// workload for that: if the workload is gone, the entry stays for ever.
 func (p *publisher) withdrawn(lookup WorkloadLookup, previous, current *discoveryv1.EndpointSlice) []workloadKey {
 	if previous == nil {
 		return nil
@@ -157,8 +156,8 @@ func (p *publisher) withdrawn(lookup WorkloadLookup, previous, current *discover
 	return keys
 }
 
-// published returns the entries that the slice holds, ordered by workload, the
-// last one for each. A workload that the cache does not have is left out.
+// published returns the entries of the slice, ordered by workload, the last one of each
+// workload. It skips workloads that the cache does not have.
 func (p *publisher) published(lookup WorkloadLookup, slice *discoveryv1.EndpointSlice) []entry {
 	if slice == nil {
 		return nil
@@ -185,7 +184,7 @@ func (p *publisher) published(lookup WorkloadLookup, slice *discoveryv1.Endpoint
 	return lastOfEach(entries)
 }
 
-// identify fills in whose address this is, and reports whether it is served.
+// identify sets the identity of an address, and reports whether it is served.
 func (e *entry) identify(lookup WorkloadLookup, slice *discoveryv1.EndpointSlice, endpoint *discoveryv1.Endpoint) bool {
 	target := endpoint.TargetRef
 	if target == nil {
@@ -231,8 +230,8 @@ func lastOfEach(entries []entry) []entry {
 	return kept
 }
 
-// replace takes the withdrawn names away, adds the published entries, and sends
-// the difference to the clients.
+// replace removes the withdrawn names, adds the published entries, and sends the
+// difference to the clients.
 func (p *publisher) replace(withdrawn []workloadKey, published []entry) {
 	next := make([]entry, 0, len(p.entries)+len(published))
 	for _, e := range p.entries {
@@ -255,8 +254,8 @@ func findEntry(entries []entry, workload workloadKey) (int, bool) {
 	return slices.BinarySearchFunc(entries, workload, func(e entry, key workloadKey) int { return e.workload.compare(key) })
 }
 
-// ServiceDeleted records that the Service was deleted: the service forgets all
-// endpoints, whatever slices there are.
+// ServiceDeleted records that the Service was deleted: the destination service forgets
+// all endpoints, whatever slices exist.
 func (d *Destination) ServiceDeleted() {
 	for _, p := range d.publishers {
 		p.entries = nil

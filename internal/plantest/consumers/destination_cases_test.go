@@ -4,8 +4,8 @@ import discoveryv1 "k8s.io/api/discovery/v1"
 
 type observation struct {
 	sent   string // to an open client, by the change
-	client string // what that client has afterwards
-	fresh  string // what a client gets that subscribes afterwards
+	client string // the state of that client afterwards
+	fresh  string // what a client receives that subscribes afterwards
 }
 
 type destinationCase struct {
@@ -14,7 +14,7 @@ type destinationCase struct {
 	want   observation
 }
 
-// readyA is what most cases begin with: workload "one" at A in slice "s1".
+// readyA is the start of most cases: workload "one" at A in slice "s1".
 func readyA(o *observed) { o.write(newSlice("s1", newEndpoint("one", addressA))) }
 
 func nothing(*observed) {}

@@ -11,8 +11,8 @@ import (
 	"github.com/external-workload/controller/internal/plantest/consumers"
 )
 
-// observed plays writes to a destination service, with one client that was
-// there from the beginning.
+// observed sends writes to a destination service with one client that subscribed at the
+// beginning.
 type observed struct {
 	*consumers.Destination
 	slices     map[string]*discoveryv1.EndpointSlice
@@ -45,7 +45,7 @@ func (o *observed) delete(name string) {
 	delete(o.slices, name)
 }
 
-// forgetSent makes what is sent from here on the subject of the row.
+// forgetSent restricts the case to what is sent from here on.
 func (o *observed) forgetSent() { o.sent = nil }
 
 func (o *observed) fresh() string {
@@ -76,8 +76,8 @@ const (
 	socket6 = "[2001:db8::1]:8080"
 )
 
-// TestDestination has a case for each change that was seen live, with what an
-// open client is sent, what it has then, and what a fresh client gets.
+// TestDestination has a case for each change that was observed with the real service:
+// what an open client is sent, its state afterwards, and what a new client receives.
 func TestDestination(t *testing.T) {
 	for name, test := range destinationCases {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestDestination(t *testing.T) {
 			test.change(o)
 			got := observation{sent: strings.Join(o.sent, ", "), client: o.has(), fresh: o.fresh()}
 			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(observation{})); diff != "" {
-				t.Errorf("seen live (-) and by the model (+):\n%s", diff)
+				t.Errorf("the real service (-) and the model (+) differ:\n%s", diff)
 			}
 		})
 	}
@@ -99,7 +99,7 @@ func TestDestinationCrashesOnPortWithoutNumber(t *testing.T) {
 	port.Port = nil
 	o.write(newSlice("s1", []discoveryv1.EndpointPort{port}))
 	if !o.Crashed() {
-		t.Error("the model goes on after a port without a number; the real service does not")
+		t.Error("the model continues after a port without a number; the real service crashes")
 	}
 }
 
@@ -130,6 +130,6 @@ func TestDestinationFiltersByZoneOnlyWhenEveryEndpointHasHint(t *testing.T) {
 	}
 	o.write(newSlice("s1", newEndpoint("one", addressA, hint("east"))))
 	if diff := cmp.Diff(socketA, sockets()); diff != "" {
-		t.Errorf("all are used while none is local (-want +got):\n%s", diff)
+		t.Errorf("without a local endpoint, not all are used (-want +got):\n%s", diff)
 	}
 }

@@ -13,7 +13,7 @@ type DNS struct {
 	slices sliceSet
 }
 
-// NewDNS returns a DNS server that knows of no slice yet.
+// NewDNS returns a DNS server without slices.
 func NewDNS() *DNS { return &DNS{} }
 
 // Observe records one write. A creation has no previous slice, a
@@ -22,9 +22,9 @@ func (d *DNS) Observe(previous, current *discoveryv1.EndpointSlice) {
 	d.slices.observe(previous, current)
 }
 
-// Addresses calls visit with each A or AAAA record of the Service: the address,
-// and the host name below the Service that has it as well. A record that stands
-// in several slices comes several times.
+// Addresses calls visit with each A or AAAA record of the Service: the address, and the
+// host name below the Service that has the same address. It visits a record once for each
+// slice that has it.
 func (d *DNS) Addresses(visit func(hostname, address string)) {
 	d.records(func(_ *discoveryv1.EndpointSlice, hostname, address string) { visit(hostname, address) })
 }

@@ -15,8 +15,8 @@ type KubeProxy struct {
 	slices sliceSet
 }
 
-// NewKubeProxy returns a kube-proxy for the family on a node in the zone
-// (empty: in none).
+// NewKubeProxy returns a kube-proxy for the family on a node in the zone, or without a
+// zone if it is empty.
 func NewKubeProxy(family discoveryv1.AddressType, zone string) *KubeProxy {
 	return &KubeProxy{family: family, zone: zone}
 }
@@ -36,8 +36,8 @@ type backend struct {
 
 // Serves calls visit with each socket to which the named port is balanced.
 //
-// Where two slices disagree about one socket, kube-proxy believes either. The
-// model then reports it with certain unset, if one of them makes it usable.
+// If two slices disagree about a socket, kube-proxy may use either. The model then
+// reports the socket with certain unset if one of the slices makes it usable.
 func (k *KubeProxy) Serves(port string, visit func(socket Socket, certain bool)) {
 	backends := k.backends(port)
 	anyReady, allHinted, anyLocal := false, true, false
@@ -106,7 +106,7 @@ func (k *KubeProxy) backend(endpoint *discoveryv1.Endpoint, port int32) backend 
 	return b
 }
 
-// sliceSet holds the slices of one Service as they stand, ordered by name.
+// sliceSet holds the current slices of one Service, ordered by name.
 type sliceSet []*discoveryv1.EndpointSlice
 
 func (s *sliceSet) observe(previous, current *discoveryv1.EndpointSlice) {

@@ -14,11 +14,11 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// MaxEndpoints is how many endpoints it puts into one slice: few, so that the
-// Services of histories have several.
+// MaxEndpoints is the maximum number of endpoints in one slice. It is small, so that the
+// Services of histories have several slices.
 const MaxEndpoints = 3
 
-// controller remembers between two steps only what it keeps of each object.
+// controller keeps only the relevant part of each object between two steps.
 type controller struct {
 	known     map[string]*desired.Workload
 	seen      map[string]*v1beta1.ExternalWorkload
@@ -29,13 +29,13 @@ type controller struct {
 	withhold  bool
 }
 
-// New starts a controller that has seen nothing, and withholds a Service's second
-// family or not.
+// New starts a controller that has seen no objects. withhold says whether it withholds a
+// Service's second family.
 func New(withhold bool) plantest.Controller {
 	return &controller{known: map[string]*desired.Workload{}, seen: map[string]*v1beta1.ExternalWorkload{}, withhold: withhold}
 }
 
-// See keeps what counts of the objects, as the informers' handlers do.
+// See keeps the relevant part of the objects, like the informers' handlers.
 func (c *controller) See(view plantest.View) {
 	service, seen := view.Service, desired.Sighting{At: view.Now, Recovery: recoveryOf(view)}
 	switch {

@@ -30,41 +30,41 @@ var resource = schema.GroupResource{Group: discoveryv1.GroupName, Resource: "end
 // Verb is a kind of call.
 type Verb string
 
-// The calls that the API takes.
+// The calls of the API.
 const (
 	Create Verb = "create"
 	Update Verb = "update"
 	Delete Verb = "delete"
 )
 
-// Failure is how a call goes wrong.
+// Failure is the way in which a call fails.
 type Failure int
 
-// The ways in which a call goes wrong.
+// The ways in which a call fails.
 const (
 	// None is a call that does not fail.
 	None Failure = iota
-	// ErrorBefore is an error without an effect.
+	// ErrorBefore is an error before the call takes effect.
 	ErrorBefore
-	// TimeoutAfter is a timeout that the caller sees although the call took effect.
+	// TimeoutAfter is a timeout although the call took effect.
 	TimeoutAfter
-	// Conflict is the answer to an update or a deletion of an object that has
-	// changed. A creation fails with ErrorBefore instead.
+	// Conflict is the error of an update or a deletion of an object that has changed. A
+	// creation fails with ErrorBefore instead.
 	Conflict
 )
 
 // Write is one write that took effect.
 type Write struct {
 	Verb Verb
-	// Previous is the slice as it was before, nil for a creation.
+	// Previous is the slice before the write, nil for a creation.
 	Previous *discoveryv1.EndpointSlice
-	// Current is the slice as it is now, nil for a deletion.
+	// Current is the slice after the write, nil for a deletion.
 	Current *discoveryv1.EndpointSlice
 }
 
 // API is the slices of one namespace.
 type API struct {
-	// Fail, if set, decides before each call whether and how it goes wrong.
+	// Fail, if set, decides before each call whether and how it fails.
 	Fail func(Verb, *discoveryv1.EndpointSlice) Failure
 	// Observe, if set, is called with each write that took effect, in order.
 	Observe func(Write)
@@ -74,11 +74,11 @@ type API struct {
 	created  int
 }
 
-// List returns the slices ordered by name. The list is the caller's.
+// List returns the slices ordered by name. The caller may change the list.
 func (a *API) List() []*discoveryv1.EndpointSlice { return slices.Clone(a.stored) }
 
-// Create stores a new slice and returns it as it is stored. A generated name is
-// filled in.
+// Create stores a new slice, generates its name if necessary, and returns the stored
+// slice.
 func (a *API) Create(slice *discoveryv1.EndpointSlice) (*discoveryv1.EndpointSlice, error) {
 	failure := a.failure(Create, slice)
 	if failure == ErrorBefore || failure == Conflict {
@@ -105,9 +105,9 @@ func (a *API) Create(slice *discoveryv1.EndpointSlice) (*discoveryv1.EndpointSli
 	return &created, a.after(failure, Create)
 }
 
-// Update replaces the slice of that name and returns it as it is stored. It
-// conflicts unless the resource version is the stored one or empty. A change of
-// nothing is no write.
+// Update replaces the slice of that name and returns the stored slice. It conflicts unless
+// the resourceVersion is the stored one or empty. An update that changes nothing is not a
+// write.
 func (a *API) Update(slice *discoveryv1.EndpointSlice) (*discoveryv1.EndpointSlice, error) {
 	failure := a.failure(Update, slice)
 	if failure == ErrorBefore {
@@ -143,8 +143,8 @@ func (a *API) Update(slice *discoveryv1.EndpointSlice) (*discoveryv1.EndpointSli
 	return &updated, a.after(failure, Update)
 }
 
-// Keep stores a slice under the name of an existing one as an older API server
-// would have: whatever this one refuses stays until it is changed.
+// Keep replaces an existing slice without validation, like an older API server. Invalid
+// fields stay until they are changed.
 func (a *API) Keep(slice *discoveryv1.EndpointSlice) {
 	at, found := a.find(slice.Name)
 	if !found {
@@ -157,8 +157,7 @@ func (a *API) Keep(slice *discoveryv1.EndpointSlice) {
 	a.notify(Write{Verb: Update, Previous: previous, Current: &kept})
 }
 
-// Delete removes the slice of that name. It conflicts where a precondition does
-// not hold.
+// Delete removes the slice of that name. It conflicts if a precondition does not hold.
 func (a *API) Delete(name string, preconditions metav1.Preconditions) error {
 	at, found := a.find(name)
 	if !found {
@@ -215,13 +214,13 @@ func conflict(name string) error {
 	return apierrors.NewConflict(resource, name, fmt.Errorf("the object has been modified"))
 }
 
-// sameContent reports whether nothing changed that the generation counts.
+// sameContent reports whether the fields are equal that the generation counts.
 func sameContent(a, b *discoveryv1.EndpointSlice) bool {
 	return maps.Equal(a.Labels, b.Labels) && reflect.DeepEqual(a.Endpoints, b.Endpoints) && reflect.DeepEqual(a.Ports, b.Ports)
 }
 
-// suffix returns the generated part of the n-th name. Its order is not the order of
-// creation, so that nobody comes to rely on that.
+// suffix returns the generated part of the n-th name. Names do not sort in the order of
+// creation, so that no code can rely on it.
 func suffix(n int) string {
 	const alphabet = "bcdfghjklmnpqrstvwxz2456789"
 	scattered := uint32(n+1) * 2654435761

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// The bounds that the API server sets.
+// The limits of the API server.
 const (
 	maxEndpoints = 1000
 	maxAddresses = 100
@@ -19,7 +19,7 @@ const (
 	maxZones     = 8
 )
 
-// Validate returns what the API server would refuse in a new slice.
+// Validate returns the errors of the API server for a new slice.
 func Validate(slice *discoveryv1.EndpointSlice) field.ErrorList {
 	var errs field.ErrorList
 	if slice.Name == "" {
@@ -45,7 +45,7 @@ func validateEndpoints(slice *discoveryv1.EndpointSlice) field.ErrorList {
 		errs = append(errs, field.TooMany(path, len(slice.Endpoints), maxEndpoints))
 	}
 	for i := range slice.Endpoints {
-		// The path of a good endpoint is never printed, and is most of the cost.
+		// The path of a valid endpoint is never printed, and is most of the cost.
 		if validEndpoint(&slice.Endpoints[i], slice.AddressType) {
 			continue
 		}
@@ -54,8 +54,8 @@ func validateEndpoints(slice *discoveryv1.EndpointSlice) field.ErrorList {
 	return errs
 }
 
-// validateUpdate returns what the API server would refuse in a changed slice.
-// What older versions accepted in endpoints may stay as long as none changes.
+// validateUpdate returns the errors of the API server for a changed slice. Endpoints that
+// an older version accepted may stay as long as no endpoint changes.
 func validateUpdate(slice, previous *discoveryv1.EndpointSlice) field.ErrorList {
 	errs := Validate(slice)
 	if len(errs) > 0 && reflect.DeepEqual(slice.Endpoints, previous.Endpoints) {
@@ -104,7 +104,7 @@ func portName(port *discoveryv1.EndpointPort) string {
 	return *port.Name
 }
 
-// validProtocol takes an unset protocol, which the API server makes TCP.
+// validProtocol accepts an unset protocol, which the API server defaults to TCP.
 func validProtocol(protocol *corev1.Protocol) bool {
 	if protocol == nil {
 		return true
@@ -149,8 +149,8 @@ func validEndpoint(endpoint *discoveryv1.Endpoint, family discoveryv1.AddressTyp
 	return len(zones) <= maxZones
 }
 
-// validAddress reports whether the API server takes the address in a slice of
-// that family: canonical, and none that only the machine itself can reach.
+// validAddress reports whether the API server accepts the address in a slice of that
+// family: it must be canonical and reachable from other machines.
 func validAddress(address string, family discoveryv1.AddressType) bool {
 	ip, err := netip.ParseAddr(address)
 	if err != nil || ip.Zone() != "" || ip.String() != address {
