@@ -10,12 +10,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// bareWriters is how many requests of the bare loop are in flight, as many as
-// the controller has workers.
+// bareWriters is the number of requests of the bare loop in flight: the number of the
+// controller's workers.
 const bareWriters = 32
 
-// bareCreate creates copies of the slices and gives the time until all their
-// endpoints have been seen.
+// bareCreate creates copies of the slices and returns the time until all their endpoints
+// have been seen.
 func (s *stage) bareCreate(ctx context.Context, templates []discoveryv1.EndpointSlice, endpoints int) (time.Duration, error) {
 	w, err := s.newWatcher(ctx)
 	if err != nil {
@@ -39,14 +39,14 @@ func (s *stage) bareCreate(ctx context.Context, templates []discoveryv1.Endpoint
 	return end.Sub(begin), err
 }
 
-// A publisher does at once, and without looking, what the controller has to
-// find out: it updates the one slice of a workload.
+// A publisher updates the slice of a workload directly. The controller first has to find
+// out that the update is necessary.
 type publisher struct {
 	stage *stage
 	homes map[string]*home // by the name of the workload
 }
 
-// A home is a slice as it stored.
+// A home is a stored slice.
 type home struct {
 	mu    sync.Mutex
 	slice *discoveryv1.EndpointSlice

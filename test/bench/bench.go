@@ -14,19 +14,19 @@ import (
 
 const controllerName = "external-workload-controller"
 
-// bench is the whole run.
+// bench is a run of the benchmark.
 type bench struct {
 	options   *options
 	console   *console
 	directory string
-	// binary is the controller's, floor that of the program it is compared with.
+	// binary is the controller, floor the program with which it is compared.
 	binary, floor string
 	begin         time.Time
 	rows          []row
 }
 
-// run measures what the options ask for and reports it. When a part fails, what
-// was measured before is reported all the same.
+// run measures the parts that the options select and reports the results. If a part fails,
+// it still reports the results of the earlier parts.
 func run(ctx context.Context, o options) (err error) {
 	b := &bench{options: &o, console: newConsole(os.Stderr), binary: o.controller, begin: time.Now()}
 	if b.directory, err = os.MkdirTemp("", "bench-"); err != nil {
@@ -72,7 +72,7 @@ func (b *bench) measure(ctx context.Context) error {
 	return nil
 }
 
-// on makes a stage, measures on it, and clears it away.
+// on makes a stage, measures on it, and removes it.
 func (b *bench) on(ctx context.Context, what string, measure func(context.Context, *stage) ([]row, error)) (err error) {
 	b.console.say("%s: starting a control plane", what)
 	s, err := newStage(ctx, b)
@@ -91,7 +91,7 @@ func (b *bench) on(ctx context.Context, what string, measure func(context.Contex
 	return nil
 }
 
-// build makes the controller as it is released.
+// build builds the controller with the flags of a release.
 func build(ctx context.Context, directory string) (string, error) {
 	root, err := controlplane.RepositoryRoot()
 	if err != nil {

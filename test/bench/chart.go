@@ -16,7 +16,7 @@ const (
 	headHeight  = 58
 	footHeight  = 34
 	chartBorder = 16
-	// widest is the share of the goal at which a bar is cut off.
+	// widest is the share of the goal at which a bar is truncated.
 	widest = 2.0
 )
 
@@ -28,13 +28,13 @@ const (
 	colorGrid   = "#dddddd"
 )
 
-// chart draws, for each row, how much of what its goal allows is used up.
+// chart draws, for each row, the share of its goal that is used.
 func chart(r report) []byte {
 	var out bytes.Buffer
 	height := headHeight + lineHeight*len(r.Rows) + footHeight
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13" fill="%s">`+"\n", chartWidth, height, colorText)
 	fmt.Fprintf(&out, `<rect width="%d" height="%d" fill="#ffffff"/>`+"\n", chartWidth, height)
-	text(&out, chartBorder, 24, `font-size="16" font-weight="bold"`, "How much of each goal is used up (shorter is better)")
+	text(&out, chartBorder, 24, `font-size="16" font-weight="bold"`, "Used share of each goal (shorter is better)")
 	text(&out, chartBorder, 43, `fill="#666666"`, fmt.Sprintf("%s, commit %s, %d processors, control plane and controller together",
 		r.Date.Format("2006-01-02"), r.Commit, r.Machine.Processors))
 	bottom := headHeight + lineHeight*len(r.Rows)

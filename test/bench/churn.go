@@ -9,23 +9,23 @@ import (
 )
 
 const (
-	// depthInterval is how often the queue is looked at under load.
+	// depthInterval is the interval between reads of the queue depth under load.
 	depthInterval = time.Second
-	// restoreRate is the number of workloads a second that become ready again
-	// between two courses.
+	// restoreRate is the number of workloads a second that become ready again between two
+	// courses.
 	restoreRate = 200
 )
 
-// A subject is a program that changes are made under.
+// A subject is a program that is measured while workloads change.
 type subject interface {
 	usage() (usage, error)
-	// settle returns when the program has nothing left to do.
+	// settle returns when the program has no work left.
 	settle(ctx context.Context) error
 	saveProfile(ctx context.Context, folder, kind, name string) error
 }
 
-// churn measures the bare API first, on the slices of a first cold start, then
-// the floor, and then the controller.
+// churn first measures the bare API, on the slices of a first cold start, then the floor,
+// and then the controller.
 func (b *bench) churn(ctx context.Context, s *stage) ([]row, error) {
 	shape := b.options.size.churn
 	if err := s.fill(ctx, shape); err != nil {
@@ -60,15 +60,14 @@ func (b *bench) churn(ctx context.Context, s *stage) ([]row, error) {
 	return rows, nil
 }
 
-// floorRuns are what the floor does.
+// floorRuns are the runs of the floor.
 type floorRuns struct {
 	slow     []watched
 	resident float64
 	listing  time.Duration
 }
 
-// floorRuns starts the floor, lets it follow the slow changes, ends it and
-// deletes what it published.
+// floorRuns starts the floor, measures the slow changes, stops it and deletes its slices.
 func (b *bench) floorRuns(ctx context.Context, s *stage) (floorRuns, error) {
 	p, start, err := s.publishFloor(ctx, b.options.size.churn)
 	if err != nil {
@@ -105,14 +104,14 @@ func (b *bench) slowCourses(ctx context.Context, s *stage, of subject, name stri
 	return runs, nil
 }
 
-// bareRuns are what the bare API does.
+// bareRuns are the runs of the bare API.
 type bareRuns struct {
 	slow courseRun
 	fast map[float64]courseRun // by their rates
 }
 
-// bareCourses makes each change of readiness, and at once the update of the
-// slice that follows from it. At the end every workload is ready again.
+// bareCourses makes each change of readiness and at once the resulting update of the
+// slice. At the end every workload is ready again.
 func (b *bench) bareCourses(ctx context.Context, s *stage) (bareRuns, error) {
 	p, err := s.newPublisher(ctx)
 	if err != nil {
@@ -152,7 +151,7 @@ func (b *bench) fast(rate float64) course {
 	return course{steps: shuffled(b.options.size.churn, b.options.size.burst), ready: becomes(false), rate: rate}
 }
 
-// restore makes the workloads of a course ready, as fast as it goes.
+// restore makes the workloads of a course ready, as fast as possible.
 func (s *stage) restore(ctx context.Context, c course) error {
 	return each(ctx, seeders, 0, len(c.steps), func(ctx context.Context, step int) error {
 		err := s.setReady(ctx, c.steps[step], true, time.Now())
@@ -187,15 +186,15 @@ func (b *bench) courses(ctx context.Context, s *stage, c *controller, bare bareR
 	return rows, nil
 }
 
-// watched is what the changes of a course cost the program that followed them.
+// watched is the cost of a course's changes for the program that published them.
 type watched struct {
 	courseRun
-	processor time.Duration // of one change
-	writes    int
+	cpuTime time.Duration // of one change
+	writes  int
 }
 
-// watched makes the changes of a course under a program. A profile is taken
-// meanwhile, if one is wanted.
+// watched makes the changes of a course while a program runs. It takes a profile meanwhile
+// if one is requested.
 func (b *bench) watched(ctx context.Context, s *stage, c subject, name string, course course, profile string) (watched, error) {
 	b.console.say("%s: %d changes at %.0f a second", name, len(course.steps), course.rate)
 	before, err := c.usage()
@@ -228,7 +227,7 @@ func (b *bench) watched(ctx context.Context, s *stage, c subject, name string, c
 	writtenAfter, err := s.sliceWrites(ctx)
 	return watched{
 		courseRun: run, writes: writtenAfter - written,
-		processor: (after.processor - before.processor) / time.Duration(len(course.steps)),
+		cpuTime: (after.cpuTime - before.cpuTime) / time.Duration(len(course.steps)),
 	}, err
 }
 
@@ -240,16 +239,16 @@ func (b *bench) slowRows(ctx context.Context, s *stage, c *controller, bare cour
 	at := func(percent float64) func(watched) float64 {
 		return func(w watched) float64 { return ms(percentile(w.took, percent)) }
 	}
-	processor := func(w watched) float64 { return ms(w.processor) }
+	cpuTime := func(w watched) float64 { return ms(w.cpuTime) }
 	name := fmt.Sprintf("change of readiness, %d a second", slowRate)
 	changes := len(runs[0].took)
 	return []row{
 		{Part: partChurn, Name: name + ", p50", Unit: milliseconds, Measured: median(runs, at(50)), Bare: ms(percentile(bare.took, 50)), Floor: median(floor, at(50)), Goal: timesFloor(1.15)},
 		{Part: partChurn, Name: name + ", p99", Unit: milliseconds, Measured: median(runs, at(99)), Bare: ms(percentile(bare.took, 99)), Floor: median(floor, at(99)), Goal: timesFloor(1.3)},
-		{Part: partChurn, Name: "CPU time of a change", Unit: milliseconds, Measured: median(runs, processor), Floor: median(floor, processor), Goal: timesFloor(1.3),
+		{Part: partChurn, Name: "CPU time of a change", Unit: milliseconds, Measured: median(runs, cpuTime), Floor: median(floor, cpuTime), Goal: timesFloor(1.3),
 			Note: fmt.Sprintf("median of %d", len(runs))},
 		{Part: partWrites, Name: fmt.Sprintf("writes of %d changes", changes), Unit: writes, Measured: median(runs, func(w watched) float64 { return float64(w.writes) }), Bare: float64(changes), Goal: equal(),
-			Note: "each change is in a slice of its own, or long after the one before"},
+			Note: "each change is in a different slice, or long after the previous one"},
 	}, nil
 }
 
@@ -272,7 +271,7 @@ func (b *bench) fastCourses(ctx context.Context, s *stage, c *controller, bare m
 	return rows, nil
 }
 
-// fastCourse looks at the queue meanwhile.
+// fastCourse reads the queue depth meanwhile.
 func (b *bench) fastCourse(ctx context.Context, s *stage, c *controller, course course, bare courseRun) (row, error) {
 	looking, stop := context.WithCancel(ctx)
 	defer stop()
@@ -289,11 +288,11 @@ func (b *bench) fastCourse(ctx context.Context, s *stage, c *controller, course 
 		Part: partBurst, Name: fmt.Sprintf("change of readiness, %.0f a second, p99", course.rate), Unit: milliseconds,
 		Measured: ms(percentile(run.took, 99)), Bare: ms(percentile(bare.took, 99)), Goal: ratioAtMost(1.3),
 		Note: fmt.Sprintf("p50 %.1f ms, bare %.1f ms; %.0f a second were acknowledged, bare %.0f; %d writes for %d changes; up to %.0f Services queued; all published %.0f ms after the last; CPU time of a change %.2f ms",
-			ms(percentile(run.took, 50)), ms(percentile(bare.took, 50)), run.rate, bare.rate, run.writes, len(run.took), deepest, ms(run.tail), ms(run.processor)),
+			ms(percentile(run.took, 50)), ms(percentile(bare.took, 50)), run.rate, bare.rate, run.writes, len(run.took), deepest, ms(run.tail), ms(run.cpuTime)),
 	}, s.restoreAndSettle(ctx, c, course)
 }
 
-// deepest returns the greatest depth that the queue was seen to have until ctx ended.
+// deepest returns the maximum observed depth of the queue until ctx ends.
 func (c *controller) deepest(ctx context.Context) (depth float64) {
 	ticker := time.NewTicker(depthInterval)
 	defer ticker.Stop()

@@ -11,16 +11,16 @@ import (
 
 // A start is one cold start of the controller or the floor.
 type start struct {
-	// listing is from the start of the process until its caches are filled (the
-	// floor: until it has listed the workloads), writing from then until every
-	// endpoint was seen.
+	// listing is the time from the start of the process until its caches are filled (the
+	// floor: until it has listed the workloads), writing the time from then until every
+	// endpoint has been seen.
 	listing, writing time.Duration
-	processor        time.Duration
+	cpuTime          time.Duration
 	writes           int
 }
 
-// coldStart compares starts of the controller with those of the floor and with
-// the bare creation of the same slices, by turns.
+// coldStart alternates between starts of the controller, starts of the floor and the bare
+// creation of the same slices, and compares them.
 func coldStart(ctx context.Context, s *stage, shape shape, repeats int) ([]row, error) {
 	if err := s.fill(ctx, shape); err != nil {
 		return nil, err
@@ -62,8 +62,8 @@ func coldStart(ctx context.Context, s *stage, shape shape, repeats int) ([]row, 
 	return append(coldRows(shape, starts, bare, len(templates)), startRows(shape, starts, floors)...), nil
 }
 
-// floorOnce starts the floor, waits until all is published, ends it and deletes
-// what it published.
+// floorOnce starts the floor, waits until all is published, stops it and deletes its
+// slices.
 func (s *stage) floorOnce(ctx context.Context, shape shape) (start, error) {
 	p, one, err := s.publishFloor(ctx, shape)
 	if err != nil {
@@ -78,18 +78,18 @@ func startRows(shape shape, starts, floors []start) []row {
 		return nil
 	}
 	whole := func(s start) float64 { return (s.listing + s.writing).Seconds() }
-	processor := func(s start) float64 { return s.processor.Seconds() }
+	cpuTime := func(s start) float64 { return s.cpuTime.Seconds() }
 	return []row{{
 		Part: partCold, Name: "process start to everything published, " + shape.String(), Unit: seconds,
 		Measured: median(starts, whole), Floor: median(floors, whole), Goal: timesFloor(1.3),
-		Note: fmt.Sprintf("with a Lease that nobody held before; the floor has none; median of %d", len(starts)),
+		Note: fmt.Sprintf("with a new Lease; the floor has none; median of %d", len(starts)),
 	}, {
 		Part: partCold, Name: "CPU time of that start, " + shape.String(), Unit: seconds,
-		Measured: median(starts, processor), Floor: median(floors, processor), Goal: timesFloor(2),
+		Measured: median(starts, cpuTime), Floor: median(floors, cpuTime), Goal: timesFloor(2),
 	}}
 }
 
-// startOnce starts the controller, waits until all is published and ends it.
+// startOnce starts the controller, waits until all is published and stops it.
 func (s *stage) startOnce(ctx context.Context, shape shape) (one start, err error) {
 	c, one, err := s.startAndPublish(ctx, shape)
 	if err != nil {
@@ -136,21 +136,21 @@ func (s *stage) started(ctx context.Context, c *controller, w *watcher, before i
 	after, err := s.sliceWrites(ctx)
 	return start{
 		listing: c.filled.Sub(c.started), writing: end.Sub(c.filled),
-		processor: used.processor, writes: after - before,
+		cpuTime: used.cpuTime, writes: after - before,
 	}, err
 }
 
 func coldRows(shape shape, starts []start, bare []time.Duration, needed int) []row {
 	listing := median(starts, func(s start) float64 { return s.listing.Seconds() })
 	writing := median(starts, func(s start) float64 { return s.writing.Seconds() })
-	processor := median(starts, func(s start) float64 { return s.processor.Seconds() })
+	cpuTime := median(starts, func(s start) float64 { return s.cpuTime.Seconds() })
 	return []row{{
 		Part: partCold, Name: "cold start, " + shape.String(), Unit: seconds,
 		Measured: writing, Bare: median(bare, time.Duration.Seconds), Goal: ratioAtMost(1.25),
-		Note: fmt.Sprintf("after %.2f s in which the caches were filled; CPU time of the controller %.2f s in all; median of %d", listing, processor, len(starts)),
+		Note: fmt.Sprintf("after %.2f s in which the caches were filled; CPU time of the controller %.2f s in all; median of %d", listing, cpuTime, len(starts)),
 	}, {
 		Part: partWrites, Name: "writes of a cold start, " + shape.String(), Unit: writes,
 		Measured: median(starts, func(s start) float64 { return float64(s.writes) }), Bare: float64(needed), Goal: equal(),
-		Note: "the API server's count, against the slices there are afterwards",
+		Note: "the API server's count, compared with the number of slices",
 	}}
 }

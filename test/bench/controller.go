@@ -22,25 +22,24 @@ import (
 
 const (
 	loopback = "127.0.0.1"
-	// askInterval is how exactly the moment is known at which the caches are filled.
+	// askInterval is the interval between requests for readiness, and so the accuracy of the
+	// time at which the caches are filled.
 	askInterval = 5 * time.Millisecond
-	// settleInterval is how often the queue is looked at, and so many times in a
-	// row it must be empty.
+	// The queue is read every settleInterval, and must be empty that many times in a row.
 	settleInterval = 100 * time.Millisecond
 	settleTimes    = 5
 )
 
-// A controller is the process that is measured.
+// A controller is the measured process.
 type controller struct {
 	program
 	metrics, health string
 	profile         bool
-	// filled is when its caches were filled.
+	// filled is the time at which its caches were filled.
 	filled time.Time
 }
 
-// startController returns when the controller's caches are filled. The clock of
-// what it does with them starts at filled.
+// startController returns when the controller's caches are filled.
 func (s *stage) startController(ctx context.Context) (*controller, error) {
 	c := &controller{profile: s.bench.options.profiles != ""}
 	for _, address := range []*string{&c.metrics, &c.health} {
@@ -52,7 +51,7 @@ func (s *stage) startController(ctx context.Context) (*controller, error) {
 	}
 	command := slices.Concat([]string{
 		s.bench.binary, "--kubeconfig=" + s.plane.Kubeconfig(), "--namespaces=" + benchNamespace,
-		// Each run has a Lease of its own, which nobody held before.
+		// Each run has its own new Lease.
 		"--leader-elect-lease-namespace=" + benchNamespace, fmt.Sprintf("--leader-elect-lease-name=run-%d", s.runs+1),
 		"--readiness=false", "--pprof=" + strconv.FormatBool(c.profile),
 		"--metrics-bind-address=" + c.metrics, "--health-bind-address=" + c.health,
@@ -87,7 +86,7 @@ func (c *controller) waitUntilFilled(ctx context.Context) error {
 	}
 }
 
-// settle returns when the controller has had nothing to do for a while.
+// settle returns when the controller has had no work for a while.
 func (c *controller) settle(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
 	defer cancel()
@@ -107,7 +106,7 @@ func (c *controller) settle(ctx context.Context) error {
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return fmt.Errorf("waiting until the controller has nothing to do: %w", context.Cause(ctx))
+			return fmt.Errorf("waiting until the controller has no work: %w", context.Cause(ctx))
 		}
 	}
 	return nil
@@ -142,8 +141,8 @@ func (c *controller) queue(ctx context.Context) (queue, error) {
 	}, nil
 }
 
-// saveProfile writes a profile, such as heap, into the folder for profiles, if
-// one was asked for.
+// saveProfile writes a profile, such as heap, into the folder for profiles if one was
+// given.
 func (c *controller) saveProfile(ctx context.Context, folder, kind, name string) error {
 	if !c.profile {
 		return nil
@@ -164,7 +163,7 @@ func (c *controller) saveProfile(ctx context.Context, folder, kind, name string)
 	return errors.Join(err, file.Close())
 }
 
-// get asks for a page, whose body the caller closes.
+// get requests a page. The caller closes the body.
 func get(ctx context.Context, url string) (io.ReadCloser, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

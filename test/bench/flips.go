@@ -8,31 +8,31 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// inFlight bounds the status writes that wait for an answer.
+// inFlight is the maximum number of status writes in flight.
 const inFlight = 64
 
-// A course is a row of changes of readiness that are made at a fixed rate.
+// A course is a sequence of changes of readiness at a fixed rate.
 type course struct {
 	// steps are the indexes of the workloads, in order.
 	steps []int
-	// ready is what the workload of a step becomes.
+	// ready is the new readiness of a step's workload.
 	ready func(step int) bool
 	// rate is in changes a second.
 	rate float64
-	// after, if given, is called when a change was acknowledged.
+	// after, if set, is called when a change was acknowledged.
 	after func(ctx context.Context, workload string, ready bool) error
 }
 
-// A run of a course.
+// courseRun is the result of a course.
 type courseRun struct {
 	took []time.Duration
-	// rate is how many changes a second were acknowledged in fact.
+	// rate is the number of acknowledged changes a second.
 	rate float64
-	// tail is the time from the last acknowledgement until all was published.
+	// tail is the time from the last acknowledgement until everything was published.
 	tail time.Duration
 }
 
-// fly makes the changes of a course and waits until all are published.
+// fly makes the changes of a course and waits until all of them are published.
 func (s *stage) fly(ctx context.Context, c course) (courseRun, error) {
 	w, err := s.newWatcher(ctx)
 	if err != nil {
@@ -45,7 +45,7 @@ func (s *stage) fly(ctx context.Context, c course) (courseRun, error) {
 	group.SetLimit(inFlight)
 	for step, index := range c.steps {
 		if err := sleepUntil(groupCtx, begin.Add(time.Duration(float64(step)/c.rate*float64(time.Second)))); err != nil {
-			break // the group knows why
+			break // the group returns the error
 		}
 		group.Go(func() error {
 			name, ready := workloadName(index), c.ready(step)
@@ -82,8 +82,8 @@ func sleepUntil(ctx context.Context, at time.Time) error {
 	}
 }
 
-// round goes through the Services one after another, and takes another
-// workload of each in every round: a change in as many slices as possible.
+// round visits the Services one after another and changes another workload of each in
+// every round, so that as many slices as possible change.
 func round(s shape, steps int) []int {
 	indexes := make([]int, steps)
 	for step := range indexes {
@@ -92,7 +92,7 @@ func round(s shape, steps int) []int {
 	return indexes
 }
 
-// shuffled are workloads in an order that is by chance, and always the same.
+// shuffled returns workloads in a random order that is always the same.
 func shuffled(s shape, steps int) []int {
 	return rand.New(rand.NewPCG(1, 2)).Perm(s.total())[:steps]
 }

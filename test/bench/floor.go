@@ -14,11 +14,11 @@ import (
 
 const floorName = "floor"
 
-// floorEndpoints is the number of workloads of a Service up to which the floor
-// can publish it, since it makes one slice for each Service.
+// floorEndpoints is the maximum number of workloads of a Service that the floor can
+// publish, since it makes one slice for each Service.
 const floorEndpoints = 100
 
-// buildFloor builds the floor as the controller is released.
+// buildFloor builds the floor with the flags of a release.
 func buildFloor(ctx context.Context, directory string) (string, error) {
 	root, err := controlplane.RepositoryRoot()
 	if err != nil {
@@ -74,10 +74,10 @@ func (p *program) published(ctx context.Context, w *watcher) (start, error) {
 		return start{}, err
 	}
 	listed, err := p.listed()
-	return start{listing: listed.Sub(p.started), writing: end.Sub(listed), processor: used.processor}, err
+	return start{listing: listed.Sub(p.started), writing: end.Sub(listed), cpuTime: used.cpuTime}, err
 }
 
-// listed returns when the floor had listed the workloads.
+// listed returns the time at which the floor had listed the workloads.
 func (p *program) listed() (time.Time, error) {
 	text, err := os.ReadFile(p.log)
 	if err != nil {

@@ -8,26 +8,27 @@ import (
 )
 
 const (
-	// growthGroup is how many workloads each Service selects.
+	// growthGroup is the number of workloads of each Service.
 	growthGroup = 10
-	// growthServices are those whose workloads change, in every extent the same.
+	// growthServices is the number of Services whose workloads change, the same in every
+	// extent.
 	growthServices = 10
 	growthRepeat   = growthServices * growthGroup
 	bareFlips      = 2 * growthRepeat
 )
 
-// A point is what one extent of the namespace costs.
+// A point is the cost of changes with one extent of the namespace.
 type point struct {
-	extent    extent
-	latency   time.Duration
-	bare      time.Duration
-	processor time.Duration
-	resident  float64
-	peak      float64
-	listing   time.Duration
+	extent   extent
+	latency  time.Duration
+	bare     time.Duration
+	cpuTime  time.Duration
+	resident float64
+	peak     float64
+	listing  time.Duration
 }
 
-// growth changes the same few workloads while the namespace around them grows.
+// growth changes the same few workloads while the namespace grows.
 func (b *bench) growth(ctx context.Context, s *stage) ([]row, error) {
 	var points []point
 	for _, extent := range b.options.size.growth {
@@ -43,12 +44,12 @@ func (b *bench) growth(ctx context.Context, s *stage) ([]row, error) {
 		}
 		points = append(points, p)
 		b.console.say("%s: p50 %.1f ms (bare %.1f ms), CPU time %.2f ms a change, resident %.0f MiB, highest %.0f MiB, caches filled in %.1f s",
-			extent, ms(p.latency), ms(p.bare), ms(p.processor), p.resident/(1<<20), p.peak/(1<<20), p.listing.Seconds())
+			extent, ms(p.latency), ms(p.bare), ms(p.cpuTime), p.resident/(1<<20), p.peak/(1<<20), p.listing.Seconds())
 	}
 	return growthRows(points), nil
 }
 
-// point measures a controller that starts on what is there.
+// point measures a controller that starts with the existing objects.
 func (b *bench) point(ctx context.Context, s *stage, extent extent) (point, error) {
 	c, err := s.startController(ctx)
 	if err != nil {
@@ -59,7 +60,7 @@ func (b *bench) point(ctx context.Context, s *stage, extent extent) (point, erro
 		return point{}, err
 	}
 	p.extent = extent
-	// The same on the bare API, which has more to carry too.
+	// The same with the bare API, which also has more objects.
 	publisher, err := s.newPublisher(ctx)
 	if err != nil {
 		return point{}, err
@@ -85,13 +86,13 @@ func (b *bench) watchedPoint(ctx context.Context, s *stage, c *controller) (poin
 	}
 	used, err := c.usage()
 	return point{
-		latency: percentile(run.took, 50), processor: run.processor,
+		latency: percentile(run.took, 50), cpuTime: run.cpuTime,
 		resident: used.resident, peak: used.peak, listing: c.filled.Sub(c.started),
 	}, err
 }
 
-// backAndForth goes round the workloads of the first Services: all become not
-// ready, then all ready, and so on. Neighbours in time are of different Services.
+// backAndForth makes the workloads of the first Services not ready, then ready, and so on.
+// Consecutive changes are in different Services.
 func backAndForth(flips int) course {
 	return course{
 		steps: round(shape{growthServices, growthGroup}, flips),
@@ -100,12 +101,12 @@ func backAndForth(flips int) course {
 	}
 }
 
-// growthRows compare the extent with the least and the one with the most.
+// growthRows compare the smallest and the largest extent.
 func growthRows(points []point) []row {
 	first, last := points[0], points[len(points)-1]
 	between := fmt.Sprintf("from %s to %s", first.extent, last.extent)
 	rows := []row{
-		{Part: partGrowth, Name: "growth of a change's CPU time", Unit: milliseconds, Measured: ms(last.processor), Bare: ms(first.processor), Goal: ratioAtMost(1.2), Note: between},
+		{Part: partGrowth, Name: "growth of a change's CPU time", Unit: milliseconds, Measured: ms(last.cpuTime), Bare: ms(first.cpuTime), Goal: ratioAtMost(1.2), Note: between},
 		{Part: partGrowth, Name: "growth of a change's latency, p50", Unit: milliseconds, Measured: ms(last.latency), Bare: ms(first.latency), Goal: ratioAtMost(1.3),
 			Note: fmt.Sprintf("%s; that of the bare API grows from %.1f to %.1f ms", between, ms(first.bare), ms(last.bare))},
 	}

@@ -3,15 +3,14 @@
 //
 //	go -C test run ./bench [flags]
 //
-// It starts a control plane on loopback, fills it, runs the controller as a
-// process of its own, and prints one table: what was measured, what the bare API
-// takes for the same, their ratio, the goal, and whether it is met. The same
-// goes into a JSON file and a chart. Ctrl-C ends all of it.
+// It starts a control plane on loopback, fills it, runs the controller as a separate
+// process, and prints a table: the measured values, those of the bare API for the same
+// work, their ratio, the goal, and whether it is met. It writes the same to a JSON file
+// and a chart. Ctrl-C ends everything.
 //
-// Writes are counted by the API server; CPU time and memory come from the
-// operating system; latencies are seen by this program, which both makes the
-// change and watches the EndpointSlices. The program must not know how the
-// controller works: it measures it from outside, as clients see it.
+// The API server counts writes, the operating system CPU time and memory. This program
+// measures latencies: it makes the changes and watches the EndpointSlices. It must not
+// depend on how the controller works, and measures it as a client.
 package main
 
 import (

@@ -15,13 +15,12 @@ import (
 
 const (
 	benchNamespace = "bench"
-	// maxWorkloads is how many addresses there are for workloads.
+	// maxWorkloads is the number of addresses for workloads.
 	maxWorkloads = 1 << 20
 	portName     = "http"
 	portNumber   = 8080
 
-	// Every workload has the common label, and the one of its group. A Service
-	// asks for both.
+	// Every workload has a common label and the label of its group. A Service selects both.
 	commonLabel = "mesh"
 	commonValue = "external"
 	groupLabel  = "app"
@@ -42,7 +41,7 @@ func newService(index int) *corev1.Service {
 	}
 }
 
-// newWorkload belongs to the Service of the group.
+// newWorkload returns a workload of the group's Service.
 func newWorkload(index, group int) *v1beta1.ExternalWorkload {
 	name := workloadName(index)
 	return &v1beta1.ExternalWorkload{
@@ -61,12 +60,12 @@ func newWorkload(index, group int) *v1beta1.ExternalWorkload {
 	}
 }
 
-// address returns one of 172.16.0.0/12, of which each workload has its own.
+// address returns the workload's own address in 172.16.0.0/12.
 func address(index int) string {
 	return netip.AddrFrom4([4]byte{172, 16 | byte(index>>16), byte(index >> 8), byte(index)}).String()
 }
 
-// newStatus has the one condition that counts.
+// newStatus has only the condition Ready.
 func newStatus(ready bool, now time.Time) v1beta1.ExternalWorkloadStatus {
 	status := v1beta1.ConditionFalse
 	if ready {

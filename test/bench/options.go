@@ -31,35 +31,35 @@ type options struct {
 	document   string
 	profiles   string
 	controller string
-	// forController is passed on.
+	// forController are the flags for the controller.
 	forController []string
 }
 
-// size is how much is measured.
+// size is the amount of measurements.
 type size struct {
 	name string
-	// cold are the shapes of which the cold start is measured, so many times each.
+	// cold are the shapes whose cold start is measured, each repeats times.
 	cold    []shape
 	repeats int
-	// churn is the shape in which workloads change their readiness: flips times
-	// at the slow rate, burst times at the fast one.
+	// churn is the shape in which workloads change their readiness: flips times at the
+	// slow rate, burst times at the fast one.
 	churn        shape
 	flips, burst int
-	// growth are the extents of one namespace between which the cost of a flip
-	// is compared, each of which contains the one before. The flips are an even
-	// number of rounds, so that all is ready again at the end.
+	// growth are the extents of one namespace for which the cost of a flip is compared.
+	// Each contains the previous one. The flips are an even number of rounds, so that
+	// everything is ready again at the end.
 	growth      []extent
 	growthFlips int
 }
 
-// A shape is so many Services with so many workloads each.
+// A shape is a number of Services with a number of workloads each.
 type shape struct{ services, workloads int }
 
 func (s shape) String() string { return fmt.Sprintf("%d x %d", s.services, s.workloads) }
 
 func (s shape) total() int { return s.services * s.workloads }
 
-// An extent is what one namespace holds.
+// An extent is the number of objects in a namespace.
 type extent struct{ workloads, services int }
 
 func (e extent) String() string {
@@ -69,8 +69,8 @@ func (e extent) String() string {
 // slowRate is in changes a second.
 const slowRate = 50
 
-// fastRates too: one that an API server can follow on two processors, and one
-// that it cannot.
+// fastRates are in changes a second too: one rate that an API server can sustain on two
+// CPUs, and one that it cannot.
 var fastRates = []float64{150, 500}
 
 var sizes = map[string]size{
@@ -90,21 +90,21 @@ func parse(arguments []string) (options, error) {
 	var o options
 	flags := pflag.NewFlagSet("bench", pflag.ContinueOnError)
 	flags.SortFlags = false
-	name := flags.String("size", "small", "how much is measured: small takes about three minutes, full about forty")
+	name := flags.String("size", "small", "amount of measurements: small takes about three minutes, full about half an hour")
 	flags.StringSliceVar(&o.only, "only", nil, "measure these parts only: "+strings.Join(parts, ", "))
-	cold := flags.StringSlice("cold", nil, "shapes of cold starts in place of the size's, as SERVICESxWORKLOADS")
-	repeats := flags.Int("repeats", 0, "how often each cold start is measured; 0 leaves it to the size")
-	churn := flags.String("churn", "", "shape in which readiness changes, in place of the size's")
+	cold := flags.StringSlice("cold", nil, "shapes of cold starts instead of those of the size, as SERVICESxWORKLOADS")
+	repeats := flags.Int("repeats", 0, "number of measurements of each cold start; 0 uses that of the size")
+	churn := flags.String("churn", "", "shape in which readiness changes, instead of that of the size")
 	flags.StringVar(&o.json, "json", "", "write the results to this file")
 	flags.StringVar(&o.chart, "chart", "", "draw the results into this SVG file")
-	flags.StringVar(&o.document, "document", "", "put the table in place of the one in this Markdown file")
+	flags.StringVar(&o.document, "document", "", "replace the table in this Markdown file")
 	flags.StringVar(&o.profiles, "profiles", "", "write profiles of the controller into this folder")
-	flags.StringVar(&o.controller, "controller", "", "use this binary of the controller in place of building one")
+	flags.StringVar(&o.controller, "controller", "", "use this binary of the controller instead of building one")
 	if err := flags.Parse(arguments); err != nil {
 		return options{}, err
 	}
 	if flags.ArgsLenAtDash() != 0 && flags.NArg() > 0 {
-		return options{}, fmt.Errorf("%q is no flag; flags of the controller follow --", flags.Arg(0))
+		return options{}, fmt.Errorf("unexpected argument %q; flags of the controller follow --", flags.Arg(0))
 	}
 	o.forController = flags.Args()
 	var known bool
@@ -115,7 +115,7 @@ func parse(arguments []string) (options, error) {
 	return o, o.override(*cold, *repeats, *churn)
 }
 
-// override puts what the command line says in place of what the size says.
+// override replaces values of the size with those of the command line.
 func (o *options) override(cold []string, repeats int, churn string) error {
 	for _, part := range o.only {
 		if !slices.Contains(parts, part) {
@@ -149,12 +149,12 @@ func parseShape(text string) (shape, error) {
 	services, err := strconv.Atoi(left)
 	workloads, also := strconv.Atoi(right)
 	if !found || err != nil || also != nil || services < 1 || workloads < 1 || services*workloads > maxWorkloads {
-		return shape{}, fmt.Errorf("%q is no shape, want one like 2000x5, of at most %d workloads", text, maxWorkloads)
+		return shape{}, fmt.Errorf("%q is not a shape; want one like 2000x5, of at most %d workloads", text, maxWorkloads)
 	}
 	return shape{services, workloads}, nil
 }
 
-// wants reports whether any of the parts is to be measured.
+// wants reports whether any of the parts must be measured.
 func (o *options) wants(any ...string) bool {
 	return len(o.only) == 0 || slices.ContainsFunc(any, func(part string) bool { return slices.Contains(o.only, part) })
 }

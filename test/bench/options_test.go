@@ -25,8 +25,8 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for argument, want := range map[string]string{
-		"--size=huge": "small or full", "--only=rows": "some of", "--cold=5": "no shape", "--cold=0x5": "no shape",
-		"--churn=2000x2000": "at most", "--repeats=-1": "negative", "more": "no flag",
+		"--size=huge": "small or full", "--only=rows": "some of", "--cold=5": "not a shape", "--cold=0x5": "not a shape",
+		"--churn=2000x2000": "at most", "--repeats=-1": "negative", "more": `unexpected argument "more"`,
 	} {
 		if _, err := parse([]string{argument}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error is %v, want one with %q", argument, err, want)
@@ -35,12 +35,12 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestCourses(t *testing.T) {
-	// Three Services of two workloads: one change in each before the next in any.
+	// Three Services of two workloads: each Service changes once before any changes again.
 	if diff := cmp.Diff([]int{0, 2, 4, 1, 3, 5, 0}, round(shape{3, 2}, 7)); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff(shuffled(shape{10, 10}, 20), shuffled(shape{10, 10}, 20)); diff != "" {
-		t.Errorf("two orders by chance differ:\n%s", diff)
+		t.Errorf("two shuffled orders differ:\n%s", diff)
 	}
 	course := backAndForth(3 * growthRepeat)
 	for _, step := range []int{0, growthRepeat - 1, growthRepeat, 2 * growthRepeat} {

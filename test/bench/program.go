@@ -11,15 +11,14 @@ import (
 	"github.com/external-workload/controller/test/internal/process"
 )
 
-// A program is a process that does the benchmark's work: the controller, or the
-// floor that it is compared with.
+// A program is a measured process: the controller, or the floor with which it is compared.
 type program struct {
 	process *process.Process
 	log     string
 	started time.Time
 }
 
-// start runs a program whose log is a file of the stage.
+// start runs a program and writes its log to a file of the stage.
 func (s *stage) start(ctx context.Context, name string, command []string) (program, error) {
 	s.runs++
 	p := program{log: filepath.Join(s.plane.Directory(), fmt.Sprintf("%s-%d.log", name, s.runs)), started: time.Now()}
@@ -28,11 +27,11 @@ func (s *stage) start(ctx context.Context, name string, command []string) (progr
 	return p, err
 }
 
-// usage is what the operating system says of a process.
+// usage is the resource usage of a process.
 type usage struct {
-	processor time.Duration
-	// Bytes of resident memory, those of them that are pages of files, and the
-	// most that there ever were.
+	cpuTime time.Duration
+	// Resident memory in bytes, the part of it that is pages of files, and its maximum so
+	// far.
 	resident, files, peak float64
 }
 
@@ -50,13 +49,12 @@ func (p *program) usage() (usage, error) {
 		return usage{}, err
 	}
 	return usage{
-		processor: time.Duration(stat.CPUTime() * float64(time.Second)),
-		resident:  float64(status.VmRSS), files: float64(status.RssFile), peak: float64(status.VmHWM),
+		cpuTime:  time.Duration(stat.CPUTime() * float64(time.Second)),
+		resident: float64(status.VmRSS), files: float64(status.RssFile), peak: float64(status.VmHWM),
 	}, nil
 }
 
-// settle returns at once: the floor has no queue, and what it published is all
-// that it does.
+// settle returns at once: the floor has no queue.
 func (p *program) settle(context.Context) error { return nil }
 
 // saveProfile does nothing: the floor serves no profiles.

@@ -12,11 +12,11 @@ import (
 const (
 	barWidth    = 40
 	barInterval = 100 * time.Millisecond
-	// plainSteps is how many lines stand for a bar where there is no terminal.
+	// plainSteps is the number of lines that replace a bar without a terminal.
 	plainSteps = 4
 )
 
-// console is where the program reports progress.
+// console is where the program writes its progress.
 type console struct {
 	out      io.Writer
 	terminal bool
@@ -32,7 +32,7 @@ func (c *console) say(format string, arguments ...any) {
 	fmt.Fprintf(c.out, time.Now().Format("15:04:05 ")+format+"\n", arguments...)
 }
 
-// bar shows how far something is. Its methods are safe for concurrent use.
+// bar shows progress. Its methods are safe for concurrent use.
 type bar struct {
 	console *console
 	what    string

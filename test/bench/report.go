@@ -20,24 +20,24 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// A report is the results and where they come from.
+// A report is the results and their circumstances.
 type report struct {
 	Date    time.Time `json:"date"`
 	Command string    `json:"command"`
 	Commit  string    `json:"commit"`
 	Machine machine   `json:"machine"`
-	// Seconds is how long the run took.
+	// Seconds is the duration of the run.
 	Seconds float64 `json:"seconds"`
 	Rows    []row   `json:"rows"`
 }
 
-// machine is what the run had at its disposal.
+// machine describes the machine of the run.
 type machine struct {
 	Processors int     `json:"processors"`
 	Model      string  `json:"model"`
 	Memory     float64 `json:"memoryGiB"`
 	Go         string  `json:"go"`
-	// Load is the load average at the end, that of the run included.
+	// Load is the load average at the end, including the run.
 	Load float64 `json:"load"`
 }
 
@@ -68,8 +68,8 @@ const (
 	resultsEnd   = "<!-- results: end -->\n"
 )
 
-// document puts the results in place of those that a document shows, with the
-// chart if there is one. The chart lies beside the document or below it.
+// document replaces the results in a document, with the chart if there is one. The chart
+// is in the document's folder or below.
 func (r report) document(path, chart string) error {
 	old, err := os.ReadFile(path)
 	if err != nil {
@@ -90,12 +90,12 @@ func (r report) document(path, chart string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&text, "\n![How much of each goal is used up](%s)\n", filepath.ToSlash(beside))
+		fmt.Fprintf(&text, "\n![Used share of each goal](%s)\n", filepath.ToSlash(beside))
 	}
 	return os.WriteFile(path, []byte(text.String()+"\n"+resultsEnd+tail), 0o644)
 }
 
-// print writes the table as Markdown, in columns that a terminal shows well.
+// print writes the table as Markdown, with aligned columns.
 func (r report) print(out io.Writer) error {
 	m := r.Machine
 	fmt.Fprintf(out, "%s, commit %s, %d processors (%s), %.0f GiB, %s, took %.0f s, load %.1f\n\n",
@@ -128,7 +128,7 @@ func write(path string, content []byte) error {
 	return os.WriteFile(path, content, 0o644)
 }
 
-// withoutFiles drops the flags that name files, which do not bear on results.
+// withoutFiles drops the flags that name files, which do not affect results.
 func withoutFiles(arguments []string) []string {
 	return slices.DeleteFunc(slices.Clone(arguments), func(argument string) bool {
 		return slices.ContainsFunc([]string{"--json=", "--chart=", "--document=", "--profiles=", "--controller="}, func(flag string) bool {
@@ -137,7 +137,7 @@ func withoutFiles(arguments []string) []string {
 	})
 }
 
-// commit returns the one that is checked out, marked when files differ from it.
+// commit returns the checked-out commit, marked if files differ from it.
 func commit(ctx context.Context) string {
 	root, err := controlplane.RepositoryRoot()
 	if err != nil {
@@ -150,15 +150,15 @@ func commit(ctx context.Context) string {
 	return strings.TrimSpace(string(text))
 }
 
-// thisMachine leaves out what the operating system does not report.
+// thisMachine omits what the operating system does not report.
 func thisMachine() machine {
 	m := machine{Processors: runtime.NumCPU(), Go: runtime.Version()}
 	proc, err := procfs.NewDefaultFS()
 	if err != nil {
 		return m
 	}
-	if processors, err := proc.CPUInfo(); err == nil && len(processors) > 0 {
-		m.Model = processors[0].ModelName
+	if cpus, err := proc.CPUInfo(); err == nil && len(cpus) > 0 {
+		m.Model = cpus[0].ModelName
 	}
 	if memory, err := proc.Meminfo(); err == nil && memory.MemTotalBytes != nil {
 		m.Memory = float64(*memory.MemTotalBytes) / (1 << 30)

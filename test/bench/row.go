@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// A unit is what a row's numbers are in.
+// A unit is the unit of a row's numbers.
 type unit string
 
 const (
@@ -16,7 +16,7 @@ const (
 	writes       unit = "writes"
 )
 
-// text shows a value of the unit.
+// text formats a value of the unit.
 func (u unit) text(value float64) string {
 	switch {
 	case u == writes:
@@ -28,17 +28,17 @@ func (u unit) text(value float64) string {
 	}
 }
 
-// A row is one result beside what it is compared with and its goal.
+// A row is one result, with what it is compared with and its goal.
 type row struct {
 	Part string `json:"part"`
 	Name string `json:"name"`
 	Unit unit   `json:"unit"`
-	// Measured is the controller's.
+	// Measured is the controller's value.
 	Measured float64 `json:"measured"`
-	// Bare is what the bare API takes for the same, or for writes, how many are
-	// needed, or for growth, the least extent; 0 if there is nothing to compare with.
+	// Bare is the value of the bare API for the same work; for writes, the necessary
+	// number; for growth, the value of the smallest extent; 0 if there is no comparison.
 	Bare float64 `json:"bare,omitempty"`
-	// Floor is what the floor takes for the same; 0 if it was not measured.
+	// Floor is the floor's value for the same work; 0 if it was not measured.
 	Floor float64 `json:"floor,omitempty"`
 	Goal  goal    `json:"goal"`
 	Note  string  `json:"note,omitempty"`
@@ -64,7 +64,7 @@ func ratioAtMost(ratio float64) goal { return goal{Kind: boundsRatio, Bound: rat
 func timesFloor(ratio float64) goal  { return goal{Kind: boundsFloor, Bound: ratio} }
 func equal() goal                    { return goal{Kind: wantsEqual} }
 
-// ratio is Measured over Bare, and 0 where there is nothing to compare with.
+// ratio is Measured over Bare, and 0 if there is no comparison.
 func (r row) ratio() float64 {
 	if r.Bare == 0 {
 		return 0
@@ -72,7 +72,7 @@ func (r row) ratio() float64 {
 	return r.Measured / r.Bare
 }
 
-// floorRatio is Measured over Floor, and 0 where the floor was not measured.
+// floorRatio is Measured over Floor, and 0 if the floor was not measured.
 func (r row) floorRatio() float64 {
 	if r.Floor == 0 {
 		return 0
@@ -93,7 +93,7 @@ func (r row) met() bool {
 	}
 }
 
-// share returns how much of what the goal allows is used up: more than 1 misses it.
+// share returns the used share of what the goal allows: more than 1 misses the goal.
 func (r row) share() float64 {
 	switch r.Goal.Kind {
 	case boundsRatio:
@@ -110,7 +110,7 @@ func (r row) share() float64 {
 	}
 }
 
-// goalText describes what was wanted.
+// goalText describes the goal.
 func (r row) goalText() string {
 	switch r.Goal.Kind {
 	case boundsRatio:
@@ -131,8 +131,8 @@ func (r row) result() string {
 	return "missed"
 }
 
-// compared shows what something else takes for the same, and the ratio to it;
-// it is empty where there is nothing to compare with.
+// compared formats another program's value for the same work and the ratio to it; it is
+// empty if there is no comparison.
 func (r row) compared(other float64) (text, ratio string) {
 	if other == 0 {
 		return "", ""

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestVerdict(t *testing.T) {
+func TestGoal(t *testing.T) {
 	for sentence, c := range map[string]struct {
 		row   row
 		met   bool

@@ -13,16 +13,16 @@ import (
 )
 
 const (
-	// seeders is how many requests of seeding and cleaning are in flight.
+	// seeders is the number of requests in flight during seeding and cleaning.
 	seeders = 32
-	// newAge is longer than a workload counts as new: the first publication of a
-	// new one is held for a moment.
+	// newAge is longer than the time for which a workload counts as new: the controller delays
+	// the first publication of a new workload for a moment.
 	newAge = 3 * time.Second
-	// definitionInterval is how often it is looked whether a definition holds.
+	// definitionInterval is the interval between checks whether a CRD is in effect.
 	definitionInterval = 50 * time.Millisecond
 )
 
-// fill makes a shape's Services and workloads.
+// fill creates a shape's Services and workloads.
 func (s *stage) fill(ctx context.Context, shape shape) error {
 	if err := s.addServices(ctx, shape.services); err != nil {
 		return err
@@ -30,7 +30,7 @@ func (s *stage) fill(ctx context.Context, shape shape) error {
 	return s.addWorkloads(ctx, shape.total(), shape.workloads)
 }
 
-// addServices creates Services until there are so many.
+// addServices creates Services up to a number.
 func (s *stage) addServices(ctx context.Context, count int) error {
 	if count <= s.services {
 		return nil
@@ -48,10 +48,10 @@ func (s *stage) addServices(ctx context.Context, count int) error {
 	return nil
 }
 
-// addWorkloads creates ready workloads until there are so many, perService of
-// them for each Service, and waits until none of them counts as new. Meanwhile
-// the definition is one under which a single write makes a workload with its
-// status; the objects are those that the real one would have let pass.
+// addWorkloads creates ready workloads up to a number, perService of them for each
+// Service, and waits until none of them counts as new. Meanwhile the CRD has no status
+// subresource, so that a single write creates a workload with its status; the objects are
+// valid under the real CRD.
 func (s *stage) addWorkloads(ctx context.Context, count, perService int) error {
 	first := len(s.versions)
 	if count <= first {
@@ -78,8 +78,8 @@ func (s *stage) addWorkloads(ctx context.Context, count, perService int) error {
 	return sleepUntil(ctx, time.Now().Add(newAge))
 }
 
-// createReady creates a workload that has its status from the beginning. It
-// tries again as long as the API server still drops the status.
+// createReady creates a workload with its status. It retries while the API server still
+// drops the status.
 func (s *stage) createReady(ctx context.Context, index, group int) error {
 	client := s.workloads.WorkloadV1beta1().ExternalWorkloads(benchNamespace)
 	object := newWorkload(index, group)
@@ -102,7 +102,7 @@ func (s *stage) createReady(ctx context.Context, index, group int) error {
 	}
 }
 
-// define installs the CustomResourceDefinition with a change.
+// define installs a changed CustomResourceDefinition.
 func (s *stage) define(ctx context.Context, change func(*apiextensionsv1.CustomResourceDefinition)) error {
 	crd, err := controlplane.CRD()
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *stage) define(ctx context.Context, change func(*apiextensionsv1.CustomR
 	return controlplane.InstallCRD(ctx, s.plane.AdminConfig(), crd)
 }
 
-// lax takes schema and status subresource away.
+// lax removes the schema and the status subresource.
 func lax(crd *apiextensionsv1.CustomResourceDefinition) {
 	*crd = *controlplane.Permissive(crd)
 	for i := range crd.Spec.Versions {
@@ -120,7 +120,7 @@ func lax(crd *apiextensionsv1.CustomResourceDefinition) {
 	}
 }
 
-// waitForStatus returns when the status subresource is there.
+// waitForStatus waits until the status subresource exists.
 func (s *stage) waitForStatus(ctx context.Context) error {
 	for {
 		err := s.setReady(ctx, len(s.versions)-1, true, time.Now())

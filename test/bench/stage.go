@@ -18,21 +18,21 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// A stage is a fresh control plane with one namespace, so that nothing that was
-// measured before weighs on what is measured there.
+// A stage is a new control plane with one namespace, so that earlier measurements do not
+// affect it.
 type stage struct {
 	bench     *bench
 	plane     *controlplane.ControlPlane
 	core      kubernetes.Interface
 	workloads versioned.Interface
-	// watching has a connection of its own. On that of the writers the API server
-	// would put events behind the answers to some sixty requests, fall back by
-	// seconds and close the watch: the measurement would measure itself.
+	// watching has its own connection. On the writers' connection, the API server would
+	// send events behind the answers to some sixty requests, lag by seconds and close the
+	// watch: the measurement would measure itself.
 	watching kubernetes.Interface
-	// versions are the resourceVersions of the workloads, by their index.
+	// versions are the resourceVersions of the workloads by index.
 	versions []string
 	services int
-	// runs is how often the controller was started.
+	// runs is the number of starts of the controller.
 	runs int
 }
 
@@ -49,7 +49,7 @@ func newStage(ctx context.Context, b *bench) (*stage, error) {
 	return s, nil
 }
 
-// prepare makes the clients and the namespace.
+// prepare creates the clients and the namespace.
 func (s *stage) prepare(ctx context.Context) error {
 	config := s.plane.AdminConfig()
 	var err error
@@ -60,7 +60,7 @@ func (s *stage) prepare(ctx context.Context) error {
 	if s.core, err = kubernetes.NewForConfig(config); err != nil {
 		return err
 	}
-	// client-go shares connections between clients unless they dial themselves.
+	// client-go shares connections between clients unless they have their own dialer.
 	config.Dial = (&net.Dialer{}).DialContext
 	if s.watching, err = kubernetes.NewForConfig(config); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (s *stage) prepare(ctx context.Context) error {
 	return err
 }
 
-// each calls do for every index from first to before end, several at a time.
+// each calls do concurrently for every index from first up to but not including end.
 func each(ctx context.Context, workers, first, end int, do func(ctx context.Context, index int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	indexes := make(chan int)
@@ -98,10 +98,9 @@ func each(ctx context.Context, workers, first, end int, do func(ctx context.Cont
 	return group.Wait()
 }
 
-// setReady writes a workload's status. Two calls for one workload must not
-// overlap.
+// setReady writes a workload's status. Calls for one workload must not overlap.
 func (s *stage) setReady(ctx context.Context, index int, ready bool, now time.Time) error {
-	object := newWorkload(index, 0) // of which the API server takes nothing but the status
+	object := newWorkload(index, 0) // the API server reads only its status
 	object.ResourceVersion = s.versions[index]
 	object.Status = newStatus(ready, now)
 	stored, err := s.workloads.WorkloadV1beta1().ExternalWorkloads(benchNamespace).UpdateStatus(ctx, object, metav1.UpdateOptions{})
@@ -112,7 +111,7 @@ func (s *stage) setReady(ctx context.Context, index int, ready bool, now time.Ti
 	return nil
 }
 
-// slices lists what is published.
+// slices lists the published slices.
 func (s *stage) slices(ctx context.Context) ([]discoveryv1.EndpointSlice, error) {
 	list, err := s.core.DiscoveryV1().EndpointSlices(benchNamespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -121,7 +120,7 @@ func (s *stage) slices(ctx context.Context) ([]discoveryv1.EndpointSlice, error)
 	return list.Items, nil
 }
 
-// withdraw deletes all that is published.
+// withdraw deletes all published slices.
 func (s *stage) withdraw(ctx context.Context) error {
 	stand, err := s.slices(ctx)
 	if err != nil {

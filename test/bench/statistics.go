@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// percentile returns the smallest duration that so many percent do not exceed.
+// percentile returns the smallest duration that this percentage of durations does not
+// exceed.
 func percentile(all []time.Duration, percent float64) time.Duration {
 	if len(all) == 0 {
 		return 0
@@ -16,7 +17,7 @@ func percentile(all []time.Duration, percent float64) time.Duration {
 	return sorted[max(rank, 1)-1]
 }
 
-// median returns the one in the middle, or the mean of the two.
+// median returns the middle value, or the mean of the two middle values.
 func median[T any](all []T, value func(T) float64) float64 {
 	values := make([]float64, 0, len(all))
 	for _, one := range all {

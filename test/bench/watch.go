@@ -13,7 +13,7 @@ import (
 	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
 )
 
-// waitTimeout is how long something awaited may take before the run fails.
+// waitTimeout is the maximum wait for a result before the run fails.
 const waitTimeout = 2 * time.Minute
 
 // A watcher sees the EndpointSlices as clients do. Its methods are safe for
@@ -22,32 +22,32 @@ type watcher struct {
 	client  discoveryclient.EndpointSliceInterface
 	console *console
 	cancel  context.CancelFunc
-	// version is how far the watch has come.
+	// version is the resourceVersion of the last event.
 	version string
-	// ended is closed when the watch has ended; cause then says why, if known.
+	// ended is closed when the watch has ended; cause is then the reason, if known.
 	ended chan struct{}
 	cause error
 
 	mu     sync.Mutex
-	ready  map[string]int // endpoints by the name of their slice
+	ready  map[string]int // number of ready endpoints by slice name
 	total  int
 	target int
-	// reached gets the time at which the target was reached.
+	// reached receives the time at which the target was reached.
 	reached chan time.Time
-	// awaited are changes of readiness by the name of their workload.
+	// awaited are changes of readiness by workload name.
 	awaited map[string]*flip
 }
 
 // A flip is one change of a workload's readiness.
 type flip struct {
 	ready bool
-	// acknowledged is when the status write was answered, seen when a slice
-	// showed it.
+	// acknowledged is the time of the answer to the status write, seen the time at which a
+	// slice showed the change.
 	acknowledged, seen time.Time
 	published          chan struct{} // closed when seen is set
 }
 
-// newWatcher watches from now on; what exists already counts.
+// newWatcher watches from now on and counts existing slices.
 func (s *stage) newWatcher(ctx context.Context) (*watcher, error) {
 	client := s.watching.DiscoveryV1().EndpointSlices(benchNamespace)
 	list, err := client.List(ctx, metav1.ListOptions{})
@@ -79,8 +79,8 @@ func (w *watcher) open(ctx context.Context) (watch.Interface, error) {
 	return source, nil
 }
 
-// follow takes in events until ctx ends. A busy API server closes watches: the
-// next one goes on where the last one was.
+// follow handles events until ctx ends. A busy API server closes watches: the next one
+// continues from the last event.
 func (w *watcher) follow(ctx context.Context, source watch.Interface) {
 	defer close(w.ended)
 	for {
@@ -109,7 +109,7 @@ func (w *watcher) stop() {
 	<-w.ended
 }
 
-// take takes in what a slice now is.
+// take handles the new state of a slice.
 func (w *watcher) take(kind watch.EventType, slice *discoveryv1.EndpointSlice) {
 	now := time.Now()
 	w.mu.Lock()
@@ -138,14 +138,14 @@ func (w *watcher) take(kind watch.EventType, slice *discoveryv1.EndpointSlice) {
 	}
 }
 
-// expect says how many ready endpoints are awaited. One call at a time.
+// expect sets the target number of ready endpoints. It must not be called concurrently.
 func (w *watcher) expect(endpoints int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.target = endpoints
 }
 
-// wait returns when the awaited number of ready endpoints was reached.
+// wait returns when the target number of ready endpoints is reached.
 func (w *watcher) wait(ctx context.Context) (time.Time, error) {
 	timeout := time.NewTimer(waitTimeout)
 	defer timeout.Stop()
@@ -163,7 +163,7 @@ func (w *watcher) wait(ctx context.Context) (time.Time, error) {
 	}
 }
 
-// await asks for the moment at which a workload is published as ready or not.
+// await starts waiting until a workload is published as ready or as not ready.
 func (w *watcher) await(workload string, ready bool) *flip {
 	f := &flip{ready: ready, published: make(chan struct{})}
 	w.mu.Lock()
@@ -172,9 +172,8 @@ func (w *watcher) await(workload string, ready bool) *flip {
 	return f
 }
 
-// latencies waits until all flips are published and gives the time that each
-// took from the acknowledgement of its status write. An event that came before
-// the acknowledgement took no time.
+// latencies waits until all flips are published, and returns the time of each from the
+// acknowledgement of its status write. An event before the acknowledgement counts as 0.
 func (w *watcher) latencies(ctx context.Context, flips []*flip) ([]time.Duration, error) {
 	timeout := time.NewTimer(waitTimeout)
 	defer timeout.Stop()

@@ -43,7 +43,7 @@ func TestWatcherCountsReadyEndpoints(t *testing.T) {
 	}
 }
 
-func TestWatcherTellsWhenAFlipIsPublished(t *testing.T) {
+func TestWatcherReportsWhenAFlipIsPublished(t *testing.T) {
 	w := emptyWatcher()
 	f := w.await("a", false)
 	w.take(watch.Modified, published("one", true, "a", "b"))

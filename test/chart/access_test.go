@@ -7,10 +7,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// verbs are all that RBAC knows for objects.
+// verbs are all verbs of RBAC for objects.
 var verbs = []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
 
-// needed is what the controller does in the namespaces that it serves.
+// needed are the permissions that the controller uses in the namespaces that it serves.
 var needed = map[string][]string{
 	"/services":                                    {"list", "watch"},
 	"/services/finalizers":                         {"update"},
@@ -30,7 +30,7 @@ var needed = map[string][]string{
 	"rbac.authorization.k8s.io/clusterroles":     nil,
 }
 
-// expect asks for every verb on every resource of the table.
+// expect checks every verb on every resource of the table.
 func (c cluster) expect(t *testing.T, table map[string][]string, namespace string) {
 	t.Helper()
 	for resource, allowed := range table {
@@ -46,7 +46,7 @@ func (c cluster) expect(t *testing.T, table map[string][]string, namespace strin
 	}
 }
 
-// expectLease asks for every verb on the Lease of that name.
+// expectLease checks every verb on the Lease of that name.
 func (c cluster) expectLease(t *testing.T, namespace, name string, allowed ...string) {
 	t.Helper()
 	for _, verb := range verbs {

@@ -17,11 +17,11 @@ func TestTheCRDIsUpgradedAndKept(t *testing.T) {
 	}
 	original := only(t, parse(t, readFile(t, crdFile)), "CustomResourceDefinition")
 	if diff := cmp.Diff(original["spec"], rendered["spec"]); diff != "" {
-		t.Errorf("the CRD is not rendered as generated (-file +rendered):\n%s", diff)
+		t.Errorf("the rendered CRD differs from the generated one (-file +rendered):\n%s", diff)
 	}
 }
 
-// apis makes Helm believe that the cluster has the kinds.
+// apis are the arguments with which Helm renders for a cluster that has the kinds.
 func apis(kinds ...string) []string {
 	var args []string
 	for _, kind := range kinds {
@@ -35,8 +35,8 @@ var (
 	mutating   = []string{"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"}
 )
 
-// policiesOf lists the names of the policies in a file of files/policies, as the
-// release has them.
+// policiesOf lists the names that the policies in a file of files/policies have in the
+// release.
 func policiesOf(t *testing.T, file string) []string {
 	t.Helper()
 	var found []string
@@ -82,8 +82,8 @@ func TestPoliciesAreRenderedWhereTheClusterHasTheAPI(t *testing.T) {
 	}
 }
 
-// policies renders the policies of the release in a namespace and gives the
-// rest of them by name.
+// policies renders the policies of the release in a namespace and returns their specs by
+// name.
 func policies(t *testing.T, release, namespace string, args ...string) map[string]object {
 	t.Helper()
 	args = append([]string{"template", release, chartDir, "--namespace", namespace}, append(apis(slices.Concat(validating, mutating)...), args...)...)
@@ -196,8 +196,8 @@ func messages(node any, into map[string]bool) {
 	}
 }
 
-// The rules that the CRD has as CEL must all be in the policy, in the same
-// words. The policy has more, for what the CRD says in its schema.
+// The policy must have all CEL rules of the CRD, with the same messages. It has more rules,
+// for what the CRD's schema checks.
 func TestThePolicyHasEveryRuleOfTheCRD(t *testing.T) {
 	inCRD, inPolicy := map[string]bool{}, map[string]bool{}
 	messages(map[string]any(only(t, parse(t, readFile(t, crdFile)), "CustomResourceDefinition")), inCRD)
@@ -210,7 +210,7 @@ func TestThePolicyHasEveryRuleOfTheCRD(t *testing.T) {
 	}
 	for message := range inCRD {
 		if !inPolicy[message] {
-			t.Errorf("the policy does not say: %s", message)
+			t.Errorf("the policy has no rule with the message: %s", message)
 		}
 	}
 }

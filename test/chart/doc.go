@@ -1,9 +1,9 @@
-// Package chart tests the Helm chart without a cluster: what it renders, what
-// it refuses, which rights it asks for, and that its alerts, dashboard and
-// documents fit the program.
+// Package chart tests the Helm chart: what it renders and refuses, which permissions it
+// grants, and whether its alerts, dashboard and documents match the program. Some tests
+// install it on a real API server without nodes.
 //
-// It is a module of its own, so that Helm stays out of what ships. Rewrite the
-// golden files and the table of values with
+// It is a separate module, so that Helm is no dependency of the program. This command
+// rewrites the golden files and the table of values:
 //
 //	go test ./... -update
 package chart

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// cases returns the files of values in testdata; each has a golden file beside it.
+// cases returns the values files in testdata; each has a golden file.
 func cases(t *testing.T) []string {
 	t.Helper()
 	paths, err := filepath.Glob("testdata/*.values.yaml")
@@ -30,7 +30,7 @@ func TestRenderedManifestsMatchTheGoldenFiles(t *testing.T) {
 				}
 			}
 			if diff := cmp.Diff(readFile(t, golden), got); diff != "" {
-				t.Errorf("rendered otherwise than %s (-golden +rendered):\n%s", golden, diff)
+				t.Errorf("the manifests differ from %s (-golden +rendered):\n%s", golden, diff)
 			}
 		})
 	}
@@ -59,6 +59,6 @@ func TestThePackageHoldsWhatTheTemplatesRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(render(t, "--values", everything), fromPackage); diff != "" {
-		t.Errorf("the package renders otherwise than the folder (-folder +package):\n%s", diff)
+		t.Errorf("the package and the folder render differently (-folder +package):\n%s", diff)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// misspelled are mistakes in the dashboard that Grafana would pass over in silence:
-// what to put in the place of what, once.
+// misspelled are mistakes in the dashboard that Grafana would ignore silently. Each
+// replaces one text.
 var misspelled = []struct{ where, right, wrong string }{
 	{"the dashboard", `"graphTooltip":`, `"graphTooltp":`},
 	{"a row", `"collapsed":`, `"colapsed":`},
@@ -30,8 +30,8 @@ var misspelled = []struct{ where, right, wrong string }{
 	{"an annotation", `"iconColor":`, `"iconColour":`},
 }
 
-// The dashboard is compiled as a value of the types of Grafana's own SDK, and so is
-// each misspelled one, which shows that the compiler sees such mistakes.
+// The test compiles the dashboard as a value of the types of Grafana's SDK. It also
+// compiles each misspelled dashboard, which shows that the compiler detects such mistakes.
 func TestTheDashboardFitsGrafanasTypes(t *testing.T) {
 	text := readFile(t, dashboardFile)
 	boards := map[string]string{"right.ts": text}
@@ -42,19 +42,18 @@ func TestTheDashboardFitsGrafanasTypes(t *testing.T) {
 		}
 		boards[fmt.Sprintf("wrong-%d.ts", i)] = wrong
 	}
-	complaints := compile(t, boards)
-	if found := complaints["right.ts"]; len(found) > 0 {
+	problems := compile(t, boards)
+	if found := problems["right.ts"]; len(found) > 0 {
 		t.Errorf("Grafana's types do not allow:\n%s", strings.Join(found, "\n"))
 	}
 	for i, m := range misspelled {
-		if len(complaints[fmt.Sprintf("wrong-%d.ts", i)]) <= len(complaints["right.ts"]) {
-			t.Errorf("%s: nobody complains of %s", m.where, m.wrong)
+		if len(problems[fmt.Sprintf("wrong-%d.ts", i)]) <= len(problems["right.ts"]) {
+			t.Errorf("%s: the compiler accepts %s", m.where, m.wrong)
 		}
 	}
 }
 
-// compile returns what the TypeScript compiler says of each of the files, which are
-// dashboards as JSON.
+// compile returns the errors of the TypeScript compiler for each dashboard, given as JSON.
 func compile(t *testing.T, boards map[string]string) map[string][]string {
 	t.Helper()
 	if testing.Short() {
@@ -86,15 +85,15 @@ func compile(t *testing.T, boards map[string]string) map[string][]string {
 	check := exec.CommandContext(t.Context(), "node", arguments...)
 	check.Dir = folder
 	out, err := check.Output()
-	complaints := map[string][]string{}
+	problems := map[string][]string{}
 	for line := range strings.Lines(string(out)) {
 		// Such as: right.ts(12,3): error TS2353: ...
 		if name, _, found := strings.Cut(line, "("); found && boards[name] != "" {
-			complaints[name] = append(complaints[name], strings.TrimSpace(line))
+			problems[name] = append(problems[name], strings.TrimSpace(line))
 		}
 	}
-	if err != nil && len(complaints) == 0 {
+	if err != nil && len(problems) == 0 {
 		t.Fatalf("tsc: %v\n%s", err, out)
 	}
-	return complaints
+	return problems
 }

@@ -22,7 +22,7 @@ const (
 
 var update = flag.Bool("update", false, "rewrite golden files and generated documents")
 
-// helmBinary builds the Helm that go.mod pins, or finds it in Go's cache.
+// helmBinary builds the version of Helm in go.mod, or finds it in Go's cache.
 var helmBinary = sync.OnceValues(func() (string, error) {
 	out, err := exec.Command("go", "tool", "-n", "helm").Output()
 	if err != nil {
@@ -31,7 +31,7 @@ var helmBinary = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 })
 
-// helm runs Helm and returns what it wrote, and an error with what it complained of.
+// helm runs Helm and returns its output, and an error with its error output.
 func helm(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	binary, err := helmBinary()
@@ -73,7 +73,7 @@ type object map[string]any
 func (o object) kind() string { return fmt.Sprint(o["kind"]) }
 func (o object) name() string { return fmt.Sprint(o.at("metadata", "name")) }
 
-// at follows the keys down, and gives nil where one is missing.
+// at follows the keys, and returns nil if one is missing.
 func (o object) at(keys ...string) any {
 	var value any = map[string]any(o)
 	for _, key := range keys {
@@ -88,7 +88,7 @@ func (o object) at(keys ...string) any {
 
 var separator = regexp.MustCompile(`(?m)^---\s*$`)
 
-// parse reads manifests, strictly: a key that is there twice is an error.
+// parse reads manifests strictly: a duplicate key is an error.
 func parse(t *testing.T, manifests string) []object {
 	t.Helper()
 	var objects []object
@@ -104,7 +104,7 @@ func parse(t *testing.T, manifests string) []object {
 	return objects
 }
 
-// only returns the one object of the kind.
+// only returns the only object of the kind.
 func only(t *testing.T, objects []object, kind string) object {
 	t.Helper()
 	var found []object
@@ -119,7 +119,7 @@ func only(t *testing.T, objects []object, kind string) object {
 	return found[0]
 }
 
-// decode reads a part of an object into a type.
+// decode decodes a part of an object into a type.
 func decode[T any](t *testing.T, part any) T {
 	t.Helper()
 	var typed T

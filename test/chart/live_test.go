@@ -28,9 +28,8 @@ var (
 
 const crdName = "externalworkloads.workload.linkerd.io"
 
-// cluster is a real API server with a namespace for the workloads. Nothing runs
-// the Pods of the chart here: what is looked at is what the API server makes of
-// its objects.
+// cluster is a real API server with a namespace for the workloads. It has no nodes, so no
+// Pods run: the tests check how the API server handles the chart's objects.
 type cluster struct {
 	plane     *controlplane.ControlPlane
 	core      kubernetes.Interface
@@ -38,9 +37,9 @@ type cluster struct {
 	workloads dynamic.ResourceInterface
 }
 
-const settled = 30 * time.Second // longer than the API server takes to see a new policy
+const settled = 30 * time.Second // longer than the API server needs to apply a new policy
 
-// newCluster starts an API server, with more flags than usual where given.
+// newCluster starts an API server, with additional flags if given.
 func newCluster(t *testing.T, flags ...string) cluster {
 	t.Helper()
 	if testing.Short() {
@@ -69,8 +68,8 @@ func (c cluster) helm(t *testing.T, command string, args ...string) {
 	}
 }
 
-// workload returns a good ExternalWorkload with another spec laid over it; nil takes
-// a field away.
+// workload returns a valid ExternalWorkload with changed fields in its spec; nil removes a
+// field.
 func workload(name string, change map[string]any) *unstructured.Unstructured {
 	spec := map[string]any{
 		"meshTLS":     map[string]any{"identity": "vm", "serverName": "vm"},
@@ -131,7 +130,7 @@ var badSpecs = map[string]struct {
 	"one port twice":              {ports(port(80), port(80, "protocol", "TCP")), "listed twice"},
 }
 
-// Linkerd's CRD lets these through; one that takes anything stands in for it.
+// Linkerd's CRD accepts these. A CRD that accepts anything replaces it here.
 func TestThePolicyRefusesWhatALaxCRDLetsThrough(t *testing.T) {
 	c, ctx := newCluster(t), t.Context()
 	crd, err := controlplane.CRD()
@@ -146,7 +145,7 @@ func TestThePolicyRefusesWhatALaxCRDLetsThrough(t *testing.T) {
 	}
 	foreign := []string{"install", "ewc", chartDir, "--namespace", "mesh-vms", "--create-namespace", "--kubeconfig", c.plane.Kubeconfig()}
 	if _, err := helm(t, foreign...); err == nil || !strings.Contains(err.Error(), "cannot be imported into the current release") {
-		t.Fatalf("installing over a CRD of somebody else: %v", err)
+		t.Fatalf("installing over another release's CRD: %v", err)
 	}
 	c.helm(t, "install", chartDir, "--create-namespace", "--set", "crds.install=false,admissionPolicies.validate=Deny")
 	c.waitForPolicy(t)
@@ -158,7 +157,7 @@ func TestThePolicyRefusesWhatALaxCRDLetsThrough(t *testing.T) {
 			}
 		})
 	}
-	t.Run("good workloads pass", func(t *testing.T) {
+	t.Run("valid workloads are accepted", func(t *testing.T) {
 		good := map[string]any{"ports": []any{port(80, "name", "a-b"), port(80, "protocol", "UDP")}}
 		good["workloadIPs"] = ips("192.0.2.1", "2001:db8::1")["workloadIPs"]
 		for name, w := range map[string]*unstructured.Unstructured{
@@ -169,7 +168,7 @@ func TestThePolicyRefusesWhatALaxCRDLetsThrough(t *testing.T) {
 			}
 		}
 	})
-	t.Run("what was stored before can be labelled and deleted", func(t *testing.T) {
+	t.Run("invalid workloads from before can be labelled and deleted", func(t *testing.T) {
 		label := []byte(`{"metadata":{"labels":{"a":"b"}}}`)
 		if _, err := c.workloads.Patch(ctx, "old", "application/merge-patch+json", label, metav1.PatchOptions{}); err != nil {
 			t.Error(err)
@@ -178,17 +177,16 @@ func TestThePolicyRefusesWhatALaxCRDLetsThrough(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	t.Run("with Warn they are stored with a warning", c.testWarnings)
+	t.Run("with Warn, invalid workloads are stored with a warning", c.testWarnings)
 }
 
-// warned collects what the API server warns of.
+// warned collects the warnings of the API server.
 type warned struct{ texts []string }
 
 // HandleWarningHeader implements rest.WarningHandler.
 func (w *warned) HandleWarningHeader(_ int, _ string, text string) { w.texts = append(w.texts, text) }
 
-// With Warn, the default of the chart, the workload is stored,
-// and the author gets a warning.
+// With Warn, the chart's default, the workload is stored and its author gets a warning.
 func (c cluster) testWarnings(t *testing.T) {
 	c.helm(t, "upgrade", chartDir, "--set", "crds.install=false")
 	config, said := c.plane.AdminConfig(), &warned{}
@@ -200,20 +198,20 @@ func (c cluster) testWarnings(t *testing.T) {
 	workloads := client.Resource(workloadResource).Namespace("default")
 	stored := func(ctx context.Context) (bool, error) {
 		_, err := workloads.Create(ctx, workload("bad", ips("127.0.0.1")), metav1.CreateOptions{})
-		if apierrors.IsInvalid(err) { // the API server has not seen the change yet
+		if apierrors.IsInvalid(err) { // the API server has not applied the change yet
 			return false, nil
 		}
 		return err == nil, err
 	}
 	if err := wait.PollUntilContextTimeout(t.Context(), 100*time.Millisecond, settled, true, stored); err != nil {
-		t.Fatalf("a bad workload is not stored: %v", err)
+		t.Fatalf("an invalid workload is not stored: %v", err)
 	}
 	if all := strings.Join(said.texts, "\n"); !strings.Contains(all, "no machine can be reached") {
 		t.Errorf("the warnings are %q", all)
 	}
 }
 
-// waitForPolicy tries a bad workload until it is refused.
+// waitForPolicy waits until an invalid workload is refused.
 func (c cluster) waitForPolicy(t *testing.T) {
 	t.Helper()
 	refused := func(ctx context.Context) (bool, error) {
@@ -245,7 +243,7 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	c.helm(t, "rollback", "1")
 	c.helm(t, "uninstall")
 	if _, err := c.workloads.Get(ctx, "mine", metav1.GetOptions{}); err != nil {
-		t.Errorf("the workload is gone with the release: %v", err)
+		t.Errorf("the workload was deleted with the release: %v", err)
 	}
 	if _, err := c.core.AppsV1().Deployments("mesh-vms").Get(ctx, "ewc-external-workload-controller", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
 		t.Errorf("the Deployment outlives the release: %v", err)
@@ -253,7 +251,7 @@ func TestInstallUpgradeUninstall(t *testing.T) {
 	c.helm(t, "install", chartDir)
 }
 
-// olderChart returns the chart with a CRD that has no short names yet.
+// olderChart returns the chart with an older CRD, without short names.
 func (c cluster) olderChart(t *testing.T) string {
 	t.Helper()
 	folder := filepath.Join(t.TempDir(), "chart")
@@ -284,8 +282,8 @@ func (c cluster) shortNames(t *testing.T) any {
 	return names
 }
 
-// may asks the API server whether the controller's account may do a thing,
-// written as "verb group/resource/subresource namespace name".
+// may asks the API server whether the controller's account has a permission, written as
+// "verb group/resource/subresource namespace name".
 func (c cluster) may(t *testing.T, verb, resource, namespace, name string) bool {
 	t.Helper()
 	attributes := &authorizationv1.ResourceAttributes{Verb: verb, Namespace: namespace, Name: name}

@@ -28,7 +28,7 @@ type alert struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
-// ruleFile is a file of rules, and the spec of a PrometheusRule.
+// ruleFile is a rule file, which has the form of a PrometheusRule's spec.
 type ruleFile struct {
 	Groups []ruleGroup `json:"groups"`
 }
@@ -86,7 +86,7 @@ func TestEveryAlertHasARunbook(t *testing.T) {
 	}
 }
 
-// promtool runs Prometheus' own checker, or says that it is left out.
+// promtool runs Prometheus' own checker, and skips the test if it is not installed.
 func promtool(t *testing.T, args ...string) {
 	t.Helper()
 	binary, err := exec.LookPath("promtool")
@@ -102,7 +102,7 @@ func TestAlertsFireWhenTheyShould(t *testing.T) {
 	promtool(t, "test", "rules", chartDir+"/tests/alerts.yaml")
 }
 
-// query is a query of the dashboard and the panel that it is in.
+// query is a query of the dashboard and its panel.
 type query struct{ panel, expr string }
 
 type dashboard struct {
@@ -135,7 +135,7 @@ func queries(t *testing.T) []query {
 			t.Errorf("panel %q lacks a description or a query", panel.Title)
 		}
 		if ids[panel.ID] {
-			t.Errorf("panel %q has an id that is taken", panel.Title)
+			t.Errorf("panel %q has a duplicate id", panel.Title)
 		}
 		ids[panel.ID] = true
 		for _, target := range panel.Targets {
@@ -153,8 +153,8 @@ var (
 	usedMetric       = regexp.MustCompile(`\b(?:external_workload|workqueue|rest_client|informer|process|go)_[a-z_]+`)
 )
 
-// known reports the series that the documented metrics have, and those of the
-// Prometheus client library that queries may use too.
+// known returns the series of the documented metrics, and those of the Prometheus client
+// library.
 func known(t *testing.T) map[string]bool {
 	t.Helper()
 	series := map[string]bool{
@@ -191,7 +191,7 @@ func TestQueriesUseMetricsThatExist(t *testing.T) {
 	}
 }
 
-// Grafana's variables are filled in and each query is checked as a rule.
+// The test replaces Grafana's variables and checks each query as a recording rule.
 func TestQueriesOfTheDashboardAreValid(t *testing.T) {
 	group := ruleGroup{Name: "dashboard"}
 	variables := strings.NewReplacer("$__rate_interval", "5m", "$__range", "1h", "$job", "ewc-metrics")

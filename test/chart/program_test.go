@@ -25,16 +25,16 @@ import (
 	"github.com/external-workload/controller/pkg/selftest"
 )
 
-// The program runs here as a process, with the arguments that the chart gives it
-// and the token of the account that the chart makes, and publishes what the
-// chart's own test asks for, which runs with the rights of helm test.
+// The program runs as a process, with the chart's arguments and a token of the chart's
+// service account. The chart's own test runs with the permissions of helm test and must
+// pass.
 func TestTheControllerPublishesWithTheRightsOfTheChart(t *testing.T) {
-	// The plugin asks more of those who set owner references that block deletion.
+	// This plugin requires another permission for owner references that block deletion.
 	c := newCluster(t, "--enable-admission-plugins=OwnerReferencesPermissionEnforcement")
 	c.helm(t, "install", chartDir, "--create-namespace",
 		"--set", "metrics.readers[0].kind=ServiceAccount,metrics.readers[0].name=scraper,metrics.readers[0].namespace=mesh-vms")
 	program := buildProgram(t)
-	// What depends on the Pod is set otherwise: ports, and where the API server is.
+	// Settings that depend on the Pod are replaced: ports and the API server's address.
 	log := c.start(t, program, append(arguments(pods(t)["ewc-external-workload-controller"]),
 		"--health-bind-address=127.0.0.1:0", "--metrics-bind-address=127.0.0.1:0",
 		"--kubeconfig="+c.account(t, "ewc-external-workload-controller"))...)
@@ -50,20 +50,20 @@ func TestTheControllerPublishesWithTheRightsOfTheChart(t *testing.T) {
 		t.Errorf("the self test failed: %v\n%s\nThe controller says:\n%s", err, out.String(), log())
 	}
 	if strings.Contains(strings.ToLower(log()), "forbidden") {
-		t.Errorf("a right is missing:\n%s", log())
+		t.Errorf("a permission is missing:\n%s", log())
 	}
-	t.Run("metrics are for their readers only", func(t *testing.T) { c.checkMetrics(t, log()) })
+	t.Run("only readers get the metrics", func(t *testing.T) { c.checkMetrics(t, log()) })
 }
 
 var metricsPort = regexp.MustCompile(`"metrics":\{"IP":"127.0.0.1","Port":(\d+)`)
 
-// checkMetrics scrapes with the token of the chart's reader, with one of an
-// account that is none, and without.
+// checkMetrics scrapes with the token of a reader, with that of another account, and
+// without a token.
 func (c cluster) checkMetrics(t *testing.T, log string) {
 	t.Helper()
 	port := metricsPort.FindStringSubmatch(log)
 	if port == nil {
-		t.Fatalf("the log does not say where the metrics are:\n%s", log)
+		t.Fatalf("the log does not name the address of the metrics:\n%s", log)
 	}
 	address := "https://127.0.0.1:" + port[1] + "/metrics"
 	if status, _ := scrape(t, address, ""); status != http.StatusUnauthorized {
@@ -80,7 +80,7 @@ func (c cluster) checkMetrics(t *testing.T, log string) {
 	t.Run("every query of the dashboard returns data", func(t *testing.T) { checkQueries(t, port[1], token) })
 }
 
-// scrape gets the address, whose certificate is self-signed.
+// scrape requests the address, which has a self-signed certificate.
 func scrape(t *testing.T, address, token string) (status int, body string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
@@ -104,7 +104,7 @@ func scrape(t *testing.T, address, token string) (status int, body string) {
 	return response.StatusCode, string(content)
 }
 
-// token returns a token of a new account without rights of its own.
+// token returns a token of a new account without permissions.
 func (c cluster) token(t *testing.T, name string) string {
 	t.Helper()
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}}
@@ -141,8 +141,8 @@ func (c cluster) account(t *testing.T, name string) string {
 	return path
 }
 
-// start runs the program until the end of the test, which it must reach without
-// an error, and gives what it has logged.
+// start runs the program until the end of the test and returns a function for its log. The
+// program must end without an error.
 func (c cluster) start(t *testing.T, program string, args ...string) (log func() string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "log")
@@ -167,7 +167,7 @@ func (c cluster) start(t *testing.T, program string, args ...string) (log func()
 	return func() string { return readFile(t, path) }
 }
 
-// apply gives manifests to the API server with the control plane's kubectl.
+// apply applies manifests with the control plane's kubectl.
 func (c cluster) apply(t *testing.T, manifests string) {
 	t.Helper()
 	applied := func(ctx context.Context) (bool, error) {

@@ -18,8 +18,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// quiet are the panels that have no data while nothing is probed, skipped,
-// failing or held back by a limit of the client.
+// quiet are the panels without data while nothing is probed, skipped, failing or delayed
+// by the client's rate limit.
 var quiet = map[string]bool{
 	"Wait for the client's own limit, p99": true,
 	"Probes, by outcome":                   true,
@@ -31,8 +31,8 @@ var quiet = map[string]bool{
 	"annotation":                           true,
 }
 
-// checkQueries lets a real Prometheus scrape the controller and asks it every
-// query of the dashboard.
+// checkQueries lets a real Prometheus scrape the controller and runs every query of the
+// dashboard.
 func checkQueries(t *testing.T, metricsPort, token string) {
 	t.Helper()
 	api := startPrometheus(t, metricsPort, token)
@@ -74,7 +74,7 @@ func startPrometheus(t *testing.T, metricsPort, token string) string {
 	if err := os.WriteFile(config, fmt.Appendf(nil, scrapeConfig, token, metricsPort), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // Prometheus cannot say which port it chose
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // Prometheus does not report a port of its choice
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func startPrometheus(t *testing.T, metricsPort, token string) string {
 	return "http://" + address + "/api/v1/query"
 }
 
-// ask returns the series that a query returns, and none while Prometheus starts.
+// ask returns the series of a query, and none while Prometheus starts.
 func ask(t *testing.T, api, expr string) []any {
 	t.Helper()
 	response, err := http.PostForm(api, url.Values{"query": {expr}})

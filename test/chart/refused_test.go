@@ -18,14 +18,14 @@ func TestBadValuesAreRefusedInPlainWords(t *testing.T) {
 		"a hold without a unit":               {[]string{"readiness.holdMaximum=for-ever"}, "does not match pattern"},
 		"memory in words":                     {[]string{"readiness.probeMemoryLimit=much"}, "does not match pattern"},
 		"a duration without a unit":           {[]string{"leaderElection.leaseDuration=15"}, "got number"},
-		"a range that is no CIDR":             {[]string{"readiness.probeDenyCIDRs={10.0.0.0}"}, "does not match pattern"},
-		"a cluster network that is no CIDR":   {[]string{"readiness.clusterNetworkCIDRs={pods}"}, "does not match pattern"},
+		"an invalid range":                    {[]string{"readiness.probeDenyCIDRs={10.0.0.0}"}, "does not match pattern"},
+		"an invalid cluster network":          {[]string{"readiness.clusterNetworkCIDRs={pods}"}, "does not match pattern"},
 		"cluster networks both ways": {
 			[]string{"readiness.clusterNetworkCIDRs={10.244.0.0/16}", "readiness.probeAllowClusterNetworks=true"}, "remove the ranges",
 		},
-		"an action that no policy has":         {[]string{"admissionPolicies.validate=deny"}, "must be one of"},
+		"an unknown action":                    {[]string{"admissionPolicies.validate=deny"}, "must be one of"},
 		"a namespace that is listed twice":     {[]string{"namespaces={a,a}"}, "equal"},
-		"a digest that is none":                {[]string{"image.digest=sha256:12"}, "does not match pattern"},
+		"an invalid digest":                    {[]string{"image.digest=sha256:12"}, "does not match pattern"},
 		"two replicas without leader election": {[]string{"leaderElection.enabled=false"}, "enable leader election or set replicas to 1"},
 		"a monitor without a Service": {
 			[]string{"metrics.serviceMonitor.enabled=true", "metrics.service.enabled=false"}, "needs metrics.service.enabled",
@@ -48,10 +48,10 @@ func TestBadValuesAreRefusedInPlainWords(t *testing.T) {
 			}
 			_, err := tryRender(t, args...)
 			if err == nil {
-				t.Fatal("rendered without complaint")
+				t.Fatal("rendered without an error")
 			}
 			if !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("refused without %q:\n%v", tc.want, err)
+				t.Errorf("the error does not contain %q:\n%v", tc.want, err)
 			}
 		})
 	}

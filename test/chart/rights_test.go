@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// rule is a rule of RBAC.
+// rule is an RBAC rule.
 type rule struct {
 	APIGroups       []string `json:"apiGroups,omitempty"`
 	Resources       []string `json:"resources,omitempty"`
@@ -54,7 +54,7 @@ func checkRule(t *testing.T, where string, r rule) {
 	}
 }
 
-// placed describes where an object is, for lists in tests.
+// placed names an object with its kind and namespace.
 func placed(o object) string {
 	place := o.kind() + " "
 	if namespace, ok := o.at("metadata", "namespace").(string); ok {
@@ -63,7 +63,7 @@ func placed(o object) string {
 	return place + o.name()
 }
 
-// rights lists what is bound to the controller itself, without helm test.
+// rights lists the bindings of the controller's account, without those of helm test.
 func rights(t *testing.T, args ...string) []string {
 	t.Helper()
 	var found []string
@@ -111,7 +111,7 @@ func TestRightsReachAsFarAsTheNamespaces(t *testing.T) {
 				"RoleBinding shop/mesh-vms-ewc-external-workload-controller",
 			},
 		},
-		"rights that somebody else gives": {[]string{"--set", "rbac.create=false"}, nil},
+		"rbac.create=false": {[]string{"--set", "rbac.create=false"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(tc.want, rights(t, tc.args...)); diff != "" {

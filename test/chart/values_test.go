@@ -13,14 +13,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// value is one value of the chart: its path, what it is by default (empty where
-// its parts have rows of their own), and the comment above it.
+// value is one value of the chart: its path, its default (empty if its parts have their own
+// rows), and the comment above it.
 type value struct {
 	path, fallback, meaning string
 }
 
-// values reads values.yaml with its comments. A mapping whose keys are fixed is
-// described key by key; one that is free, by itself.
+// values reads values.yaml with its comments. A mapping with fixed keys has a row for each
+// key, one with free keys has a single row.
 func values(t *testing.T) []value {
 	t.Helper()
 	var document yaml.Node
@@ -48,7 +48,7 @@ func collect(t *testing.T, prefix string, mapping *yaml.Node) []value {
 	return found
 }
 
-// fallback writes the default as one would write it after --set-json.
+// fallback formats the default like an argument of --set-json.
 func fallback(t *testing.T, node *yaml.Node) string {
 	t.Helper()
 	var decoded any
@@ -62,7 +62,7 @@ func fallback(t *testing.T, node *yaml.Node) string {
 	return string(text)
 }
 
-// comment takes the last paragraph above a key, on one line.
+// comment returns the last paragraph above a key, on one line.
 func comment(head string) string {
 	paragraphs := strings.Split(head, "\n\n")
 	var words []string
@@ -96,7 +96,7 @@ func TestTheTableOfValuesIsCurrent(t *testing.T) {
 	before, rest, ok := strings.Cut(have, tableBegin)
 	_, after, closed := strings.Cut(rest, tableEnd)
 	if !ok || !closed {
-		t.Fatalf("%s has no place for the table of values", page)
+		t.Fatalf("%s has no marks for the table of values", page)
 	}
 	want := before + tableBegin + table.String() + tableEnd + after
 	if *update {
@@ -106,7 +106,7 @@ func TestTheTableOfValuesIsCurrent(t *testing.T) {
 		return
 	}
 	if diff := cmp.Diff(want, have); diff != "" {
-		t.Errorf("the table is stale; run go test ./... -update (-want +have):\n%s", diff)
+		t.Errorf("the table is stale; run go test ./... -update (-want +got):\n%s", diff)
 	}
 }
 
@@ -129,11 +129,11 @@ func TestTheSchemaKnowsExactlyTheValues(t *testing.T) {
 	compare(t, "", top, all.(map[string]any))
 }
 
-// compare walks down as long as the schema names its keys.
+// compare descends as long as the schema names its keys.
 func compare(t *testing.T, path string, s valueSchema, values map[string]any) {
 	t.Helper()
 	if s.AdditionalProperties != false {
-		t.Errorf("the schema of %q lets unknown keys through", path)
+		t.Errorf("the schema of %q accepts unknown keys", path)
 	}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		property, known := s.Properties[key]

@@ -46,14 +46,14 @@ func TestPodsAreHardened(t *testing.T) {
 				"drop":                     []any{"ALL"},
 			}
 			if diff := cmp.Diff(want, have); diff != "" {
-				t.Errorf("%s of %s (-want +have):\n%s", name, values, diff)
+				t.Errorf("%s of %s (-want +got):\n%s", name, values, diff)
 			}
 		}
 	}
 }
 
-// OpenShift's restricted SCC refuses Pods that ask for a user or a group outside
-// of the range that it assigns.
+// OpenShift's restricted SCC refuses Pods with a user or a group outside of the range that
+// it assigns.
 func TestPodsAskForNoUserOrGroup(t *testing.T) {
 	for name, pod := range pods(t) {
 		for _, field := range []string{"runAsUser", "runAsGroup", "fsGroup", "supplementalGroups"} {
@@ -67,7 +67,7 @@ func TestPodsAskForNoUserOrGroup(t *testing.T) {
 	}
 }
 
-// A rolling update runs the new Pod beside the old one, and without a Lease both
+// A rolling update runs the old and the new Pod at the same time. Without a Lease both
 // would write.
 func TestWithoutLeaderElectionTheOldPodEndsFirst(t *testing.T) {
 	for name, tc := range map[string]struct {
@@ -98,20 +98,20 @@ func TestTheTestPodIsNotTakenForTheController(t *testing.T) {
 	t.Error("the Deployment's selector matches the Pod of helm test")
 }
 
-// The program reads and checks its flags before it looks for the cluster, which
-// it cannot find here: it then ends with 1, and with 2 if it dislikes a flag.
+// The program checks its flags before it looks for a cluster, and there is none here. It
+// exits with 1 for that, and with 2 for an invalid flag.
 func TestTheProgramTakesTheArgumentsOfTheChart(t *testing.T) {
 	program := buildProgram(t)
 	for _, values := range cases(t) {
 		for name, pod := range pods(t, "--values", values, "--set", "extraArgs=null") {
 			args := arguments(pod)
 			if args[0] == "selftest" {
-				continue // TestTheControllerPublishesWithTheRightsOfTheChart runs it
+				continue // run by TestTheControllerPublishesWithTheRightsOfTheChart
 			}
 			command := exec.CommandContext(t.Context(), program, append(args, "--kubeconfig=there-is-none")...)
 			out, _ := command.CombinedOutput()
 			if code := command.ProcessState.ExitCode(); code != 1 {
-				t.Errorf("%s: %s ends with %d:\n%s", values, name, code, out)
+				t.Errorf("%s: %s exits with %d:\n%s", values, name, code, out)
 			}
 		}
 	}
@@ -129,7 +129,7 @@ func buildProgram(t *testing.T) string {
 	return program
 }
 
-// arguments returns those that the chart gives the first container of the Pod.
+// arguments returns the arguments of the Pod's first container.
 func arguments(pod object) []string {
 	var args []string
 	for _, arg := range container(pod)["args"].([]any) {

@@ -11,19 +11,18 @@ import (
 	prometheus "github.com/prometheus/client_golang/api/prometheus/v1"
 )
 
-// looksBack matches a query over minutes.
+// looksBack matches a query over a range of minutes.
 var looksBack = regexp.MustCompile(`\[\d+m\]`)
 
-// atRest is true when one replica has led for a while, and nothing was skipped or
-// missing all that time.
+// atRest is true if one replica has led for a while, and nothing was skipped or missing
+// during that time.
 const atRest = `min_over_time(sum(external_workload_leading)[15s:1s]) == 1
 	and max_over_time(sum(external_workload_skipped)[15s:1s]) == 0
 	and max_over_time(sum(external_workload_endpoints{state="desired"} - ignoring (state) external_workload_endpoints{state="actual"})[15s:1s]) == 0`
 
-// alertsAreQuiet asks for the state of the alerts once the cluster is at rest.
-// Each is evaluated without an error, and none has fired at any time. Those that
-// look at the cluster as it is now are inactive; those that look back over minutes
-// may still see what this run has done on purpose.
+// alertsAreQuiet checks the alerts once the cluster is at rest. Each is evaluated without
+// an error, and none has ever fired. Alerts about the current state are inactive; alerts
+// over a range of minutes may still be pending because of earlier stages.
 func alertsAreQuiet(ctx context.Context, c *cluster) error {
 	if err := errors.Join(until(ctx, c.scraped), c.waitSeries(ctx, atRest), until(ctx, c.noAlert)); err != nil {
 		return err
@@ -39,7 +38,7 @@ func alertsAreQuiet(ctx context.Context, c *cluster) error {
 	return nil
 }
 
-// noAlert asks once.
+// noAlert checks the alerts once.
 func (c *cluster) noAlert(ctx context.Context) error {
 	found, err := prometheusAPI().Rules(ctx, nil)
 	if err != nil {
@@ -50,7 +49,7 @@ func (c *cluster) noAlert(ctx context.Context) error {
 		for _, rule := range group.Rules {
 			alert, ok := rule.(prometheus.AlertingRule)
 			if !ok {
-				return fmt.Errorf("the rule %v is no alert", rule)
+				return fmt.Errorf("the rule %v is not an alert", rule)
 			}
 			names = append(names, alert.Name)
 			if alert.Health != prometheus.RuleHealthGood {

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// requests are enough that a fair share is never missed by chance: of four
-	// endpoints each gets 100, with a standard deviation of 9.
+	// requests is large enough that an endpoint never misses its fair share by chance: each of
+	// four endpoints gets 100, with a standard deviation of 9.
 	requests = 400
 	atLeast  = 50
 )
@@ -52,8 +52,8 @@ func mixedService(ctx context.Context, c *cluster) error {
 	return nil
 }
 
-// zonesAreKept has a VM in the zone of the node and one in another. Only the
-// first gets requests, until it is not ready.
+// zonesAreKept has a VM in the node's zone and one in another zone. Only the first gets
+// requests, until it is not ready.
 func zonesAreKept(ctx context.Context, c *cluster) error {
 	const service = "zoned"
 	url, err := c.createService(ctx, service, func(spec *corev1.ServiceSpec) {
@@ -78,7 +78,7 @@ func zonesAreKept(ctx context.Context, c *cluster) error {
 		return err
 	}
 	if err := c.onlyAnswers(ctx, url, "vm-b"); err != nil {
-		return fmt.Errorf("when the zone has nobody ready: %w", err)
+		return fmt.Errorf("without a ready endpoint in the zone: %w", err)
 	}
 	if err := c.setReady(ctx, "zoned-near", v1beta1.ConditionTrue); err != nil {
 		return err
@@ -86,7 +86,7 @@ func zonesAreKept(ctx context.Context, c *cluster) error {
 	return c.onlyAnswers(ctx, url, "vm-a")
 }
 
-// onlyAnswers waits until many requests in a row are answered by the peer.
+// onlyAnswers waits until the peer answers many consecutive requests.
 func (c *cluster) onlyAnswers(ctx context.Context, url, name string) error {
 	return until(ctx, func(ctx context.Context) error {
 		counts, err := shares(ctx, url, quietRequests)

@@ -24,11 +24,11 @@ import (
 const (
 	nodeName = "node-1"
 	nodeZone = "zone-a"
-	// grace is short: nothing that is ended here has anything to save.
+	// grace is short: no program here has anything to save.
 	grace = 2 * time.Second
 )
 
-// A cluster is the one that all stages use.
+// A cluster is the cluster of all stages.
 type cluster struct {
 	options
 	out io.Writer
@@ -36,16 +36,15 @@ type cluster struct {
 	plane     *controlplane.ControlPlane
 	core      kubernetes.Interface
 	workloads versioned.Interface
-	// started are the processes beside the control plane, the oldest first; mu
-	// guards them.
+	// started are the processes besides the control plane, oldest first; mu guards them.
 	mu      sync.Mutex
 	started []*process.Process
 	// discovery has the targets of Prometheus.
 	discovery *http.Server
-	// watched is when Prometheus was started, and alerts are the names of its rules.
+	// watched is the start time of Prometheus, and alerts are the names of its rules.
 	watched time.Time
 	alerts  []string
-	// measured are lines that the stage adds to its result.
+	// measured are the lines that the stage adds to its result.
 	measured []string
 }
 
@@ -54,8 +53,8 @@ func (c *cluster) note(format string, values ...any) {
 	c.measured = append(c.measured, fmt.Sprintf(format, values...))
 }
 
-// startControlPlane starts etcd, the API server, the controller manager and the
-// scheduler, at the node's address, so that Pods can reach them.
+// startControlPlane starts etcd, the API server, the controller manager and the scheduler
+// at the node's address, which Pods can reach.
 func startControlPlane(ctx context.Context, c *cluster) error {
 	directory := filepath.Join(c.work, "logs", "control-plane")
 	var err error
@@ -65,7 +64,7 @@ func startControlPlane(ctx context.Context, c *cluster) error {
 		ControllerManager: true,
 		Address:           c.nodeIP,
 		Flags: map[controlplane.Component][]string{
-			// Pods find the API server by the Service kubernetes.
+			// Pods reach the API server by the Service kubernetes.
 			controlplane.APIServer: {"--endpoint-reconciler-type=lease"},
 		},
 	})
@@ -102,14 +101,14 @@ func (c *cluster) start(ctx context.Context, name string, ready func(context.Con
 	return started, nil
 }
 
-// stop ends what was started, the newest first.
+// stop ends the started processes, newest first.
 func (c *cluster) stop() error {
 	for _, p := range slices.Backward(c.started) {
 		p.Kill()
 	}
 	c.started = nil
 	if c.discovery != nil {
-		// What this says of its listener changes nothing any more.
+		// An error of the closed listener does not matter here.
 		_ = c.discovery.Close()
 	}
 	if c.plane == nil {
@@ -118,7 +117,7 @@ func (c *cluster) stop() error {
 	return c.plane.Stop()
 }
 
-// command runs a program to its end and gives what it wrote.
+// command runs a program to its end and returns its output.
 func (c *cluster) command(ctx context.Context, name string, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, name, arguments...)
 	command.Env = append(os.Environ(), "HOME="+c.work, "KUBECONFIG="+c.plane.Kubeconfig())
@@ -130,7 +129,7 @@ func (c *cluster) command(ctx context.Context, name string, arguments ...string)
 	return string(output), nil
 }
 
-// inVM puts what runs a program in the VMs' network in front of its command.
+// inVM returns a command that runs a program in the VMs' network.
 func (c *cluster) inVM(command ...string) []string {
 	return append([]string{"nsenter", "--net=" + c.vmNamespace}, command...)
 }

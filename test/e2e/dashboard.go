@@ -18,25 +18,25 @@ import (
 )
 
 const (
-	// rateInterval is the one that Grafana would take: four scrapes at the least.
-	// It is longer, so that the lines of the picture are smooth.
+	// rateInterval replaces Grafana's variable, which is at least four scrapes. It is longer,
+	// so that the lines of the picture are smooth.
 	rateInterval = 10 * scrapeInterval
 	// graphStep is the time between two points.
 	graphStep = 2 * time.Second
-	// afterTrouble is ample for the next two scrapes.
+	// afterTrouble is long enough for two more scrapes.
 	afterTrouble = 20 * time.Second
 )
 
-// silent are the queries of the dashboard that have no series in this run, by
-// their panel and name, and why that is right.
+// silent are the queries of the dashboard that must have no series in this run, by panel
+// and name, with the reason.
 var silent = map[string]string{
 	"Failed syncs B":                         "nothing panics",
 	"Wait for the client's own limit, p99 A": "the client limits itself only where kubeAPI.qps is set",
 }
 
-// dashboardHasData asks every query of the dashboard as Grafana would: for now,
-// or for the time since Prometheus runs. All but the silent ones have data, and
-// those have none.
+// dashboardHasData runs every query of the dashboard like Grafana: for the current time, or
+// for the time since the start of Prometheus. All but the silent ones must have data, and
+// the silent ones none.
 func dashboardHasData(ctx context.Context, c *cluster) error {
 	board, err := c.dashboard()
 	if err != nil {
@@ -52,7 +52,7 @@ func dashboardHasData(ctx context.Context, c *cluster) error {
 	}); err != nil {
 		return err
 	}
-	c.note("%d queries have data, %d have none and should not", asked-len(silent), len(silent))
+	c.note("%d queries have data, %d have none as expected", asked-len(silent), len(silent))
 	return nil
 }
 
@@ -64,9 +64,8 @@ func (c *cluster) dashboard() (panels.Board, error) {
 	return panels.Read(text)
 }
 
-// checkQueries runs all queries of the dashboard. It returns their number, and an error for
-// each that is not as it should be, also where silent names one that has data or
-// that there is not.
+// checkQueries runs all queries of the dashboard. It returns their number and an error for
+// each query without data, and for each query in silent that has data or does not exist.
 func checkQueries(board panels.Board, silent map[string]string, ask func(panels.Query) ([]panels.Series, error)) (asked int, err error) {
 	var wrong []error
 	unused := maps.Clone(silent)
@@ -101,8 +100,8 @@ func checkQueries(board panels.Board, silent map[string]string, ask func(panels.
 	return asked, errors.Join(wrong...)
 }
 
-// series asks one query: an instant one for now, and others from the start of
-// Prometheus until now.
+// series runs one query: an instant query for now, others from the start of Prometheus
+// until now.
 func (c *cluster) series(ctx context.Context, query panels.Query, now time.Time) ([]panels.Series, error) {
 	variables := panels.Variables{Job: metricsJob, Range: now.Sub(c.watched), RateInterval: rateInterval}
 	expr, err := variables.Fill(query)
@@ -135,7 +134,7 @@ func (c *cluster) series(ctx context.Context, query panels.Query, now time.Time)
 	return all, nil
 }
 
-// series returns what a panel draws of one result of its query.
+// series returns the series that a panel draws for one result of its query.
 func series(query panels.Query, labels model.Metric, samples ...model.SamplePair) panels.Series {
 	named := make(map[string]string, len(labels))
 	for name, value := range labels {

@@ -9,7 +9,7 @@ import (
 	"github.com/external-workload/controller/test/internal/panels"
 )
 
-func TestJudge(t *testing.T) {
+func TestCheckQueries(t *testing.T) {
 	board := panels.Board{
 		Rows: []panels.Row{{Panels: []panels.Panel{{
 			Title: "Panel", Queries: []panels.Query{{Name: "A", Expr: "a"}, {Name: "B", Expr: "b"}},
@@ -24,25 +24,25 @@ func TestJudge(t *testing.T) {
 		want    []string
 	}{
 		"all queries have data": {answers: map[string][]panels.Series{"a": some, "b": some, "c": some}},
-		"one has none, with a reason": {
+		"one has no data, with a reason": {
 			silent:  map[string]string{"Panel B": "nothing panics"},
 			answers: map[string][]panels.Series{"a": some, "b": none, "c": some},
 		},
-		"one has none, and an annotation neither": {
+		"one and an annotation have no data": {
 			answers: map[string][]panels.Series{"a": some, "b": none, "c": {}},
 			want:    []string{"Panel B has no data: b", "annotation Restart has no data: c"},
 		},
-		"one has data that should have none": {
+		"one has data and should have none": {
 			silent:  map[string]string{"Panel A": "nothing panics"},
 			answers: map[string][]panels.Series{"a": some, "b": some, "c": some},
 			want:    []string{"Panel A has data, and should have none since nothing panics"},
 		},
-		"a reason is left over": {
+		"a reason for an unknown query": {
 			silent:  map[string]string{"Panel C": "it is gone"},
 			answers: map[string][]panels.Series{"a": some, "b": some, "c": some},
 			want:    []string{"the dashboard has no query Panel C"},
 		},
-		"Prometheus refuses one": {
+		"Prometheus refuses a query": {
 			answers: map[string][]panels.Series{"a": some, "c": some},
 			want:    []string{"Panel B: refused"},
 		},
@@ -63,7 +63,7 @@ func TestJudge(t *testing.T) {
 				got = err.Error()
 			}
 			if want := strings.Join(test.want, "\n"); got != want {
-				t.Errorf("it says %q, want %q", got, want)
+				t.Errorf("the error is %q, want %q", got, want)
 			}
 		})
 	}

@@ -15,15 +15,14 @@ import (
 
 const discoveryAddress = "127.0.0.1:9091"
 
-// A targetGroup is what Prometheus reads from a discovery over HTTP.
+// A targetGroup is an element of Prometheus' HTTP service discovery.
 type targetGroup struct {
 	Targets []string          `json:"targets"`
 	Labels  map[string]string `json:"labels"`
 }
 
-// startDiscovery answers Prometheus, until stop, with what the ServiceMonitor
-// selects at that moment. Debian's Prometheus is built without the discovery of
-// Kubernetes.
+// startDiscovery serves the current targets of the ServiceMonitor to Prometheus until stop.
+// Debian's Prometheus is built without Kubernetes service discovery.
 func (c *cluster) startDiscovery(monitor serviceMonitor) error {
 	listener, err := net.Listen("tcp", discoveryAddress)
 	if err != nil {
@@ -36,18 +35,18 @@ func (c *cluster) startDiscovery(monitor serviceMonitor) error {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		// Prometheus notices an answer that ends early.
+		// Prometheus detects a truncated answer.
 		_ = json.NewEncoder(w).Encode(groups)
 	})}
 	go func() {
-		// The error is that the server was closed: nothing else ends it.
+		// The only possible error is that the server was closed.
 		_ = c.discovery.Serve(listener)
 	}()
 	return nil
 }
 
-// targets returns the endpoints of the monitor's port in the slices of the Services
-// that it selects, ready or not, with the labels that the operator gives them.
+// targets returns the endpoints of the monitor's port in the slices of the selected
+// Services, ready or not, with the labels that the operator would add.
 func (c *cluster) targets(ctx context.Context, monitor serviceMonitor) ([]targetGroup, error) {
 	selector, err := metav1.LabelSelectorAsSelector(&monitor.Spec.Selector)
 	if err != nil {

@@ -17,8 +17,7 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// corefile serves the cluster's names at the node's address, and lets nobody
-// remember an answer.
+// corefile serves the cluster's names at the node's address, without caching.
 const corefile = `cluster.local {
   bind %[1]s
   ready 127.0.0.1:8181
@@ -30,8 +29,8 @@ const corefile = `cluster.local {
 }
 `
 
-// startDNS starts CoreDNS and gives it the usual Service, with an EndpointSlice
-// written by hand, since it does not run in a Pod.
+// startDNS starts CoreDNS and creates its usual Service, with a hand-written EndpointSlice
+// because CoreDNS does not run in a Pod.
 func startDNS(ctx context.Context, c *cluster) error {
 	config := filepath.Join(c.work, "Corefile")
 	if err := os.WriteFile(config, fmt.Appendf(nil, corefile, c.nodeIP, c.plane.Kubeconfig()), 0o600); err != nil {
@@ -62,7 +61,7 @@ func startDNS(ctx context.Context, c *cluster) error {
 	return c.waitAddresses(ctx, "kubernetes.default", []string{"10.96.0.1"})
 }
 
-// resolver asks CoreDNS at its ClusterIP.
+// resolver queries CoreDNS at its ClusterIP.
 func resolver() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		var dialer net.Dialer
@@ -70,7 +69,7 @@ func resolver() *net.Resolver {
 	}}
 }
 
-// fullName returns that of a name below svc.
+// fullName returns the full name of a name below svc.
 func fullName(name string) string { return name + ".svc.cluster.local." }
 
 // waitAddresses waits until the name has exactly these addresses.
@@ -86,8 +85,8 @@ func (c *cluster) waitAddresses(ctx context.Context, name string, want []string)
 	})
 }
 
-// headlessRecords proves that a Service without a ClusterIP has the records of
-// the DNS specification of Kubernetes: all addresses, a name for each VM, and SRV.
+// headlessRecords checks that a headless Service has the records of Kubernetes' DNS
+// specification: all addresses, a name for each VM, and SRV records.
 func headlessRecords(ctx context.Context, c *cluster) error {
 	const service = "headless"
 	want := map[string]string{"head-a": "192.168.77.11", "head-b": "192.168.77.12"}
@@ -119,7 +118,7 @@ func headlessRecords(ctx context.Context, c *cluster) error {
 	}
 	slices.Sort(targets)
 	if want := []string{"head-a:8080", "head-b:8080"}; !slices.Equal(targets, want) {
-		return fmt.Errorf("the SRV records lead to %v, want %v", targets, want)
+		return fmt.Errorf("the targets of the SRV records are %v, want %v", targets, want)
 	}
 	return nil
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// bothFamilies has VMs with an address of each family. A Service of both has a
-// ClusterIP of each, and requests to it reach the address of its family; a
-// headless one has records of both.
+// bothFamilies has VMs with an address of each family. A dual-stack Service has a ClusterIP
+// of each family, and requests to it reach the addresses of that family. A headless Service
+// has records of both.
 func bothFamilies(ctx context.Context, c *cluster) error {
 	both := func(spec *corev1.ServiceSpec) { spec.IPFamilyPolicy = ptr.To(corev1.IPFamilyPolicyRequireDualStack) }
 	const service, headless = "dual", "dual-headless"
@@ -47,8 +47,8 @@ func bothFamilies(ctx context.Context, c *cluster) error {
 	return errors.Join(c.onlyAnswers(ctx, url4, "vm-b"), c.onlyAnswers(ctx, url6, "dual-b"))
 }
 
-// createDualWorkloads starts the servers at the IPv6 addresses of two VMs, which
-// have names of their own, and gives all four addresses.
+// createDualWorkloads starts servers at the IPv6 addresses of two VMs, with their own
+// names, and returns all four addresses.
 func (c *cluster) createDualWorkloads(ctx context.Context, service string) (addresses []string, err error) {
 	for _, v := range []struct{ name, ipv4, ipv6 string }{
 		{"dual-a", vms[1].address, "fd00:77::11"}, {"dual-b", vms[2].address, "fd00:77::12"},

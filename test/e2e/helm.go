@@ -13,7 +13,7 @@ const (
 	releaseNamespace = "external-workloads"
 )
 
-// helm runs Helm for the release; the chart is put behind its name where given.
+// helm runs Helm for the release. The chart, if given, follows the release's name.
 func (c *cluster) helm(ctx context.Context, verb string, arguments ...string) error {
 	arguments = append([]string{verb, release}, arguments...)
 	_, err := c.command(ctx, c.bin("helm"), append(arguments, "--namespace="+releaseNamespace, "--timeout=90s")...)
@@ -24,8 +24,8 @@ func (c *cluster) chart() string {
 	return filepath.Join(c.repository, "charts", "external-workload-controller")
 }
 
-// installChart installs what the repository holds, with the image built from it,
-// and names who may read its metrics.
+// installChart installs the repository's chart and image, with an account that may read the
+// metrics.
 func installChart(ctx context.Context, c *cluster) error {
 	err := c.helm(ctx, "install", c.chart(), "--create-namespace", "--wait", "--set=image.tag=e2e,image.pullPolicy=Never",
 		fmt.Sprintf(`--set-json=metrics.readers=[{"kind": "ServiceAccount", "name": %q, "namespace": %q}]`, reader, monitoring))
@@ -35,7 +35,7 @@ func installChart(ctx context.Context, c *cluster) error {
 	return until(ctx, c.bothReady)
 }
 
-// bothReady asks for two Pods of the controller that are ready, and no third.
+// bothReady checks that exactly two Pods of the controller exist, and that both are ready.
 func (c *cluster) bothReady(ctx context.Context) error {
 	deployment, err := c.core.AppsV1().Deployments(releaseNamespace).Get(ctx, release, metav1.GetOptions{})
 	if err != nil {

@@ -11,12 +11,12 @@ import (
 	"runtime"
 )
 
-// peerImage is the image with the program peer. No registry can be reached, so
-// it is also the one that holds a Pod's namespaces.
+// peerImage is the image with the program peer. No registry is reachable, so it is also the
+// pause image of Pods.
 const peerImage = "external-workload.test/peer:e2e"
 
-// writePeerImage writes an image that consists of one static program, in the
-// form that docker save has and ctr images import reads.
+// writePeerImage writes an image with one static program, in the format of docker save,
+// which ctr images import reads.
 func writePeerImage(program, path string) error {
 	content, err := os.ReadFile(program)
 	if err != nil {

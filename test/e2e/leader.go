@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// updates are made while nobody leads, one every updateInterval.
+	// updates is the number of updates without a leader, one every updateInterval.
 	updates        = 30
 	updateInterval = 100 * time.Millisecond
 )
 
-// deleteTheLeader deletes the leading Pod and changes workloads meanwhile. All
-// that was changed is published in the end.
+// deleteTheLeader deletes the leading Pod and changes workloads meanwhile. In the end all
+// changes are published.
 func deleteTheLeader(ctx context.Context, c *cluster) error {
 	leader, err := c.leader(ctx)
 	if err != nil {
@@ -36,8 +36,8 @@ func deleteTheLeader(ctx context.Context, c *cluster) error {
 	return err
 }
 
-// killTheLeader ends the leading process with SIGKILL, so that nobody gives back
-// the Lease: the other Pod has to wait until it has run out.
+// killTheLeader ends the leading process with SIGKILL, so that the Lease is not released:
+// the other Pod must wait until it expires.
 func killTheLeader(ctx context.Context, c *cluster) error {
 	if err := c.killLeadingProcess(ctx); err != nil {
 		return err
@@ -64,8 +64,8 @@ func (c *cluster) killLeadingProcess(ctx context.Context) error {
 	return err
 }
 
-// updatesArrive changes workloads of a new Service for a while, and waits until
-// what is left of them is published and both Pods are ready again.
+// updatesArrive changes workloads of a new Service for a while, and waits until the
+// remaining workloads are published and both Pods are ready again.
 func (c *cluster) updatesArrive(ctx context.Context, service string) error {
 	begin := time.Now()
 	if _, err := c.createService(ctx, service, nil); err != nil {
@@ -83,8 +83,8 @@ func (c *cluster) updatesArrive(ctx context.Context, service string) error {
 	return until(ctx, c.bothReady)
 }
 
-// updateMeanwhile makes workloads, one after the other, takes the first away
-// again, and gives the addresses that are left.
+// updateMeanwhile creates workloads one after the other, deletes the first again, and
+// returns the remaining addresses.
 func (c *cluster) updateMeanwhile(ctx context.Context, service string) (addresses []string, err error) {
 	ticker := time.NewTicker(updateInterval)
 	defer ticker.Stop()
@@ -111,9 +111,9 @@ func (c *cluster) leader(ctx context.Context) (string, error) {
 		return "", err
 	}
 	if lease.Spec.HolderIdentity == nil || *lease.Spec.HolderIdentity == "" {
-		return "", errors.New("nobody holds the Lease")
+		return "", errors.New("the Lease has no holder")
 	}
-	// The rest makes the identity of each start of a Pod its own.
+	// The rest distinguishes restarts of a Pod.
 	name, _, _ := strings.Cut(*lease.Spec.HolderIdentity, "_")
 	return name, nil
 }

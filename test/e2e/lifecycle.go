@@ -13,20 +13,20 @@ import (
 )
 
 const (
-	// managedBy is the default of the chart, which is Linkerd's.
+	// managedBy is the chart's default, which equals Linkerd's value.
 	managedBy    = "linkerd-external-workloads-controller"
 	changedValue = "--v=2"
 )
 
-// upgradeAndRollBack changes a value, and changes it back. Both replace the Pods,
-// and neither touches what is published.
+// upgradeAndRollBack changes a value and rolls back. Both replace the Pods, and neither
+// changes a slice.
 func upgradeAndRollBack(ctx context.Context, c *cluster) error {
 	before, err := c.slices(ctx)
 	if err != nil {
 		return err
 	}
 	if len(before) == 0 {
-		return errors.New("there are no slices to watch over")
+		return errors.New("there are no slices to compare")
 	}
 	if err := c.helm(ctx, "upgrade", c.chart(), "--reuse-values", "--wait", "--set=log.verbosity=2"); err != nil {
 		return err
@@ -43,7 +43,7 @@ func upgradeAndRollBack(ctx context.Context, c *cluster) error {
 	return c.expectSlices(ctx, before)
 }
 
-// expectArgument waits until both Pods run, with the changed value or without.
+// expectArgument waits until both Pods run with or without the changed value.
 func (c *cluster) expectArgument(ctx context.Context, want bool) error {
 	if err := until(ctx, c.bothReady); err != nil {
 		return err
@@ -59,8 +59,7 @@ func (c *cluster) expectArgument(ctx context.Context, want bool) error {
 	return nil
 }
 
-// slices returns the identities and resource versions of all slices of the
-// controller, sorted.
+// slices returns the UIDs and resourceVersions of all the controller's slices, sorted.
 func (c *cluster) slices(ctx context.Context) ([]string, error) {
 	list, err := c.core.DiscoveryV1().EndpointSlices(metav1.NamespaceAll).List(ctx,
 		metav1.ListOptions{LabelSelector: discoveryv1.LabelManagedBy + "=" + managedBy})
@@ -83,7 +82,7 @@ func (c *cluster) expectSlices(ctx context.Context, want []string) error {
 	return err
 }
 
-// uninstallChart leaves the CRD, the workloads and the slices, and so the traffic.
+// uninstallChart keeps the CRD, the workloads and the slices, and so the traffic.
 func uninstallChart(ctx context.Context, c *cluster) error {
 	before, err := c.slices(ctx)
 	if err != nil {

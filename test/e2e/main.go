@@ -2,8 +2,8 @@
 // e2e.
 //
 // hack/e2e/run.sh builds the programs and starts this one in separate namespaces. This
-// program is in the cluster's network, and the VMs are in another network behind a
-// virtual link, so a client here is a client in the cluster.
+// program runs in the cluster's network, and the VMs are in another network behind a
+// virtual link. So this program reaches Services like a client in the cluster.
 //
 // The stages run in order and share one cluster. The program checks only what a user
 // sees: which machine answers, and when. Processes of containerd end with its
@@ -26,21 +26,21 @@ import (
 
 // options are the command line.
 type options struct {
-	// work holds bin/, image/ and logs/; everything that is written goes there.
+	// work has bin/, image/ and logs/. All output goes there.
 	work string
-	// cgroup is the one below which kubelet keeps its Pods, such as /name.
+	// cgroup is the parent cgroup of kubelet's Pods, such as /name.
 	cgroup string
-	// nodeIP is the node's address, at which the API server listens too.
+	// nodeIP is the address of the node and of the API server.
 	nodeIP string
-	// nodeIPv6 is the node's other address.
+	// nodeIPv6 is the node's IPv6 address.
 	nodeIPv6 string
-	// vmNamespace is the file of the VMs' network namespace.
+	// vmNamespace is the path of the VMs' network namespace.
 	vmNamespace string
 	// repository is the root of this repository.
 	repository string
-	// picture is the file for the picture of the dashboard.
+	// picture is the path for the picture of the dashboard; empty for none.
 	picture string
-	// hold keeps the cluster after the last stage, until a signal.
+	// hold keeps the cluster running after the last stage until a signal.
 	hold bool
 }
 
@@ -64,7 +64,7 @@ func parse(arguments []string) (options, error) {
 		return options{}, err
 	}
 	if o.work == "" || o.cgroup == "" || o.nodeIP == "" || o.nodeIPv6 == "" || o.vmNamespace == "" {
-		return options{}, errors.New("use make e2e, which gives all flags")
+		return options{}, errors.New("use make e2e, which sets all flags")
 	}
 	var err error
 	if o.repository, err = controlplane.RepositoryRoot(); err != nil {

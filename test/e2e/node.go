@@ -20,8 +20,8 @@ const (
 	proxyHealth   = "127.0.0.1:10256"
 )
 
-// containerdConfig runs Pods with crun, finds its networks in %[1]s, and may not
-// lower the OOM score of processes, which a container may not allow.
+// containerdConfig runs Pods with crun, with the networks in %[1]s. It does not lower the
+// OOM score of processes, which may be forbidden in a container.
 const containerdConfig = `version = 2
 root = "%[1]s/containerd"
 state = "/run/e2e-containerd"
@@ -54,8 +54,8 @@ const cniConfig = `{
 }
 `
 
-// kubeletConfig asks little of the machine: its disk may be nearly full, its
-// cgroups may be of version 1, and it may have swap.
+// kubeletConfig has few requirements: the disk may be nearly full, the cgroups may be
+// version 1, and swap may be on.
 const kubeletConfig = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
 address: 127.0.0.1
@@ -77,8 +77,8 @@ clusterDomain: cluster.local
 resolvConf: ""
 `
 
-// startNode starts containerd with the two images, kubelet and kube-proxy, and
-// returns when the node says that it is ready.
+// startNode starts containerd with the two images, kubelet and kube-proxy, and returns when
+// the node is ready.
 func startNode(ctx context.Context, c *cluster) error {
 	if err := c.startContainerd(ctx); err != nil {
 		return err
@@ -102,8 +102,7 @@ func startNode(ctx context.Context, c *cluster) error {
 	}); err != nil {
 		return err
 	}
-	// kube-proxy waits for the node's address, and has to bear with sysctls that
-	// it may not write.
+	// kube-proxy waits for the node's address, and must tolerate read-only sysctls.
 	if _, err := c.start(ctx, "kube-proxy", controlplane.Healthy("http://"+proxyHealth+"/healthz"), []string{
 		c.bin("kube-proxy"),
 		"--kubeconfig=" + c.plane.Kubeconfig(),

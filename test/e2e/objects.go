@@ -13,7 +13,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// workload returns the machine at the address, with the labels.
+// workload returns an ExternalWorkload with an address and labels.
 func workload(name, address string, labels map[string]string) *v1beta1.ExternalWorkload {
 	return &v1beta1.ExternalWorkload{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
@@ -25,13 +25,13 @@ func workload(name, address string, labels map[string]string) *v1beta1.ExternalW
 	}
 }
 
-// create stores the workload.
+// create creates the workload.
 func (c *cluster) create(ctx context.Context, w *v1beta1.ExternalWorkload) error {
 	_, err := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Create(ctx, w, metav1.CreateOptions{})
 	return err
 }
 
-// createWorkload stores the workload and makes it ready.
+// createWorkload creates the workload and makes it ready.
 func (c *cluster) createWorkload(ctx context.Context, w *v1beta1.ExternalWorkload) error {
 	if err := c.create(ctx, w); err != nil {
 		return err
@@ -39,7 +39,7 @@ func (c *cluster) createWorkload(ctx context.Context, w *v1beta1.ExternalWorkloa
 	return c.setReady(ctx, w.Name, v1beta1.ConditionTrue)
 }
 
-// setReady writes the Ready condition, as an agent that watches the machine would.
+// setReady writes the Ready condition, like an agent that checks the machine.
 func (c *cluster) setReady(ctx context.Context, name string, status v1beta1.ConditionStatus) error {
 	client := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
 	return until(ctx, func(ctx context.Context) error {
@@ -53,8 +53,8 @@ func (c *cluster) setReady(ctx context.Context, name string, status v1beta1.Cond
 	})
 }
 
-// createService makes a Service on port 80 for all that have the label app, and
-// gives its URL.
+// createService creates a Service with port 80 that selects the label app, and returns its
+// URL.
 func (c *cluster) createService(ctx context.Context, name string, change func(*corev1.ServiceSpec)) (url string, err error) {
 	service := &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Name: name},

@@ -8,18 +8,18 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The jobs of Prometheus. The first has the name that the Prometheus operator
-// gives it, which is that of the Service.
+// The scrape jobs of Prometheus. The first has the name that the Prometheus operator would
+// give it: that of the Service.
 const (
 	metricsJob   = release + "-metrics"
 	withoutToken = "without-token"
 	withoutRight = "without-right"
 )
 
-// podToken is where a Pod has the token of its own account.
+// podToken is the path of a Pod's own service account token.
 const podToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
-// A serviceMonitor is what the chart uses of the operator's object of that name.
+// A serviceMonitor has the fields of the operator's ServiceMonitor that the chart uses.
 type serviceMonitor struct {
 	metav1.TypeMeta `json:",inline"`
 	Metadata        metav1.ObjectMeta `json:"metadata"`
@@ -39,8 +39,7 @@ type serviceMonitor struct {
 	} `json:"spec"`
 }
 
-// A prometheusRule is the operator's object of that name. Its spec is a file of
-// rules as Prometheus reads it.
+// A prometheusRule is the operator's PrometheusRule. Its spec is a rule file of Prometheus.
 type prometheusRule struct {
 	metav1.TypeMeta `json:",inline"`
 	Metadata        metav1.ObjectMeta `json:"metadata"`
@@ -58,8 +57,8 @@ type prometheusRule struct {
 	} `json:"spec"`
 }
 
-// rendered reads the one object of a template that the value switches on. A field
-// that the type does not have is an error, so that nothing in it is passed over.
+// rendered decodes the only object of a template that a value enables. An unknown field is
+// an error, so that none is ignored.
 func (c *cluster) rendered(ctx context.Context, template, value string, into any) error {
 	text, err := c.command(ctx, c.bin("helm"), "template", release, c.chart(), "--namespace="+releaseNamespace,
 		"--show-only=templates/"+template+".yaml", "--set="+value+"=true")
@@ -67,13 +66,13 @@ func (c *cluster) rendered(ctx context.Context, template, value string, into any
 		return err
 	}
 	if err := yaml.UnmarshalStrict([]byte(text), into); err != nil {
-		return fmt.Errorf("reading what the template %s gives: %w", template, err)
+		return fmt.Errorf("decoding the object of the template %s: %w", template, err)
 	}
 	return nil
 }
 
-// prometheusConfig returns what the operator would write. Prometheus reads YAML, so
-// JSON too.
+// prometheusConfig returns the configuration that the operator would write, as JSON, which
+// is also YAML.
 func (c *cluster) prometheusConfig(monitor serviceMonitor, alerts string) map[string]any {
 	return map[string]any{
 		"global": map[string]any{
@@ -89,9 +88,9 @@ func (c *cluster) prometheusConfig(monitor serviceMonitor, alerts string) map[st
 	}
 }
 
-// scrapeJob scrapes what the ServiceMonitor selects, with the token of the file;
-// empty: with none. The file stands for the one that Prometheus would have in its
-// Pod, which the monitor names.
+// scrapeJob scrapes the targets of the ServiceMonitor with the token in a file, or without
+// a token if the file is empty. The file replaces the one that the monitor names in
+// Prometheus' Pod.
 func scrapeJob(monitor serviceMonitor, name, token string) map[string]any {
 	endpoint := monitor.Spec.Endpoints[0]
 	job := map[string]any{

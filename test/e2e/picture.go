@@ -9,11 +9,11 @@ import (
 	"github.com/external-workload/controller/test/internal/panels"
 )
 
-// pictureRows are how many rows of the dashboard, from the top, are drawn: what
-// users feel, and not what causes it.
+// pictureRows is the number of rows that are drawn, from the top of the dashboard: those
+// with symptoms for users rather than causes.
 const pictureRows = 3
 
-// drawDashboard draws the main panels as they look at the end of this run.
+// drawDashboard draws the main panels at the end of this run.
 func drawDashboard(ctx context.Context, c *cluster) error {
 	board, err := c.dashboard()
 	if err != nil {

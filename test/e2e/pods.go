@@ -9,15 +9,14 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// namespace is where all stages but those of the chart and the documented
-// example have their objects.
+// namespace has the objects of all stages but those of the chart and the documented
+// example.
 const namespace = "mixed"
 
-// serverPort is the one on which every peer serves.
+// serverPort is the port of every peer.
 const serverPort = 8080
 
-// runAPod makes the namespace, and proves that the node runs Pods that have no
-// rights at all.
+// runAPod creates the namespace, and checks that the node runs a Pod without privileges.
 func runAPod(ctx context.Context, c *cluster) error {
 	_, err := c.core.CoreV1().Namespaces().Create(ctx,
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
@@ -55,7 +54,7 @@ func podReady(pod *corev1.Pod) error {
 	return fmt.Errorf("the Pod %s is not ready: %s %+v", pod.Name, pod.Status.Phase, pod.Status.ContainerStatuses)
 }
 
-// serverPod answers with its own name.
+// serverPod returns a Pod that answers with its own name.
 func serverPod(name string) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"app": "mixed"}},

@@ -22,19 +22,19 @@ import (
 
 const (
 	prometheusAddress = "127.0.0.1:9090"
-	// monitoring is the namespace of those who read metrics: reader is named in
-	// the values of the chart, stranger is not.
+	// monitoring is the namespace of two accounts: the chart's values permit reader, and not
+	// stranger, to read metrics.
 	monitoring       = "monitoring"
 	reader, stranger = "prometheus", "stranger"
 	scrapeInterval   = time.Second
-	// replicas are those that the chart installs by default.
+	// replicas is the chart's default.
 	replicas = 2
 )
 
-// startPrometheus starts a Prometheus that does what the Prometheus operator would
-// let it do after reading the chart's objects: it finds the controller's Pods by
-// the ServiceMonitor and evaluates the PrometheusRule. It scrapes them without a
-// token, and with one that gives no right, too: neither is answered.
+// startPrometheus starts Prometheus with the configuration that the Prometheus operator
+// would make from the chart's objects: it finds the controller's Pods by the ServiceMonitor
+// and evaluates the PrometheusRule. Two more jobs scrape without a token and with the token
+// of an account without permission: both must be refused.
 func startPrometheus(ctx context.Context, c *cluster) error {
 	if err := c.createReaders(ctx); err != nil {
 		return err
@@ -70,11 +70,11 @@ func startPrometheus(ctx context.Context, c *cluster) error {
 	if err := until(ctx, c.scraped); err != nil {
 		return err
 	}
-	c.note("%d Pods are scraped; without a token each answers 401, with one that gives no right 403", replicas)
+	c.note("%d Pods are scraped; without a token each answers 401, with a token without permission 403", replicas)
 	return nil
 }
 
-// createReaders makes both accounts and a file with a token of each.
+// createReaders creates both accounts and writes a token of each to a file.
 func (c *cluster) createReaders(ctx context.Context) error {
 	_, err := c.core.CoreV1().Namespaces().Create(ctx,
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: monitoring}}, metav1.CreateOptions{})
@@ -108,8 +108,8 @@ func writeJSON(path string, value any) error {
 	return os.WriteFile(path, text, 0o600)
 }
 
-// scraped asks for both Pods as targets that are up, and for the two jobs that may
-// not read to know that.
+// scraped checks that both Pods are up as targets, and that the two jobs without permission
+// are refused.
 func (c *cluster) scraped(ctx context.Context) error {
 	targets, err := prometheusAPI().Targets(ctx)
 	if err != nil {
@@ -132,16 +132,16 @@ func (c *cluster) scraped(ctx context.Context) error {
 	return nil
 }
 
-// prometheusAPI returns the API of the Prometheus that startPrometheus started.
+// prometheusAPI returns the API of Prometheus.
 func prometheusAPI() prometheus.API {
 	client, err := api.NewClient(api.Config{Address: "http://" + prometheusAddress})
 	if err != nil {
-		panic(err) // only for an address that is no URL
+		panic(err) // only for an invalid URL
 	}
 	return prometheus.NewAPI(client)
 }
 
-// vector returns what a query gives at a time; the zero time is now.
+// vector returns the result of a query at a time; the zero time means now.
 func vector(ctx context.Context, query string, at time.Time) (model.Vector, error) {
 	value, _, _, err := prometheusAPI().Query(ctx, query, at)
 	if err != nil {

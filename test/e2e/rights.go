@@ -17,9 +17,9 @@ import (
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
 )
 
-// accountRights makes some calls with a token of the controller's own account:
-// what it needs is answered, what it does not need is forbidden. The tests of the
-// chart ask for every call there is.
+// accountRights makes some calls with a token of the controller's account: necessary calls
+// are permitted, others are forbidden. The tests of the chart check every verb and
+// resource.
 func accountRights(ctx context.Context, c *cluster) error {
 	token, err := c.core.CoreV1().ServiceAccounts(releaseNamespace).CreateToken(ctx, release,
 		&authenticationv1.TokenRequest{}, metav1.CreateOptions{})
@@ -39,7 +39,7 @@ func accountRights(ctx context.Context, c *cluster) error {
 	return expectAnswers(accountCalls(ctx, core, workloads))
 }
 
-// expectAnswers makes the calls: what is allowed is answered, the rest forbidden.
+// expectAnswers makes the calls and checks which are permitted.
 func expectAnswers(calls []rightCall) error {
 	for _, call := range calls {
 		err := call.do()
@@ -53,7 +53,7 @@ func expectAnswers(calls []rightCall) error {
 	return nil
 }
 
-// A rightCall is one that an account may make, or may not.
+// A rightCall is a call and whether the account may make it.
 type rightCall struct {
 	name    string
 	allowed bool
@@ -86,9 +86,9 @@ func accountCalls(ctx context.Context, core kubernetes.Interface, workloads vers
 	}
 }
 
-// userRights binds the roles that every cluster has, view and edit, to a user
-// each. The chart's roles are aggregated to them, so that a user who may see or change
-// Deployments in a namespace may do so with its workloads.
+// userRights binds each of the built-in roles view and edit to a user. The chart's roles
+// are aggregated to them, so a user who may view or edit Deployments in a namespace may do
+// the same with its workloads.
 func userRights(ctx context.Context, c *cluster) error {
 	for _, role := range []string{"view", "edit"} {
 		user := "user-with-" + role
@@ -106,7 +106,7 @@ func userRights(ctx context.Context, c *cluster) error {
 		if err != nil {
 			return err
 		}
-		// The API server learns of the binding by a watch of its own.
+		// The API server sees the binding by a watch, a moment later.
 		if err := until(ctx, func(ctx context.Context) error {
 			_, err := workloads.WorkloadV1beta1().ExternalWorkloads(namespace).List(ctx, metav1.ListOptions{})
 			return err

@@ -15,17 +15,16 @@ import (
 )
 
 const (
-	// probedWorkloads are probed every second, half of them with TCP and half
-	// with HTTP.
+	// probedWorkloads is the number of workloads, half of them probed with TCP and half with
+	// HTTP, every second.
 	probedWorkloads = 100
-	// closeTimeout is how long the kernel remembers a connection that was reset.
-	// One that was closed in the usual way is remembered for two minutes.
+	// closeTimeout is the time for which the kernel tracks a connection that was reset. It
+	// tracks a normally closed connection for two minutes.
 	closeTimeout = 10 * time.Second
 )
 
-// probesLeaveNoSockets probes one VM from many workloads, and counts what the
-// node's connection tracking and the VM remember of it once as many are forgotten
-// as are made.
+// probesLeaveNoSockets probes one VM for many workloads, and counts the connections in the
+// node's connection tracking and in the VM once as many expire as are made.
 func probesLeaveNoSockets(ctx context.Context, c *cluster) error {
 	const connectionTracking = "/proc/net/nf_conntrack"
 	if _, err := os.Stat(connectionTracking); errors.Is(err, os.ErrNotExist) {
@@ -36,8 +35,8 @@ func probesLeaveNoSockets(ctx context.Context, c *cluster) error {
 	if _, err := c.startVM(ctx, probed); err != nil {
 		return err
 	}
-	// Nothing is probed yet, so these are this program's own requests to the
-	// server. They wait too, at the end that closes first: here or in the VM.
+	// Nothing is probed yet, so these are this program's own requests to the server. They
+	// wait too, at the end that closes first: here or in the VM.
 	before, _, err := c.remembered(ctx, connectionTracking, probed.address)
 	if err != nil {
 		return err
@@ -68,7 +67,7 @@ func probesLeaveNoSockets(ctx context.Context, c *cluster) error {
 	if all == 0 {
 		return errors.New("connection tracking holds no connection of a probe, so nothing was measured")
 	}
-	// A period's worth more may be open or just closed.
+	// The connections of one more period may be open or just closed.
 	if most := probedWorkloads * (int(closeTimeout.Seconds()) + 2); all > most {
 		return fmt.Errorf("connection tracking holds %d connections, want at most %d", all, most)
 	}
@@ -79,8 +78,8 @@ func probesLeaveNoSockets(ctx context.Context, c *cluster) error {
 	return nil
 }
 
-// remembered counts the connections to an address: those that the node tracks, by
-// state, and those that wait in the VM.
+// remembered counts the connections to an address: the tracked ones of the node, by state,
+// and the waiting ones in the VM.
 func (c *cluster) remembered(ctx context.Context, connectionTracking, address string) (states map[string]int, waiting int, err error) {
 	if states, err = trackedStates(connectionTracking, address); err != nil {
 		return nil, 0, err
@@ -97,7 +96,7 @@ func total(states map[string]int) int {
 	return all
 }
 
-// removeProbed deletes the workloads, so that later stages measure only their own.
+// removeProbed deletes the workloads, so that they do not affect later stages.
 func (c *cluster) removeProbed(ctx context.Context) {
 	for i := range probedWorkloads {
 		if err := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Delete(ctx, fmt.Sprintf("sockets-%d", i), metav1.DeleteOptions{}); err != nil {

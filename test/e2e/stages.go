@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// stageTimeout bounds one stage. Two busy cores need about a minute for the
-// longest.
+// stageTimeout is the maximum time of a stage. The longest takes about a minute on two busy
+// cores.
 const stageTimeout = 2 * time.Minute
 
-// A stage is one thing that is proven.
+// A stage is one test.
 type stage struct {
 	name string
 	run  func(ctx context.Context, c *cluster) error
-	// needed is true for what all later stages build upon.
+	// needed is true if all later stages depend on this one.
 	needed bool
 }
 
-// run runs the stages, says how each went, and gives the number of those that
-// did not pass. Those that a failure kept from running count among them.
+// run runs the stages, prints the result of each, and returns the number that did not pass,
+// including those that were not run because of a failure.
 func run(ctx context.Context, o options, out io.Writer) (failed int) {
 	c := &cluster{options: o, out: out}
 	defer func() {
@@ -67,8 +67,8 @@ func (s stage) within(ctx context.Context, c *cluster) error {
 	return s.run(ctx, c)
 }
 
-// until asks again and again until there is no error or ctx ends; then it gives
-// the last error.
+// until calls a function repeatedly until it returns no error, or returns the last error
+// when ctx ends.
 func until(ctx context.Context, ask func(context.Context) error) error {
 	const interval = 100 * time.Millisecond
 	ticker := time.NewTicker(interval)

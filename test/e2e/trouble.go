@@ -13,10 +13,9 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// troubleIsSeen makes three mistakes that operators make: a quota that refuses
-// slices, a workload without the Service's port, and an annotation that says
-// nothing. Prometheus sees each for a while, and the alerts begin to wait for their
-// time. Then all is put right, and published.
+// troubleIsSeen makes three mistakes: a quota that refuses slices, a workload without the
+// Service's port, and an invalid annotation. Prometheus sees each of them, and the alerts
+// become pending. Then the mistakes are corrected, and everything is published.
 func troubleIsSeen(ctx context.Context, c *cluster) error {
 	const service = "troubled"
 	quotas := c.core.CoreV1().ResourceQuotas(namespace)

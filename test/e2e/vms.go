@@ -16,15 +16,15 @@ type vm struct {
 	port          int
 }
 
-// vms are those that all stages use. The first is the one of the documented
-// example, which serves on the port that the example gives.
+// vms are the VMs of all stages. The first is the machine of the documented example and
+// serves on the example's port.
 var vms = []vm{
 	{name: "example", address: "193.1.4.11", port: 80},
 	{name: "vm-a", address: "192.168.77.11", port: serverPort},
 	{name: "vm-b", address: "192.168.77.12", port: serverPort},
 }
 
-// startVMs starts the servers and reaches each of them directly.
+// startVMs starts the servers and checks that each answers directly.
 func startVMs(ctx context.Context, c *cluster) error {
 	for _, v := range vms {
 		if _, err := c.startVM(ctx, v); err != nil {
@@ -34,7 +34,7 @@ func startVMs(ctx context.Context, c *cluster) error {
 	return nil
 }
 
-// startVM returns when the server answers.
+// startVM starts a server and waits until it answers.
 func (c *cluster) startVM(ctx context.Context, v vm) (*process.Process, error) {
 	return c.start(ctx, v.name, v.answers, c.inVM(c.bin("peer"), "serve", v.name, v.at()))
 }
@@ -48,7 +48,7 @@ func (v vm) answers(ctx context.Context) error {
 	return err
 }
 
-// documentedExample applies the example of the documentation as it is.
+// documentedExample applies the documented example unchanged.
 func documentedExample(ctx context.Context, c *cluster) error {
 	if _, err := c.kubectl(ctx, "create", "namespace", "mixed-env"); err != nil {
 		return err
@@ -67,7 +67,7 @@ func documentedExample(ctx context.Context, c *cluster) error {
 	return waitAnswer(ctx, "http://"+address, "example")
 }
 
-// exampleByName asks CoreDNS for the documented example, and goes there.
+// exampleByName resolves the documented example with CoreDNS and sends a request to it.
 func exampleByName(ctx context.Context, c *cluster) error {
 	addresses, err := resolver().LookupHost(ctx, fullName("external-workload.mixed-env"))
 	if err != nil {

@@ -12,9 +12,8 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// Fault: the API server answers wrongly, late or never, before or after a write
-// took effect.
-// Promise: right in the end, and a write that took effect is not done twice.
+// Fault: the API server answers wrongly, late or never, before or after a write took effect.
+// Promise: the slices are correct in the end, and no write that took effect is repeated.
 func TestWritesAnsweredWithFaults(t *testing.T) {
 	w := newParallelWorld(t)
 	c := w.alone()
@@ -37,7 +36,7 @@ func TestWritesAnsweredWithFaults(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			w := w.within(t)
 			began, app := w.history.Len(), fmt.Sprintf("faulty-%d", i)
-			// The creation and then the update meet the fault, twice each.
+			// The creation and then the update get the fault, twice each.
 			meet := func() {
 				c.Proxy.Set(faults.Rule{Name: test.name, Match: faults.Writes("endpointslices"), Times: 2, Fault: test.fault})
 			}
@@ -54,7 +53,7 @@ func TestWritesAnsweredWithFaults(t *testing.T) {
 			w.flip(w.namespace, app)
 			updated := w.converges(time.Minute)
 			c.Proxy.Clear()
-			t.Logf("right %s after the creation, %s after the update, %d writes met the fault", created, updated, c.Proxy.Hits()[test.name])
+			t.Logf("correct %s after the creation, %s after the update; %d writes got the fault", created, updated, c.Proxy.Hits()[test.name])
 			w.nothingNeedless(began)
 			if creations := creations(w.history.Since(began)); creations != 1 {
 				t.Errorf("%d slices were created, want 1", creations)
@@ -64,7 +63,7 @@ func TestWritesAnsweredWithFaults(t *testing.T) {
 }
 
 // Fault: 429 with Retry-After.
-// Promise: it waits as long as requested.
+// Promise: the controller waits as long as requested.
 func TestRetryAfterIsObeyed(t *testing.T) {
 	w := newParallelWorld(t)
 	w.seed(w.namespace, 1, 1)
@@ -78,7 +77,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 	w.converges(time.Minute)
 	writes := slices.DeleteFunc(c.Proxy.Writes()[before:], func(write faults.Write) bool { return write.Resource != "endpointslices" })
 	if len(writes) != 4 {
-		t.Fatalf("%d tries, want 3 that are refused and one that is not", len(writes))
+		t.Fatalf("%d tries, want 3 that are refused and one that succeeds", len(writes))
 	}
 	for i := 1; i < len(writes); i++ {
 		if pause := writes[i].Started.Sub(writes[i-1].Ended); pause < retryAfter {
@@ -88,7 +87,8 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 }
 
 // Fault: 403 for every write in one namespace.
-// Promise: the others are as fast as ever, and it heals when the fault ends.
+// Promise: other namespaces are as fast as before, and this one recovers when the fault
+// ends.
 func TestForbiddenInOneNamespace(t *testing.T) {
 	w := newWorld(t)
 	const services = 50
@@ -105,16 +105,16 @@ func TestForbiddenInOneNamespace(t *testing.T) {
 	}
 	w.eventually(30*time.Second, "writes are refused", func() bool { return c.Proxy.Hits()["forbidden"] >= services })
 	meanwhile := w.latency(20, 5)
-	t.Logf("median of a flip beside: %s, usual %s", meanwhile, usual)
+	t.Logf("median of a flip in another namespace: %s, usual %s", meanwhile, usual)
 	if limit := 3*usual + 20*time.Millisecond; meanwhile > limit {
 		t.Errorf("a flip in another namespace takes %s, want at most %s", meanwhile, limit)
 	}
 	c.Proxy.Clear()
 	took := w.converges(2*time.Minute, forbidden)
-	t.Logf("healed %s after the fault's end", took)
+	t.Logf("correct %s after the fault's end", took)
 }
 
-// latency returns the median time from a flip to its slice, over so many flips.
+// latency returns the median time from a flip to its slice, over a number of flips.
 func (w *world) latency(flips, services int) time.Duration {
 	w.Helper()
 	var times []time.Duration
@@ -130,7 +130,8 @@ func (w *world) latency(flips, services int) time.Duration {
 }
 
 // Fault: every call takes 2 s longer.
-// Promise: it still converges, what is under way stays bounded, and it stays ready.
+// Promise: the controller converges, stays ready, and has a bounded number of writes in
+// flight.
 func TestLatencyOfTwoSecondsOnEveryCall(t *testing.T) {
 	w := newParallelWorld(t)
 	const workers = 4
@@ -149,13 +150,13 @@ func TestLatencyOfTwoSecondsOnEveryCall(t *testing.T) {
 	})
 	w.converges(time.Minute)
 	if most := c.Proxy.MostWritesInFlight(); most > workers+1 {
-		t.Errorf("%d writes were under way at once with %d workers", most, workers)
+		t.Errorf("%d writes were in flight at once with %d workers", most, workers)
 	}
 }
 
 // Fault: no byte passes between the controller and the API server.
-// Promise: alive all the time, since a restart would not help, and right again
-// within seconds after the end.
+// Promise: the controller stays live, since a restart would not help, and the slices are
+// correct within seconds after the end.
 func TestPartitioned(t *testing.T) {
 	duration := 25 * time.Second
 	if *long {
@@ -175,19 +176,19 @@ func TestPartitioned(t *testing.T) {
 	w.always(duration, "liveness", func() error { return c.Health(t.Context(), "livez") })
 	c.Proxy.Thaw()
 	took := w.converges(time.Minute)
-	t.Logf("right again %s after the end of a partition of %s", took, duration)
+	t.Logf("correct %s after the end of a partition of %s", took, duration)
 	if took > 10*time.Second {
-		t.Errorf("right again after %s, want at most 10 s", took)
+		t.Errorf("correct after %s, want at most 10 s", took)
 	}
 	if err := c.Health(t.Context(), "readyz"); err != nil || c.Pid() != pid {
 		t.Errorf("not ready afterwards, or restarted: %v", err)
 	}
 }
 
-// Fault: a deletion is answered with 404 though the slice stands, as a server
-// does that does not serve the resource yet.
-// Promise: the slice is deleted in the end, and its Service goes on.
-func TestDeletionAnsweredNotFoundThoughTheSliceStands(t *testing.T) {
+// Fault: a deletion is answered with 404 though the slice exists, as by an API server that
+// does not serve the resource yet.
+// Promise: the slice is deleted in the end, and its Service is still published.
+func TestDeletionAnsweredNotFoundThoughTheSliceExists(t *testing.T) {
 	w := newParallelWorld(t)
 	w.seed(w.namespace, 1, 2)
 	c := w.alone()
@@ -202,7 +203,7 @@ func TestDeletionAnsweredNotFoundThoughTheSliceStands(t *testing.T) {
 	}
 	w.converges(30 * time.Second)
 	if c.Proxy.Hits()["404"] != 1 {
-		t.Error("no deletion met the fault")
+		t.Error("no deletion got the fault")
 	}
 	if err := w.createWorkload(w.namespace, workloadName(0, 2), serviceName(0), "10.0.1.1"); err != nil {
 		t.Fatal(err)
@@ -233,7 +234,7 @@ func TestCreationNeitherAnsweredNorSeen(t *testing.T) {
 	}
 }
 
-// creations returns how many slices are new.
+// creations returns the number of created slices.
 func creations(changes []faults.SliceChange) (count int) {
 	for _, change := range changes {
 		if change.Before == nil {

@@ -14,9 +14,8 @@ import (
 	"time"
 )
 
-// selfSigned makes a certificate for 127.0.0.1 and gives it also as PEM, for
-// the clients that shall trust it. It is valid for a century both ways, since
-// tests move clocks.
+// selfSigned makes a certificate for 127.0.0.1 and also returns it as PEM for clients. It is
+// valid for a century in both directions, since tests move clocks.
 func selfSigned() (tls.Certificate, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// ChartMemoryLimit returns the memory in bytes that the chart gives the container.
+// ChartMemoryLimit returns the chart's memory limit of the container in bytes.
 func ChartMemoryLimit() (int64, error) {
 	root, err := controlplane.RepositoryRoot()
 	if err != nil {
@@ -30,7 +30,7 @@ func ChartMemoryLimit() (int64, error) {
 	}
 	limit := values.Resources.Limits.Memory().Value()
 	if limit == 0 {
-		return 0, errors.New("the chart gives no memory limit")
+		return 0, errors.New("the chart has no memory limit")
 	}
 	return limit, nil
 }

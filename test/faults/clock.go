@@ -13,13 +13,13 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// The signals on which a program of BuildWithClock moves its clock by an hour.
+// The signals with which a program of BuildWithClock moves its clock by an hour.
 const (
 	AnHourAhead = syscall.SIGUSR1
 	AnHourBack  = syscall.SIGUSR2
 )
 
-// jumper moves the clock. It is compiled into the program's main package.
+// jumper is compiled into the program's main package and moves the clock.
 const jumper = `package main
 
 import (
@@ -44,11 +44,10 @@ func init() {
 }
 `
 
-// BuildWithClock is Build for a program whose wall clock can be moved while it
-// runs, as an administrator or a virtual machine's host moves it: the monotonic
-// clock goes on. The kernel has only one wall clock for all processes, so the
-// program gets its own in the standard library's package time. All packages are
-// compiled again for it, which takes minutes the first time.
+// BuildWithClock is Build for a program whose wall clock can be moved while it runs, as an
+// administrator or a VM's host may do; the monotonic clock continues. The kernel has only
+// one wall clock for all processes, so the program gets a changed package time. This
+// compiles all packages again, which takes minutes the first time.
 func BuildWithClock(ctx context.Context, directory string) (string, error) {
 	root, err := controlplane.RepositoryRoot()
 	if err != nil {
@@ -65,7 +64,7 @@ func BuildWithClock(ctx context.Context, directory string) (string, error) {
 	}
 	const reading = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
 	if !strings.Contains(string(source), reading) {
-		return "", fmt.Errorf("%s reads the clock in another way than expected", original)
+		return "", fmt.Errorf("%s does not read the clock as expected", original)
 	}
 	moved := strings.Replace(string(source), reading, "// Jumped is by how many seconds the clock was moved.\nvar Jumped int64\n\n"+reading+"\tsec += Jumped\n", 1)
 	overlay := map[string]map[string]string{"Replace": {

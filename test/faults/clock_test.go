@@ -13,8 +13,7 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// Fault: the clocks of the instances are an hour apart, by what they write into
-// the Lease.
+// Fault: the clocks of the instances differ by an hour, in the times of the Lease.
 // Promise: the leader stays, and when it is killed another takes over in time.
 func TestClocksAnHourApart(t *testing.T) {
 	e := newElection(newParallelWorld(t), quick...)
@@ -32,7 +31,7 @@ func TestClocksAnHourApart(t *testing.T) {
 		killed := time.Now()
 		e.eventually(30*time.Second, "another leads", func() bool { now := e.leader(); return now != nil && now != leader })
 		took := time.Since(killed)
-		t.Logf("with the leader's clock off by %s another led %s after its end", apart, took)
+		t.Logf("with the leader's clock off by %s, another instance led %s after its end", apart, took)
 		const most = 3*time.Second + 500*time.Millisecond + time.Second
 		if took > most {
 			t.Errorf("it took %s, want at most %s", took, most)
@@ -60,8 +59,8 @@ func shiftLease(by time.Duration) func(runtime.Object) {
 }
 
 // Fault: the wall clock jumps by an hour while the controller runs, both ways.
-// Promise: the Lease stays, publishing is as quick as before, and no latency is
-// measured that never was.
+// Promise: the leader stays, publishing is as fast as before, and the latency metrics are
+// correct.
 func TestClockJumpsByAnHour(t *testing.T) {
 	if !*long {
 		t.Skip("compiles the program and its dependencies again, with a clock that can be moved; run with -long")

@@ -11,12 +11,12 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// Fault: etcd is compacted while the controller is cut off, and the API server
-// keeps no events of its own: what the watches go on with is 410 Gone for real.
-// Promise: it catches up by itself and writes only what changed.
+// Fault: etcd is compacted while the controller is cut off, and the API server has no watch
+// cache: it really answers the resumed watches with 410 Gone.
+// Promise: the controller catches up and writes only changes.
 func TestEtcdCompacted(t *testing.T) {
 	plane := controlplane.ForTest(t, controlplane.Options{Flags: map[controlplane.Component][]string{
-		// Each compaction leaves what was written since the one before.
+		// Each compaction keeps what was written since the previous one.
 		controlplane.APIServer: {"--watch-cache=false", "--etcd-compaction-interval=1s"},
 	}})
 	if err := controlplane.InstallChartCRD(t.Context(), plane.AdminConfig()); err != nil {
@@ -36,21 +36,21 @@ func TestEtcdCompacted(t *testing.T) {
 		for s := range 3 {
 			w.flip(w.namespace, workloadName(s, 0))
 		}
-		took := w.eventually(time.Minute, "the position of the watches is gone", func() bool { return w.gone(position) })
+		took := w.eventually(time.Minute, "the resourceVersion of the watches is compacted", func() bool { return w.gone(position) })
 		c.Proxy.Thaw()
-		t.Logf("compacted after %s, right %s later", took, w.converges(time.Minute))
+		t.Logf("compacted after %s, correct %s later", took, w.converges(time.Minute))
 		if more := len(sliceWrites(c)) - writes; more != 3 {
-			t.Errorf("three flips in three Services are %d writes, want 3", more)
+			t.Errorf("three flips in three Services took %d writes, want 3", more)
 		}
 		if lists(c) == listed {
-			t.Error("nothing was listed again, so the watches went on")
+			t.Error("there was no new list, so the watches were resumed")
 		}
 	}
 	w.nothingNeedless(began)
 	w.backTo(c, before)
 }
 
-// position returns where watches of workloads stand now.
+// position returns the current resourceVersion of workloads.
 func (w *world) position() string {
 	w.Helper()
 	all, err := w.workloads.WorkloadV1beta1().ExternalWorkloads(w.namespace).List(w.Context(), metav1.ListOptions{})
@@ -60,7 +60,7 @@ func (w *world) position() string {
 	return all.ResourceVersion
 }
 
-// gone reports whether a watch from a position is answered with 410 Gone.
+// gone reports whether a watch from a resourceVersion is answered with 410 Gone.
 func (w *world) gone(position string) bool {
 	w.Helper()
 	stream, err := w.workloads.WorkloadV1beta1().ExternalWorkloads(w.namespace).Watch(w.Context(), metav1.ListOptions{ResourceVersion: position})

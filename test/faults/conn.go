@@ -5,13 +5,13 @@ import (
 	"sync"
 )
 
-// gate is what all connections of a proxy share: whether they stand still.
+// gate freezes all connections of a proxy.
 type gate struct {
 	mu     sync.Mutex
 	open   chan struct{} // closed while bytes may pass
 	frozen bool
 	conns  map[*conn]struct{}
-	// accepted is how many connections there ever were.
+	// accepted is the number of connections so far.
 	accepted int
 }
 
@@ -44,7 +44,7 @@ func (g *gate) opened() <-chan struct{} {
 	return g.open
 }
 
-// each calls do for every connection that is open now.
+// each calls do for every open connection.
 func (g *gate) each(do func(*conn)) {
 	g.mu.Lock()
 	conns := make([]*conn, 0, len(g.conns))
@@ -76,8 +76,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// conn is one connection from the controller. Frozen, its bytes wait; dead, it
-// looks open and nothing passes any more, as after a router forgot it.
+// conn is a connection from the controller. On a frozen connection, bytes wait. A dead
+// connection looks open, but nothing passes, as if a router had dropped it.
 type conn struct {
 	net.Conn
 	gate      *gate

@@ -26,11 +26,11 @@ import (
 const (
 	program  = "external-workload-controller"
 	loopback = "127.0.0.1"
-	// startTimeout is how long a controller may take until it is ready.
+	// startTimeout is the maximum time until a controller is ready.
 	startTimeout = 2 * time.Minute
 )
 
-// Build builds the controller's program and gives its path in the directory.
+// Build builds the controller in the directory and returns its path.
 func Build(ctx context.Context, directory string) (string, error) {
 	return build(ctx, filepath.Join(directory, program))
 }
@@ -54,16 +54,16 @@ type ControllerOptions struct {
 	Binary, Directory string
 	// Name is the instance's identity.
 	Name string
-	// Target is the API server, which the instance reaches through its own proxy.
+	// Target is the API server. The instance reaches it through its own proxy.
 	Target *rest.Config
-	// Flags and Environment are added to its command.
+	// Flags and Environment are added to the command.
 	Flags, Environment []string
-	// Prefix is put in front of the command. It must replace itself by the command.
+	// Prefix is put in front of the command, and must exec it.
 	Prefix []string
 }
 
-// Controller is one instance of the controller behind its own proxy. It can be
-// started again after its end, with the same proxy and addresses.
+// Controller is an instance of the controller with its own proxy. It can be started again
+// after its end, with the same proxy and addresses.
 type Controller struct {
 	Name    string
 	Proxy   *Proxy
@@ -97,8 +97,8 @@ func NewController(ctx context.Context, options ControllerOptions) (*Controller,
 	return c, nil
 }
 
-// given are the addresses that this program has handed out, so that two
-// instances that have yet to listen do not get the same.
+// given are the assigned addresses, so that two instances that do not listen yet get
+// different ones.
 var given sync.Map
 
 func freeAddress() (string, error) {
@@ -118,10 +118,10 @@ func (c *Controller) file(kind string) string {
 	return filepath.Join(c.options.Directory, c.Name+"."+kind)
 }
 
-// Log returns the file with everything that the instance has said.
+// Log returns the path of the instance's log.
 func (c *Controller) Log() string { return c.file("log") }
 
-// Start starts the program and does not wait until it is ready.
+// Start starts the program without waiting until it is ready.
 func (c *Controller) Start(ctx context.Context) error {
 	flags := []string{
 		"--kubeconfig=" + c.file("kubeconfig"),
@@ -145,7 +145,7 @@ func (c *Controller) Start(ctx context.Context) error {
 	return nil
 }
 
-// StartReady starts the program and waits until it says that it is ready.
+// StartReady starts the program and waits until it is ready.
 func (c *Controller) StartReady(ctx context.Context) error {
 	if err := c.Start(ctx); err != nil {
 		return err
@@ -153,7 +153,7 @@ func (c *Controller) StartReady(ctx context.Context) error {
 	return c.WaitReady(ctx)
 }
 
-// WaitReady waits until the instance says that it is ready.
+// WaitReady waits until the instance is ready.
 func (c *Controller) WaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -208,30 +208,30 @@ func (c *Controller) Kill() {
 	}
 }
 
-// Terminate ends the program with SIGTERM. The error says that it had to be
-// killed or did not end with 0.
+// Terminate ends the program with SIGTERM. It returns an error if the program had to be
+// killed or its exit code is not 0.
 func (c *Controller) Terminate() error { return c.process().Stop() }
 
 // Freeze stops the program with SIGSTOP.
 func (c *Controller) Freeze() error { return c.process().Signal(syscall.SIGSTOP) }
 
-// Thaw lets it go on with SIGCONT.
+// Thaw continues it with SIGCONT.
 func (c *Controller) Thaw() error { return c.process().Signal(syscall.SIGCONT) }
 
-// Signal sends any other signal.
+// Signal sends a signal.
 func (c *Controller) Signal(signal os.Signal) error { return c.process().Signal(signal) }
 
-// Usage returns what the program holds.
+// Usage returns the program's resource usage.
 func (c *Controller) Usage() (Usage, error) { return UsageOf(c.Pid()) }
 
-// Health asks readyz or livez; nil means yes.
+// Health requests readyz or livez. It returns nil if the check passes.
 func (c *Controller) Health(ctx context.Context, which string) error {
 	_, err := fetch(ctx, "http://"+c.health+"/"+which)
 	return err
 }
 
-// Metric returns the sum of a metric's values over its labels, of a histogram the
-// sum of what it observed; 0 if there is none.
+// Metric returns the sum of a metric over its labels (for a histogram, the sum of the
+// observations), or 0 if it does not exist.
 func (c *Controller) Metric(ctx context.Context, name string) (float64, error) {
 	text, err := fetch(ctx, "http://"+c.metrics+"/metrics")
 	if err != nil {

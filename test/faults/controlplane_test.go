@@ -8,7 +8,7 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// TestControlPlaneFaults kills parts of a control plane of its own.
+// TestControlPlaneFaults kills components of its own control plane.
 func TestControlPlaneFaults(t *testing.T) {
 	w := newOwnWorld(t)
 	w.seed(w.namespace, 10, 5)
@@ -16,9 +16,9 @@ func TestControlPlaneFaults(t *testing.T) {
 	w.converges(time.Minute)
 	before, began, pid := w.level(c), w.history.Len(), c.Pid()
 
-	// Fault: the API server is killed and started again. Its watch cache then
-	// begins later than the controller's watches: 410 Gone.
-	// Promise: it catches up by itself and keeps quiet where nothing changed.
+	// Fault: the API server is killed and restarted. Its watch cache then starts later than
+	// the controller's watches: 410 Gone.
+	// Promise: the controller catches up and writes only changes.
 	t.Run("API server killed and restarted", func(t *testing.T) {
 		w := w.within(t)
 		for range 3 {
@@ -27,7 +27,7 @@ func TestControlPlaneFaults(t *testing.T) {
 		}
 	})
 
-	// Fault: etcd is killed and comes back with what it had.
+	// Fault: etcd is killed and restarted with its data.
 	// Promise: as above.
 	t.Run("etcd killed and restarted", func(t *testing.T) {
 		w := w.within(t)
@@ -40,17 +40,17 @@ func TestControlPlaneFaults(t *testing.T) {
 	w.backTo(c, before)
 	w.nothingNeedless(began)
 	if !c.Running() || c.Pid() != pid {
-		t.Error("the controller did not survive")
+		t.Error("the controller has ended")
 	}
 }
 
-// Fault: the API server is away for so long that an informer would wait up to a
-// minute before it asks again.
-// Promise: the lists are back within seconds, and the second step of a change that
-// was made meanwhile comes when other programs have listed again too.
+// Fault: the API server is unavailable for so long that an informer would wait up to a
+// minute before it retries.
+// Promise: the controller lists again within seconds. The second step of a change that was
+// made meanwhile follows when other programs have listed again too.
 func TestAPIServerAwayForLong(t *testing.T) {
 	if !*long {
-		t.Skip("lets the API server be away for 40 s; run with -long")
+		t.Skip("stops the API server for 40 s; run with -long")
 	}
 	w := newOwnWorld(t)
 	w.seed(w.namespace, 3, 3)
@@ -70,7 +70,7 @@ func TestAPIServerAwayForLong(t *testing.T) {
 	t.Logf("caught up %s after the flip", took)
 	w.converges(30 * time.Second)
 	if !c.Running() {
-		t.Error("the controller did not survive")
+		t.Error("the controller has ended")
 	}
 }
 
@@ -84,25 +84,25 @@ func (w *world) restart(component controlplane.Component) {
 	}
 }
 
-// caughtUp flips a workload in each of three Services; each must be one write.
+// caughtUp flips a workload in each of three Services. Each flip must be one write.
 func (w *world) caughtUp(c *faults.Controller) {
 	w.Helper()
 	writes := len(sliceWrites(c))
-	// The API server may still refuse for a moment after it said that it is ready.
+	// The API server may refuse requests for a moment after it is ready.
 	for s := range 3 {
 		w.flip(w.namespace, workloadName(s, 0))
 	}
 	took := w.converges(time.Minute)
 	w.Logf("caught up %s after the flips", took)
 	if more := len(sliceWrites(c)) - writes; more != 3 {
-		w.Errorf("three flips in three Services after a restart are %d writes, want 3", more)
+		w.Errorf("three flips in three Services after a restart took %d writes, want 3", more)
 	}
 	if err := c.Health(w.Context(), "livez"); err != nil {
 		w.Error(err)
 	}
 }
 
-// sliceWrites returns the writes of slices that took effect.
+// sliceWrites returns the number of writes of slices that took effect.
 func sliceWrites(c *faults.Controller) []faults.Write {
 	var writes []faults.Write
 	for _, write := range c.Proxy.Writes() {

@@ -29,7 +29,7 @@ var shared struct {
 	err   error
 }
 
-// built is the controller's program.
+// built is the controller's binary.
 var built struct {
 	once      sync.Once
 	directory string
@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	flag.Parse()
-	// The parallel tests mostly wait, so there may be more of them than processors.
+	// The parallel tests mostly wait, so there may be more of them than CPUs.
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
@@ -81,7 +81,7 @@ func binary(t *testing.T) string {
 	return built.binary
 }
 
-// world is an API server with clients of the test's own, which no fault meets.
+// world is an API server with the test's own clients, which no fault affects.
 type world struct {
 	*testing.T
 	plane     *controlplane.ControlPlane
@@ -90,17 +90,17 @@ type world struct {
 	workloads versioned.Interface
 	oracle    *oracle.Cluster
 	history   *faults.History
-	// namespace is the test's own.
+	// namespace is the test's own namespace.
 	namespace string
-	// flags that every instance gets.
+	// flags are the flags of every instance.
 	flags []string
-	// program is what the instances run; if empty, the one that all tests share.
+	// program is the binary of the instances; if empty, the one that all tests share.
 	program string
 }
 
 var namespaces atomic.Int32
 
-// newWorld returns a namespace of its own on the shared control plane.
+// newWorld returns a new namespace on the shared control plane.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	shared.once.Do(func() {
@@ -115,8 +115,8 @@ func newWorld(t *testing.T) *world {
 	return worldOn(t, shared.plane)
 }
 
-// newParallelWorld is newWorld for a test that mostly waits and runs beside others:
-// its instances serve its namespace alone.
+// newParallelWorld is newWorld for a test that mostly waits and runs in parallel: its
+// instances serve only its namespace.
 func newParallelWorld(t *testing.T) *world {
 	t.Helper()
 	t.Parallel()
@@ -125,7 +125,7 @@ func newParallelWorld(t *testing.T) *world {
 	return w
 }
 
-// newOwnWorld returns a control plane of the test's own, which it may break.
+// newOwnWorld starts a separate control plane, which the test may break.
 func newOwnWorld(t *testing.T) *world {
 	t.Helper()
 	plane := controlplane.ForTest(t, controlplane.Options{})
@@ -157,14 +157,14 @@ func worldOn(t *testing.T, plane *controlplane.ControlPlane) *world {
 	return w
 }
 
-// controller makes an instance that ends with the test, and does not start it.
+// controller makes an instance without starting it. It ends with the test.
 func (w *world) controller(name string, flags ...string) *faults.Controller {
 	w.Helper()
 	return w.controllerWith(faults.ControllerOptions{Name: name, Flags: flags})
 }
 
-// controllerWith is controller with options, of which the program, the folder
-// and the API server are filled in.
+// controllerWith is controller with options. It sets the program, the folder and the API
+// server.
 func (w *world) controllerWith(options faults.ControllerOptions) *faults.Controller {
 	w.Helper()
 	if w.program == "" {
@@ -179,7 +179,7 @@ func (w *world) controllerWith(options faults.ControllerOptions) *faults.Control
 	w.Cleanup(func() {
 		c.Kill()
 		if w.Failed() {
-			w.Logf("the end of what %s said:\n%s", options.Name, tail(c.Log()))
+			w.Logf("the end of the log of %s:\n%s", options.Name, tail(c.Log()))
 		}
 	})
 	return c
@@ -209,8 +209,8 @@ func (w *world) directory() string {
 	return directory
 }
 
-// converges fails the test unless the oracle finds no difference within the
-// limit, and gives how long that took. Without namespaces it looks at the test's own.
+// converges waits until the oracle finds no difference and returns the time. It fails the
+// test after the limit. Without namespaces it compares the test's own.
 func (w *world) converges(limit time.Duration, namespaces ...string) time.Duration {
 	w.Helper()
 	if len(namespaces) == 0 {
@@ -219,7 +219,7 @@ func (w *world) converges(limit time.Duration, namespaces ...string) time.Durati
 	started := time.Now()
 	w.agrees(limit, namespaces...)
 	took := time.Since(started)
-	// The recorded history has a watch of its own, which may be later.
+	// The recorded history has its own watch, which may lag.
 	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 	defer cancel()
 	if err := w.history.CatchUp(ctx, w.kube.DiscoveryV1(), w.namespace); err != nil {
@@ -228,14 +228,13 @@ func (w *world) converges(limit time.Duration, namespaces ...string) time.Durati
 	return took
 }
 
-// agrees is converges by requests alone, for where the recorded history's watch would
-// not survive.
+// agrees is converges without the recorded history, for tests that break its watch.
 func (w *world) agrees(limit time.Duration, namespaces ...string) {
 	w.Helper()
 	ctx, cancel := context.WithTimeout(w.Context(), limit)
 	defer cancel()
 	if err := w.oracle.Wait(ctx, oracle.Rules{}, namespaces...); err != nil {
-		w.Fatalf("after %s what is published is still not what must be: %v", limit, err)
+		w.Fatalf("after %s the slices are still not as desired: %v", limit, err)
 	}
 }
 
@@ -269,15 +268,14 @@ func (w *world) ticker(every time.Duration) <-chan time.Time {
 	return ticker.C
 }
 
-// settle lets the watches live for longer than a second: one that ends earlier
-// and without an event is taken for broken by the client, which then lists again
-// and waits longer each time.
+// settle lets the watches live for longer than a second. The client takes a watch that ends
+// earlier without an event for broken, lists again, and waits longer each time.
 func (w *world) settle() {
 	w.Helper()
 	w.always(1100*time.Millisecond, "", func() error { return nil })
 }
 
-// nothingNeedless fails the test if an update since then changed nothing.
+// nothingNeedless fails the test if an update since that time changed nothing.
 func (w *world) nothingNeedless(since int) {
 	w.Helper()
 	for _, needless := range faults.NeedlessWrites(w.history.Since(since)) {

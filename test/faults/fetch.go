@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// fetchTimeout is what a kubelet would wait, and a little more.
+// fetchTimeout is a little longer than the timeout of kubelet's probes.
 const fetchTimeout = 5 * time.Second
 
-// fetch gets a document, and an error for every status but 200.
+// fetch returns a document, or an error for every status but 200.
 func fetch(ctx context.Context, url string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()

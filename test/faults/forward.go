@@ -16,7 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ServeHTTP lets one request meet its fault and forwards it.
+// ServeHTTP applies the fault of a request and forwards it.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	parsed := parseRequest(r)
 	p.recorder.request(parsed)
@@ -41,7 +41,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.forward(w, r, parsed, fault, rules)
 }
 
-// forward hands one request to the API server, and its answer back.
+// forward sends a request to the API server and returns its answer to the client.
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, parsed request, fault Fault, rules *ruleSet) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -53,7 +53,7 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, parsed request, 
 	}
 	ctx := r.Context()
 	if fault.LostReply != "" {
-		// The request must take effect even when the client gives up on it.
+		// The request must take effect even if the client gives up.
 		ctx = context.WithoutCancel(ctx)
 	}
 	answered := func() {}
@@ -74,7 +74,7 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, parsed request, 
 	p.reply(w, r, response, exchange{parsed: parsed, body: body, fault: fault, started: started, answered: answered})
 }
 
-// exchange is what is known of a request once its answer has come.
+// exchange is a request with its answer.
 type exchange struct {
 	parsed  request
 	body    []byte
@@ -93,7 +93,7 @@ func (p *Proxy) send(ctx context.Context, r *http.Request, body []byte, contentT
 	}
 	out.Header = r.Header.Clone()
 	out.Header.Del("Connection")
-	// The transport would hand a compressed body on as it is, and nothing here could read it.
+	// The transport would forward a compressed body unchanged, which the proxy could not read.
 	out.Header.Set("Accept-Encoding", "identity")
 	if contentType != "" {
 		out.Header.Set("Content-Type", contentType)
@@ -127,7 +127,7 @@ func (p *Proxy) reply(w http.ResponseWriter, r *http.Request, response *http.Res
 	send(w, r, answer, e.fault.SlowReply)
 }
 
-// refuseAndRecord answers in the API server's place.
+// refuseAndRecord answers instead of the API server.
 func (p *Proxy) refuseAndRecord(w http.ResponseWriter, parsed request, fault Fault) {
 	if parsed.isWrite() {
 		now := time.Now()
@@ -143,7 +143,7 @@ func writeOf(r *http.Request, code int, answer []byte, e exchange) Write {
 	object := decode(answer)
 	after := resourceVersion(object)
 	if e.parsed.Verb == "delete" {
-		// What a deletion answers with is the object as it was.
+		// The answer to a deletion is the deleted object.
 		after = ""
 	}
 	lease, _ := object.(*coordinationv1.Lease)
@@ -159,7 +159,7 @@ func writeOf(r *http.Request, code int, answer []byte, e exchange) Write {
 	}
 }
 
-// send writes the body, over the given time if there is one.
+// send writes the body, spread over a time if one is given.
 func send(w http.ResponseWriter, r *http.Request, body []byte, over time.Duration) {
 	const pieces = 20
 	if over == 0 {
@@ -182,7 +182,7 @@ func send(w http.ResponseWriter, r *http.Request, body []byte, over time.Duratio
 
 func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
 
-// wait returns false where the client gave up before.
+// wait returns false if the client gave up before.
 func wait(ctx context.Context, duration time.Duration) bool {
 	if duration == 0 {
 		return true
@@ -224,12 +224,12 @@ func refuse(w http.ResponseWriter, code int, retryAfter time.Duration) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	// A client that is gone needs no answer.
+	// A disconnected client needs no answer.
 	_ = json.NewEncoder(w).Encode(status)
 }
 
-// rewrite changes the object in a request and gives it as JSON. A body that is
-// none of the types that client-go knows stays as it is.
+// rewrite changes the object in a request and returns it as JSON. A body of a type that
+// client-go does not know stays unchanged.
 func rewrite(body []byte, contentType string, fault Fault) ([]byte, string) {
 	object := decode(body)
 	if object == nil {

@@ -7,7 +7,7 @@ import (
 )
 
 // Fault: kill -9 at any moment, any number of times.
-// Promise: exact state after restart, no write that was not needed.
+// Promise: the state is exact after a restart, without needless writes.
 func TestKilledAtAnyMoment(t *testing.T) {
 	w := newParallelWorld(t)
 	const services, each, rounds = 20, 5, 15
@@ -23,8 +23,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			w.flip(w.namespace, workloadName(draw.IntN(services), draw.IntN(each)))
 		}
 		c.Kill()
-		// Between a start and the first write lie a few hundred milliseconds:
-		// half of the kills hit the time in which the caches fill.
+		// The time from a start to the first write is a few hundred milliseconds: half of the
+		// kills happen while the caches fill.
 		if err := c.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -46,6 +46,6 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	w.flip(w.namespace, workloadName(0, 0))
 	w.converges(30 * time.Second)
 	if writes := w.history.Len() - settled; writes != 1 {
-		t.Errorf("a restart and one flip are %d writes, want 1", writes)
+		t.Errorf("a restart and one flip took %d writes, want 1", writes)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// quick makes elections short where their default length is not the subject.
+// quick are flags for short elections, for tests that do not depend on their duration.
 var quick = []string{
 	"--leader-elect-lease-duration=" + quickLease.String(), "--leader-elect-renew-deadline=2s", "--leader-elect-retry-period=500ms",
 }
@@ -51,7 +51,7 @@ func (e *election) lease() *coordinationv1.Lease {
 	return &leases.Items[0]
 }
 
-// leader returns the instance that holds the Lease, nil if none does.
+// leader returns the instance that holds the Lease, or nil.
 func (e *election) leader() *faults.Controller {
 	e.Helper()
 	lease := e.lease()
@@ -73,9 +73,8 @@ func (e *election) waitForLeader(limit time.Duration) *faults.Controller {
 	return leader
 }
 
-// freezeLeader freezes the leader once all is published and it was given work. One
-// that ends before that, because a busy machine let it miss a renewal, is started
-// again.
+// freezeLeader freezes the leader after everything is published and it has got new work. It
+// restarts a leader that has ended before, because it missed a renewal on a busy machine.
 func (e *election) freezeLeader(giveWork func()) *faults.Controller {
 	e.Helper()
 	for range 5 {
@@ -104,7 +103,7 @@ func (e *election) wroteOnlyWithLease() {
 	}
 }
 
-// waitPublished returns how long a flip took from a moment on.
+// waitPublished returns the time from a moment until a flip is published.
 func (e *election) waitPublished(limit time.Duration, ready bool, since time.Time) time.Duration {
 	e.Helper()
 	e.eventually(limit, "the flip is published", func() bool { return e.published(e.namespace, workloadName(0, 0), ready) })
@@ -112,7 +111,8 @@ func (e *election) waitPublished(limit time.Duration, ready bool, since time.Tim
 }
 
 // Fault: the leader is killed, two standbys wait, all with default settings.
-// Promise: another goes on within the Lease's duration plus one retry, at most 15 s.
+// Promise: another instance takes over within the Lease's duration plus one retry, at most
+// 15 s.
 func TestLeaderKilled(t *testing.T) {
 	e := newElection(newParallelWorld(t))
 	e.seed(e.namespace, 1, 3)
@@ -131,8 +131,8 @@ func TestLeaderKilled(t *testing.T) {
 }
 
 // Fault: SIGTERM to the leader.
-// Promise: it ends with 0 and gives the Lease back, so that another leads before
-// that would have run out: within a second, where the machine is not busy.
+// Promise: it exits with 0 and releases the Lease, so that another instance leads before the
+// Lease would have expired: within a second on an idle machine.
 func TestLeaderTerminated(t *testing.T) {
 	e := newElection(newParallelWorld(t))
 	e.seed(e.namespace, 1, 3)
@@ -153,20 +153,20 @@ func TestLeaderTerminated(t *testing.T) {
 	leads := time.Since(terminated)
 	t.Logf("published %s and another led %s after SIGTERM", took, leads)
 	if leads > quickLease {
-		t.Errorf("another leads %s after SIGTERM, so it waited until the Lease had run out", leads)
+		t.Errorf("another instance leads %s after SIGTERM, so it waited until the Lease expired", leads)
 	}
 	e.converges(10 * time.Second)
 	e.wroteOnlyWithLease()
 }
 
-// Fault: the leader is frozen beyond its Lease while there is work, then thawed.
-// Promise: not one write after another leads.
+// Fault: the leader is frozen beyond its Lease while it has work, and then continues.
+// Promise: it makes no write after another instance leads.
 func TestLeaderFrozenBeyondItsLease(t *testing.T) {
 	e := newElection(newParallelWorld(t), quick...)
 	const services = 10
 	e.seed(e.namespace, services, 3)
 	for range 4 {
-		// The leader has just got work when it is frozen, and more comes meanwhile.
+		// The leader has just got work when it is frozen, and gets more meanwhile.
 		leader := e.freezeLeader(func() {
 			for s := range services {
 				e.flip(e.namespace, workloadName(s, 0))
@@ -183,7 +183,7 @@ func TestLeaderFrozenBeyondItsLease(t *testing.T) {
 		if err := leader.Thaw(); err != nil {
 			t.Fatal(err)
 		}
-		// It ends once it knows, and whatever started it starts it again.
+		// It ends when it detects this, and is restarted.
 		e.eventually(30*time.Second, "the thawed instance has ended", func() bool { return !leader.Running() })
 		e.start(leader)
 	}
@@ -191,9 +191,9 @@ func TestLeaderFrozenBeyondItsLease(t *testing.T) {
 	e.wroteOnlyWithLease()
 }
 
-// Fault: the leader is frozen until another leads, and finds SIGTERM when it is
-// thawed.
-// Promise: it does not release what is no longer its own.
+// Fault: the leader is frozen until another instance leads, and gets SIGTERM when it
+// continues.
+// Promise: it does not release the Lease of the other instance.
 func TestFormerLeaderReleasesNothing(t *testing.T) {
 	e := newElection(newParallelWorld(t), quick...)
 	e.seed(e.namespace, 1, 3)

@@ -8,7 +8,7 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// level is what an instance holds at a quiet moment.
+// level is the resource usage of an instance at a quiet moment.
 type level struct {
 	goroutines  float64
 	descriptors int
@@ -28,8 +28,8 @@ func (w *world) level(c *faults.Controller) level {
 	return level{goroutines: goroutines, descriptors: usage.Descriptors, resident: usage.Resident}
 }
 
-// backTo fails the test unless the instance holds no more than before, apart
-// from what one connection and one collection of garbage may make.
+// backTo fails the test if the instance holds more resources than before, apart from a
+// tolerance for one connection and one garbage collection.
 func (w *world) backTo(c *faults.Controller, before level) {
 	w.Helper()
 	const (
@@ -39,7 +39,7 @@ func (w *world) backTo(c *faults.Controller, before level) {
 	)
 	var now level
 	defer func() { w.Logf("goroutines, descriptors, resident bytes: before %v, after %v", before, now) }()
-	w.eventually(30*time.Second, "goroutines and descriptors are back at their level", func() bool {
+	w.eventually(30*time.Second, "goroutines and descriptors are at their former level", func() bool {
 		now = w.level(c)
 		return now.goroutines <= before.goroutines+spareGoroutines && now.descriptors <= before.descriptors+spareDescriptors
 	})
@@ -48,7 +48,7 @@ func (w *world) backTo(c *faults.Controller, before level) {
 	}
 }
 
-// lists is how often everything of a resource was listed.
+// lists is the number of complete lists of a resource.
 func lists(c *faults.Controller) int {
 	sum := 0
 	for request, count := range c.Proxy.Requests() {
@@ -60,7 +60,7 @@ func lists(c *faults.Controller) int {
 }
 
 // Fault: all connections are cut, a hundred times.
-// Promise: it catches up by itself, nothing leaks, and no cut causes a new list.
+// Promise: the controller catches up, nothing leaks, and no cut causes a new list.
 func TestConnectionsCutAHundredTimes(t *testing.T) {
 	rounds := 100
 	if !*long {
@@ -71,7 +71,7 @@ func TestConnectionsCutAHundredTimes(t *testing.T) {
 	w.seed(w.namespace, 10, 5)
 	c := w.alone()
 	w.converges(30 * time.Second)
-	// One cut before the measurement, so that what comes with the first is in it.
+	// The first cut is not measured: it allocates things that stay.
 	w.cutAndFlip(c, 0)
 	before, listed, restarts, began := w.level(c), lists(c), c.Pid(), w.history.Len()
 	for round := range rounds {
@@ -83,7 +83,7 @@ func TestConnectionsCutAHundredTimes(t *testing.T) {
 		t.Errorf("%d lists after %d cuts, want none", more, rounds)
 	}
 	if c.Pid() != restarts || !c.Running() {
-		t.Error("the controller did not survive")
+		t.Error("the controller has ended")
 	}
 	w.nothingNeedless(began)
 }
@@ -97,14 +97,14 @@ func (w *world) cutAndFlip(c *faults.Controller, service int) {
 	w.eventually(30*time.Second, "a flip after a cut is published", func() bool { return w.published(w.namespace, name, ready) })
 }
 
-// Fault: all workers have something to write at once, and there is no connection yet.
-// Promise: they share one, and do not open one each.
+// Fault: all workers write at once, and there is no connection yet.
+// Promise: they share a connection instead of opening one each.
 func TestTheFirstWritesShareAConnection(t *testing.T) {
 	w := newParallelWorld(t)
 	w.seed(w.namespace, 50, 1)
 	c := w.alone()
 	w.converges(30 * time.Second)
-	// One to read and one to write.
+	// One for reads and one for writes.
 	const most = 2
 	if opened := c.Proxy.Accepted(); opened > most {
 		t.Errorf("%d connections were opened, want at most %d", opened, most)

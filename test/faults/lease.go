@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// WritesWithoutLease names the writes that an instance did while another one
-// held the Lease of that name, by the writes that the proxies recorded. Every
-// change of the Lease must have come through one of them.
+// WritesWithoutLease returns the writes of an instance while another one held the Lease of
+// that name. It uses the writes that the proxies recorded: every change of the Lease must
+// have passed one of them.
 //
-// A write that has a resourceVersion is placed exactly: etcd counts all writes
-// of all resources in one row. One without, such as a deletion, counts only if it was
-// begun after the answer to the other's taking of the Lease.
+// The order of writes with a resourceVersion is exact: etcd numbers the writes of all
+// resources in one sequence. A write without one, such as a deletion, counts only if it
+// began after the answer to the other instance's acquisition of the Lease.
 func WritesWithoutLease(lease string, controllers ...*Controller) []string {
 	terms := termsOf(lease, controllers)
 	var wrong []string
@@ -33,7 +33,7 @@ func WritesWithoutLease(lease string, controllers ...*Controller) []string {
 	return wrong
 }
 
-// termsOf returns who held the Lease from when on, one entry for each change.
+// termsOf returns the holders of the Lease, one entry for each change.
 func termsOf(lease string, controllers []*Controller) []term {
 	var terms []term
 	for _, controller := range controllers {
@@ -47,15 +47,15 @@ func termsOf(lease string, controllers []*Controller) []term {
 	return slices.CompactFunc(terms, func(a, b term) bool { return a.holder == b.holder })
 }
 
-// term is the time in which one instance held the Lease, from its first write of it.
+// term is the period in which an instance held the Lease, from its first write of it.
 type term struct {
 	holder  string
 	version int64
 	known   time.Time
 }
 
-// holderAt returns who held the Lease when the write took effect; empty if nobody
-// did, as before the first election and after a release.
+// holderAt returns the holder of the Lease when the write took effect; empty if there was
+// none, as before the first election and after a release.
 func holderAt(terms []term, write Write) string {
 	at := version(write.After)
 	holder := ""
@@ -68,14 +68,15 @@ func holderAt(terms []term, write Write) string {
 	return holder
 }
 
-// BelongsTo reports whether a holder of a Lease is the instance of that name. It knows that an elector may add something to its name after a
-// separator, so that two with one name differ.
+// BelongsTo reports whether a holder of a Lease is the instance of that name. An elector may
+// add a suffix after a separator, so that two instances with one name differ.
 func BelongsTo(holder, name string) bool {
 	rest, ok := strings.CutPrefix(holder, name)
 	return ok && (rest == "" || strings.ContainsAny(rest[:1], "_-/"))
 }
 
-// needsLease leaves out what is not published state: Leases, Events and reviews.
+// needsLease reports whether a write needs the Lease: all do but those of Leases, Events and
+// reviews.
 func needsLease(write Write) bool {
 	return write.Resource == "endpointslices" || write.Resource == "externalworkloads"
 }

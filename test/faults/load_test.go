@@ -10,10 +10,9 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// Fault: a hostile tenant has many Services that all select the same many
-// workloads, labels and annotations at their limits, and turns one workload
-// round ten times a second.
-// Promise: other namespaces' latency stays within three times, memory is bounded.
+// Fault: a hostile tenant has many Services that select the same many workloads, with labels
+// and annotations of the maximum size, and flips one workload ten times a second.
+// Promise: the latency in other namespaces at most triples, and memory is bounded.
 func TestHostileTenant(t *testing.T) {
 	services, workloads := 200, 200
 	if *long {
@@ -42,7 +41,7 @@ func TestHostileTenant(t *testing.T) {
 	}
 	w.converges(5*time.Minute, hostile)
 	stop := w.turning(hostile, "hostile-0", 100*time.Millisecond)
-	// The tenant may begin some thousands of syncs before it counts as busy.
+	// The tenant may start some thousands of syncs before it counts as busy.
 	for began := time.Now(); time.Since(began) < 8*time.Second; {
 		w.latency(5, 5)
 	}
@@ -55,9 +54,9 @@ func TestHostileTenant(t *testing.T) {
 	})
 	t.Logf("median of a flip in another namespace: usual %s, beside the tenant %s, which began %d writes in %s while another of its own was under way; resident %d MiB",
 		usual, meanwhile, together, took, w.usage(c).Resident>>20)
-	// How long a flip takes depends on the machine, which the API server shares:
-	// what is checked is how much of the API server the tenant gets. A busy
-	// namespace begins 100 syncs a second, and what it can do one at a time.
+	// The time of a flip depends on the machine, which also runs the API server. So the test
+	// checks the tenant's share of the API server: a busy namespace starts 100 syncs a second,
+	// and as many as it can do one at a time.
 	if most := int(took.Seconds()*100) + 50; together > most {
 		t.Errorf("the tenant began %d writes while another of its own was under way, want at most %d", together, most)
 	}

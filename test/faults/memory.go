@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// MemoryGroup is a cgroup with a memory limit: what a container is to the kernel.
+// MemoryGroup is a cgroup with a memory limit, like that of a container.
 type MemoryGroup struct {
-	// folder is the cgroup's, and root the folder under which a process inside
-	// a container finds it.
+	// folder is the path of the cgroup, and root the path at which a process in a container
+	// sees it.
 	folder, root string
 	files        memoryFiles
 }
@@ -29,9 +29,8 @@ var (
 	memoryFilesV2 = memoryFiles{limit: "memory.max", peak: "memory.peak", events: "memory.events"}
 )
 
-// NewMemoryGroup makes a cgroup whose processes together get so many bytes. It
-// needs root, and a machine that lets its cgroups be changed; the error says
-// what is missing. Remove takes it away.
+// NewMemoryGroup makes a cgroup with a memory limit in bytes. It needs root and writable
+// cgroups; the error says what is missing. Remove deletes the cgroup.
 func NewMemoryGroup(limit int64) (*MemoryGroup, error) {
 	g, err := findMemory()
 	if err != nil {
@@ -46,7 +45,7 @@ func NewMemoryGroup(limit int64) (*MemoryGroup, error) {
 	return g, nil
 }
 
-// findMemory looks for the hierarchy that limits memory.
+// findMemory finds the cgroup hierarchy that limits memory.
 func findMemory() (*MemoryGroup, error) {
 	const v2, v1 = "/sys/fs/cgroup", "/sys/fs/cgroup/memory"
 	if _, err := os.Stat(filepath.Join(v1, memoryFilesV1.limit)); err == nil {
@@ -64,15 +63,14 @@ func findMemory() (*MemoryGroup, error) {
 	return nil, errors.New("the cgroups of this machine do not limit memory")
 }
 
-// Prefix returns what starts a command inside, where it sees the cgroup as its
-// container's: in the place where a Pod finds it. The shell replaces itself by
-// the command.
+// Prefix returns a command prefix that starts a command in the cgroup, where the command
+// sees the cgroup at the same path as in a Pod. The shell execs the command.
 func (g *MemoryGroup) Prefix() []string {
 	const enter = `echo $$ >"$1/cgroup.procs" && mount --bind "$1" "$2" && shift 2 && exec "$@"`
 	return []string{"unshare", "--mount", "sh", "-ec", enter, "sh", g.folder, g.root}
 }
 
-// try runs a command inside that does nothing.
+// try runs a command that does nothing in the cgroup.
 func (g *MemoryGroup) try() error {
 	command := append(g.Prefix(), "true")
 	if output, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
@@ -81,7 +79,7 @@ func (g *MemoryGroup) try() error {
 	return nil
 }
 
-// Kills returns how many processes the kernel has killed for want of memory.
+// Kills returns the number of processes that the kernel has OOM-killed.
 func (g *MemoryGroup) Kills() (int, error) {
 	content, err := g.read(g.files.events)
 	if err != nil {
@@ -95,8 +93,8 @@ func (g *MemoryGroup) Kills() (int, error) {
 	return 0, fmt.Errorf("%s of %s counts no oom_kill", g.files.events, g.folder)
 }
 
-// Peak returns how many bytes the processes had at most, with the files that the
-// kernel keeps for them and would drop first.
+// Peak returns the peak memory in bytes, including page cache, which the kernel would
+// reclaim first.
 func (g *MemoryGroup) Peak() (int64, error) {
 	content, err := g.read(g.files.peak)
 	if err != nil {
@@ -105,8 +103,8 @@ func (g *MemoryGroup) Peak() (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(content), 10, 64)
 }
 
-// Remove takes the cgroup away, once its processes have ended. A process that
-// was killed leaves it a moment later.
+// Remove deletes the cgroup after its processes have ended. A killed process leaves it a
+// moment later.
 func (g *MemoryGroup) Remove() error {
 	const tries, pause = 100, 50 * time.Millisecond
 	ticker := time.NewTicker(pause)

@@ -10,14 +10,13 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// programText is what the program has in memory beside what Go's runtime limits.
+// programText is the program's memory that Go's memory limit does not cover.
 const programText = 64 << 20
 
-// Fault: everything is listed again at once while changes go on, in a container
-// with the chart's memory limit.
-// Promise: the peak of the memory is under twice the steady one, and the kernel
-// kills nothing.
-func TestEverythingListedAnewWhileChangesGoOn(t *testing.T) {
+// Fault: everything is listed again at once while objects change, in a container with the
+// chart's memory limit.
+// Promise: the peak memory is less than twice the steady memory, and there is no OOM kill.
+func TestRelistingWhileObjectsChange(t *testing.T) {
 	services, each, rounds := 400, 5, 2
 	if *long {
 		services, rounds = 2000, 5
@@ -30,9 +29,9 @@ func TestEverythingListedAnewWhileChangesGoOn(t *testing.T) {
 	w.seed(w.namespace, services, each)
 	w.start(c)
 	w.converges(5 * time.Minute)
-	// Nobody but relist flips this one, so that its last flip is the one waited for.
+	// Only relist flips this workload, so that it waits for the last flip.
 	witness := workloadName(services-1, 0)
-	// A first list when all is published is part of the steady state.
+	// The steady state includes one list after everything is published.
 	w.relist(c, witness)
 	steady := w.usage(c)
 	for round := range rounds {
@@ -57,10 +56,10 @@ func TestEverythingListedAnewWhileChangesGoOn(t *testing.T) {
 	w.survived(c, group)
 }
 
-// Fault: garbage of several times the container's memory, and a garbage
-// collector that runs only when the memory limit asks for it.
-// Promise: the program finds the container's limit by itself, or takes the one
-// of GOMEMLIMIT, and stays within it.
+// Fault: garbage of several times the container's memory, and a garbage collector that runs
+// only because of the memory limit.
+// Promise: the program detects the container's limit, or uses GOMEMLIMIT, and stays within
+// it.
 func TestMemoryLimitIsKept(t *testing.T) {
 	for name, test := range map[string]struct {
 		environment []string
@@ -82,26 +81,26 @@ func TestMemoryLimitIsKept(t *testing.T) {
 				var err error
 				if allocated, err = c.Metric(t.Context(), "go_memstats_alloc_bytes_total"); err != nil {
 					w.survived(c, group)
-					t.Fatalf("asking for metrics, which is what makes the garbage: %v", err)
+					t.Fatalf("reading the metrics, which makes the garbage: %v", err)
 				}
 			}
 			peak := w.usage(c).Peak
 			t.Logf("resident: %d MiB at the peak, after %d MiB of garbage", peak>>20, 2*container>>20)
 			if most := test.limit(container) + programText; peak > most {
-				t.Errorf("the peak of %d bytes is over the limit and the program's text, %d", peak, most)
+				t.Errorf("the peak of %d bytes exceeds the limit plus the program's text, %d", peak, most)
 			}
 			w.survived(c, group)
 		})
 	}
 }
 
-// container returns a cgroup as the chart's Pod gets it. Without one there is
-// nothing to test.
+// container returns a cgroup like that of the chart's Pod. It skips the test if it cannot
+// make one.
 func (w *world) container() *faults.MemoryGroup {
 	w.Helper()
 	group, err := faults.NewMemoryGroup(w.chartLimit())
 	if err != nil {
-		w.Skipf("a cgroup with a memory limit cannot be had here: %v", err)
+		w.Skipf("left out: no cgroup with a memory limit: %v", err)
 	}
 	w.Cleanup(func() {
 		if err := group.Remove(); err != nil {
@@ -111,7 +110,7 @@ func (w *world) container() *faults.MemoryGroup {
 	return group
 }
 
-// chartLimit returns the memory in bytes that the chart gives the container.
+// chartLimit returns the chart's memory limit of the container in bytes.
 func (w *world) chartLimit() int64 {
 	w.Helper()
 	limit, err := faults.ChartMemoryLimit()
@@ -121,7 +120,7 @@ func (w *world) chartLimit() int64 {
 	return limit
 }
 
-// survived fails the test if the kernel killed the program for want of memory.
+// survived fails the test if the program was OOM-killed.
 func (w *world) survived(c *faults.Controller, group *faults.MemoryGroup) {
 	w.Helper()
 	kills, err := group.Kills()
@@ -129,14 +128,14 @@ func (w *world) survived(c *faults.Controller, group *faults.MemoryGroup) {
 		w.Fatal(err)
 	}
 	if kills > 0 || !c.Running() {
-		w.Errorf("the kernel killed %d processes for want of memory", kills)
+		w.Errorf("the kernel OOM-killed %d processes", kills)
 	}
 	peak, err := group.Peak()
 	if err != nil {
-		w.Logf("the container's peak is not known: %v", err)
+		w.Logf("the container's peak memory is unknown: %v", err)
 		return
 	}
-	w.Logf("container: %d MiB at the peak, files among them, of %d MiB", peak>>20, w.chartLimit()>>20)
+	w.Logf("container: peak %d MiB including page cache, limit %d MiB", peak>>20, w.chartLimit()>>20)
 }
 
 func (w *world) usage(c *faults.Controller) faults.Usage {
@@ -148,10 +147,10 @@ func (w *world) usage(c *faults.Controller) faults.Usage {
 	return usage
 }
 
-// relist makes all three watches expire and waits until a flip of the witness
-// is published. No other goroutine may flip the witness meanwhile: the last flip
-// wins, and relist would wait for the other one. The client waits longer before
-// each list that follows soon on another, up to half a minute and its jitter.
+// relist makes all three watches expire and waits until a flip of the witness is published.
+// No other goroutine may flip the witness meanwhile: the last flip wins, and relist would
+// wait for the other one. The client waits longer before each list that soon follows
+// another, up to half a minute plus jitter.
 func (w *world) relist(c *faults.Controller, witness string) {
 	w.Helper()
 	c.Proxy.Set(faults.Rule{Name: "gone", Match: faults.Watches(), Times: 3, Fault: faults.Fault{Status: http.StatusGone}})

@@ -18,7 +18,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// newNamespace makes a namespace whose objects are gone after the test.
+// newNamespace makes a namespace whose objects are deleted after the test.
 func (w *world) newNamespace() string {
 	w.Helper()
 	name := fmt.Sprintf("test-%d", namespaces.Add(1))
@@ -52,7 +52,7 @@ func serviceName(i int) string { return fmt.Sprintf("service-%d", i) }
 
 func workloadName(service, i int) string { return fmt.Sprintf("workload-%d-%d", service, i) }
 
-// seed creates Services with so many ready workloads each, several at a time.
+// seed creates Services with a number of ready workloads each, several at a time.
 func (w *world) seed(namespace string, services, each int) {
 	w.Helper()
 	var group errgroup.Group
@@ -75,7 +75,7 @@ func (w *world) createService(namespace, name, app string) error {
 	return w.createServiceLike(namespace, metav1.ObjectMeta{Name: name}, app)
 }
 
-// createServiceLike is createService with more metadata.
+// createServiceLike is createService with given metadata.
 func (w *world) createServiceLike(namespace string, metadata metav1.ObjectMeta, app string) error {
 	service := &corev1.Service{
 		ObjectMeta: metadata,
@@ -94,7 +94,7 @@ func (w *world) createWorkload(namespace, name, app, ip string) error {
 	return w.createWorkloadLike(namespace, metav1.ObjectMeta{Name: name}, app, ip)
 }
 
-// createWorkloadLike is createWorkload with more metadata.
+// createWorkloadLike is createWorkload with given metadata.
 func (w *world) createWorkloadLike(namespace string, metadata metav1.ObjectMeta, app, ip string) error {
 	metadata.Labels = maps.Clone(metadata.Labels)
 	if metadata.Labels == nil {
@@ -119,7 +119,7 @@ func (w *world) createWorkloadLike(namespace string, metadata metav1.ObjectMeta,
 	return err
 }
 
-// flip turns a workload's readiness round and gives what it is now.
+// flip inverts a workload's readiness and returns the new value.
 func (w *world) flip(namespace, name string) bool {
 	w.Helper()
 	ready, err := w.turn(namespace, name)
@@ -129,7 +129,7 @@ func (w *world) flip(namespace, name string) bool {
 	return ready
 }
 
-// turn is flip for goroutines beside the test's.
+// turn is flip for other goroutines than the test's.
 func (w *world) turn(namespace, name string) (bool, error) {
 	ready := false
 	client := w.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
@@ -150,8 +150,7 @@ func (w *world) turn(namespace, name string) (bool, error) {
 	return ready, err
 }
 
-// turning turns a workload round again and again until the function that it
-// gives is called.
+// turning flips a workload repeatedly until the returned function is called.
 func (w *world) turning(namespace, name string, every time.Duration) (stop func()) {
 	stopping, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -173,8 +172,8 @@ func (w *world) turning(namespace, name string, every time.Duration) (stop func(
 	}
 }
 
-// published reports whether the last known slices of the namespace have the
-// workload with this readiness.
+// published reports whether the last known slices of the namespace have the workload with
+// this readiness.
 func (w *world) published(namespace, workload string, ready bool) bool {
 	for _, slice := range w.slices(namespace) {
 		for _, endpoint := range slice.Endpoints {

@@ -25,26 +25,26 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// hostileServers names, for a process of this test, the servers to probe, and
-// probingLimit the memory of its container.
+// hostileServers and probingLimit are environment variables for a child process of this
+// test: the servers to probe, and the memory limit of its container.
 const (
 	hostileServers = "FAULTS_HOSTILE_SERVERS"
 	probingLimit   = "FAULTS_PROBING_LIMIT"
-	// probingTime is how long it probes.
+	// probingTime is the duration of the probing.
 	probingTime = 15 * time.Second
-	// restOfProgram is what a controller with 10,000 workloads has besides.
+	// restOfProgram is the other memory of a controller with 10,000 workloads.
 	restOfProgram = 90 << 20
 )
 
-// probeHostileServers probes all servers in all ways with as many probes at the
-// same time as the controller permits: all of the memory, since probes that were
-// quick once may all hang the next time.
+// probeHostileServers probes all servers in all ways with the maximum number of concurrent
+// probes of the controller. Together they may use all of the memory for probes, since
+// probes that were quick once may all hang the next time.
 func probeHostileServers(servers string) error {
 	limit, err := strconv.ParseInt(os.Getenv(probingLimit), 10, 64)
 	if err != nil {
 		return err
 	}
-	// As the program does.
+	// Like the program.
 	debug.SetMemoryLimit(limit * 9 / 10)
 	rest := bytes.Repeat([]byte{1}, restOfProgram)
 	specs, err := hostileSpecs(servers)
@@ -57,12 +57,12 @@ func probeHostileServers(servers string) error {
 		return err
 	}
 	if outcomes[probe.Success] > 0 || outcomes[probe.Failure]+outcomes[probe.Timeout] == 0 {
-		return fmt.Errorf("the servers were not as hostile as meant: %v", outcomes)
+		return fmt.Errorf("the servers were not as hostile as intended: %v", outcomes)
 	}
 	return nil
 }
 
-// probeAll probes as scheduled by the controller, with each probe in many namespaces.
+// probeAll probes with the controller's schedule, with each probe in many namespaces.
 func probeAll(specs []*probe.Spec) (map[probe.Outcome]int, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), probingTime)
 	defer cancel()
@@ -115,7 +115,7 @@ func hostileSpecs(servers string) (specs []*probe.Spec, err error) {
 	return specs, nil
 }
 
-// hostile starts a server that says something without being asked, and stays.
+// hostile starts a server that sends unsolicited data and keeps the connection open.
 func hostile(t *testing.T, say []byte) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -140,7 +140,7 @@ func hostile(t *testing.T, say []byte) string {
 	return listener.Addr().String()
 }
 
-// tinyFields returns a header of thousands of small fields without an end.
+// tinyFields returns an unfinished header of thousands of small fields.
 func tinyFields() []byte {
 	var text bytes.Buffer
 	text.WriteString("HTTP/1.1 200 OK\r\n")
@@ -150,7 +150,7 @@ func tinyFields() []byte {
 	return text.Bytes()
 }
 
-// unfinishedHandshake returns a message of TLS that claims 64 KiB and stops early.
+// unfinishedHandshake returns a TLS message with a length of 64 KiB that stops early.
 func unfinishedHandshake() []byte {
 	message := append([]byte{2, 0, 0xff, 0xff}, make([]byte, 24000)...)
 	record := append([]byte{22, 3, 3, 0x3f, 0xff}, message[:0x3fff]...)
@@ -158,18 +158,18 @@ func unfinishedHandshake() []byte {
 	return append(append(record, 22, 3, 3, byte(len(rest)>>8), byte(len(rest))), rest...)
 }
 
-// unfinishedFrame returns the settings of HTTP/2, a header that goes on, and a frame
-// that claims to be as large as it may.
+// unfinishedFrame returns HTTP/2 settings, an unfinished header, and a frame of the maximum
+// length.
 func unfinishedFrame() []byte {
 	settings := []byte{0, 0, 0, 4, 0, 0, 0, 0, 0}
-	// A literal field whose value claims 16,000 bytes.
+	// A literal field with a value length of 16,000 bytes.
 	field := append([]byte{0x88, 0x00, 1, 'x', 0x7f, 0x81, 0x7c}, bytes.Repeat([]byte{'y'}, 15000)...)
 	header := append([]byte{0, byte(len(field) >> 8), byte(len(field)), 1, 0, 0, 0, 0, 1}, field...)
 	return append(append(settings, header...), append([]byte{0, 0x40, 0, 9, 0, 0, 0, 0, 1}, make([]byte, 16<<10-1)...)...)
 }
 
-// Fault: as many probes as there may be, all of servers that send thousands of
-// header fields, unfinished messages of TLS and frames of HTTP/2, or nothing.
+// Fault: the maximum number of probes, all of servers that send thousands of header fields,
+// unfinished TLS messages, unfinished HTTP/2 frames, or nothing.
 // Promise: the program stays within the chart's memory limit.
 func TestHostileServersKillNoPod(t *testing.T) {
 	t.Parallel()
@@ -188,6 +188,6 @@ func TestHostileServersKillNoPod(t *testing.T) {
 	}
 	t.Logf("at most %d of %d MiB; %s", peak>>20, limit>>20, bytes.TrimSpace(output))
 	if err != nil || kills > 0 {
-		t.Errorf("the prober ended with %v, and the kernel killed %d processes", err, kills)
+		t.Errorf("the prober ended with %v, and the kernel OOM-killed %d processes", err, kills)
 	}
 }

@@ -19,11 +19,11 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// answerTimeout is how long the list of writes waits for the API server's answers.
+// answerTimeout is the maximum time that Writes waits for answers of the API server.
 const answerTimeout = 10 * time.Second
 
-// Proxy is between one controller process and the API server. All of its
-// methods may be called at any time, from any goroutine.
+// Proxy is between one controller process and the API server. Its methods are safe for
+// concurrent use.
 type Proxy struct {
 	address   string
 	authority []byte
@@ -38,16 +38,15 @@ type Proxy struct {
 	draw  *rand.Rand
 }
 
-// NewProxy listens on a free port of loopback, with TLS and HTTP/2 as the API
-// server does, and forwards to target with target's own credentials. It ends
-// with ctx.
+// NewProxy listens on a free loopback port with TLS and HTTP/2, like the API server, and
+// forwards to target with target's credentials. It ends with ctx.
 func NewProxy(ctx context.Context, target *rest.Config) (*Proxy, error) {
 	config := rest.CopyConfig(target)
-	// A dialer of its own keeps the proxy off the connections of other clients.
+	// With its own dialer, the proxy does not share connections with other clients.
 	config.Dial = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
 	transport, err := rest.TransportFor(config)
 	if err != nil {
-		return nil, fmt.Errorf("making the proxy's way to the API server: %w", err)
+		return nil, fmt.Errorf("making the proxy's transport to the API server: %w", err)
 	}
 	base, _, err := rest.DefaultServerUrlFor(config)
 	if err != nil {
@@ -89,7 +88,7 @@ func (p *Proxy) serve(ctx context.Context, listener net.Listener, certificate tl
 			return context.WithValue(ctx, connKey{}, c)
 		},
 		ReadHeaderTimeout: time.Minute,
-		// Broken connections are this server's work, not worth a line each.
+		// This server breaks connections on purpose, so its errors are not logged.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	go func() {
@@ -100,15 +99,15 @@ func (p *Proxy) serve(ctx context.Context, listener net.Listener, certificate tl
 	context.AfterFunc(ctx, p.Close)
 }
 
-// Close ends the proxy and all of its connections.
+// Close ends the proxy and all its connections.
 func (p *Proxy) Close() {
 	p.Clear()
-	// A dead connection would keep the server waiting to take its leave.
+	// The server would wait for a dead connection.
 	p.gate.each((*conn).reset)
 	_ = p.server.Close()
 }
 
-// Kubeconfig returns a kubeconfig file's content that leads through the proxy.
+// Kubeconfig returns the content of a kubeconfig for the proxy.
 func (p *Proxy) Kubeconfig() ([]byte, error) {
 	const name = "faults"
 	config := clientcmdapi.NewConfig()
@@ -123,20 +122,19 @@ func (p *Proxy) Kubeconfig() ([]byte, error) {
 	return content, nil
 }
 
-// Config returns a client configuration that leads through the proxy.
+// Config returns a client configuration for the proxy.
 func (p *Proxy) Config() *rest.Config {
 	return &rest.Config{Host: p.address, TLSClientConfig: rest.TLSClientConfig{CAData: p.authority}}
 }
 
-// Seed makes the rules' probabilities repeatable.
+// Seed makes the rules' random decisions repeatable.
 func (p *Proxy) Seed(seed uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.draw = rand.New(rand.NewPCG(seed, seed))
 }
 
-// Set puts these rules in the place of all former ones. Watches that a former
-// rule stalled or held go on.
+// Set replaces all rules. Watches that a former rule stalled or held continue.
 func (p *Proxy) Set(rules ...Rule) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,47 +142,46 @@ func (p *Proxy) Set(rules ...Rule) {
 	p.rules = newRuleSet(rules)
 }
 
-// Clear takes all rules away and thaws the connections.
+// Clear removes all rules and thaws the connections.
 func (p *Proxy) Clear() {
 	p.Set()
 	p.Thaw()
 }
 
-// Freeze lets no byte pass, neither on the connections that are open nor on new
-// ones: a network partition. Thaw ends it, and what waited goes on.
+// Freeze blocks all bytes on open and new connections: a network partition. Thaw ends it, and
+// delayed bytes pass.
 func (p *Proxy) Freeze() { p.gate.freeze() }
 
 // Thaw ends Freeze.
 func (p *Proxy) Thaw() { p.gate.thaw() }
 
-// HalfOpen kills the connections that are open now without telling the
-// controller: they stay open, and nothing passes any more. New ones work.
+// HalfOpen makes the open connections dead: to the controller they look open, but nothing
+// passes. New connections work.
 func (p *Proxy) HalfOpen() { p.gate.each((*conn).die) }
 
-// Cut resets the connections that are open now.
+// Cut resets the open connections.
 func (p *Proxy) Cut() { p.gate.each((*conn).reset) }
 
-// Writes returns every write that reached the API server or was refused in its
-// place, in the order in which the answers came. It waits for those that the API
-// server has not answered yet, but not for ever.
+// Writes returns every write that reached the API server or that a rule refused, in the
+// order of the answers. It waits for pending answers of the API server, but not for ever.
 func (p *Proxy) Writes() []Write { return p.recorder.allWrites(answerTimeout) }
 
-// Requests returns how many requests arrived, by "verb resource". A watch that
-// begins with all objects counts as a list.
+// Requests returns the number of requests by "verb resource". A watch that begins with all
+// objects counts as a list.
 func (p *Proxy) Requests() map[string]int { return p.recorder.allRequests() }
 
-// MostWritesInFlight returns how many writes were under way at once, at most.
+// MostWritesInFlight returns the maximum number of concurrent writes.
 func (p *Proxy) MostWritesInFlight() int {
 	p.recorder.mu.Lock()
 	defer p.recorder.mu.Unlock()
 	return p.recorder.mostInFlight
 }
 
-// Hits returns how many requests met each rule, by the rule's name, over all rules
-// that were ever set.
+// Hits returns the number of requests that each rule matched, by the rule's name, including
+// former rules.
 func (p *Proxy) Hits() map[string]int { return p.recorder.allHits() }
 
-// Accepted returns the number of connections that there ever were.
+// Accepted returns the number of connections so far.
 func (p *Proxy) Accepted() int {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()

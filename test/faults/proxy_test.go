@@ -18,8 +18,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// upstream answers in the place of an API server: a watch gets a bookmark and an
-// event and ends on request, everything else gets back what it sent.
+// upstream replaces an API server: a watch gets a bookmark and an event and ends on request;
+// every other request gets its own body back.
 type upstream struct {
 	writes  atomic.Int32
 	watches context.Context
@@ -57,7 +57,7 @@ func startProxy(t *testing.T) (*Proxy, *upstream, *http.Client) {
 	return proxy, up, client
 }
 
-// proxyTo starts a proxy before the server of that address, and a client of it.
+// proxyTo starts a proxy for the server of that address, and returns it with a client.
 func proxyTo(t *testing.T, address string) (*Proxy, *http.Client) {
 	t.Helper()
 	proxy, err := NewProxy(t.Context(), &rest.Config{Host: address})
@@ -124,7 +124,7 @@ func TestStatusIsAnsweredInPlaceOfTheServer(t *testing.T) {
 		t.Error("the refused write reached the server")
 	}
 	if response, _, err = do(t.Context(), t, proxy, client, http.MethodPut, configMaps+"/a", configMap); err != nil || response.StatusCode != http.StatusOK {
-		t.Errorf("the rule is used up, and still: %v, %v", response, err)
+		t.Errorf("after the rule is used up: %v, %v", response, err)
 	}
 	if proxy.Hits()["busy"] != 1 {
 		t.Errorf("hits %v", proxy.Hits())

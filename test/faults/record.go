@@ -16,27 +16,28 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// Write is one write that reached the API server, or was refused in its place.
+// Write is a write that reached the API server or that a rule refused.
 type Write struct {
-	// Started is when the proxy had read it, Ended when the API server's answer came.
+	// Started is the time at which the proxy had read it, Ended the time of the API server's
+	// answer.
 	Started, Ended time.Time
 	Verb           string
 	Resource       string
 	Subresource    string
 	Namespace      string
 	Name           string
-	// Manager is the field manager that the client named.
+	// Manager is the client's field manager.
 	Manager string
 	// Code is the API server's status code.
 	Code int
-	// Before and After are the object's resourceVersion in the request and in
-	// the answer; equal ones on a successful update mean that it changed nothing.
+	// Before and After are the object's resourceVersion in the request and in the answer. If
+	// they are equal, a successful update changed nothing.
 	Before, After string
-	// Lease is what the API server answered with, where it was one.
+	// Lease is the Lease in the answer, for a write of a Lease.
 	Lease *coordinationv1.Lease
-	// Refused says that a fault answered in the API server's place.
+	// Refused is true if a fault answered instead of the API server.
 	Refused bool
-	// Lost says that a fault kept the answer from the client.
+	// Lost is true if a fault dropped the answer.
 	Lost bool
 }
 
@@ -45,8 +46,7 @@ func (w Write) Succeeded() bool {
 	return w.Code >= http.StatusOK && w.Code < http.StatusMultipleChoices
 }
 
-// BegunBesideOthers counts the chosen writes that began while another of them was
-// under way.
+// BegunBesideOthers counts the chosen writes that began while another of them was in flight.
 func BegunBesideOthers(writes []Write, chosen func(Write) bool) int {
 	type edge struct {
 		at     time.Time
@@ -69,15 +69,15 @@ func BegunBesideOthers(writes []Write, chosen func(Write) bool) int {
 	return beside
 }
 
-// recorder counts what a proxy sees.
+// recorder records the requests of a proxy.
 type recorder struct {
 	mu       sync.Mutex
 	writes   []Write
 	requests map[string]int
 	hits     map[string]int
-	// inFlight is how many writes are under way now, and at most so far.
+	// inFlight is the number of writes in flight now, and its maximum so far.
 	inFlight, mostInFlight int
-	// owed has the writes that the API server has been given and not yet answered.
+	// owed has the writes that the API server has not answered yet.
 	owed map[chan struct{}]bool
 }
 
@@ -110,7 +110,7 @@ func (r *recorder) write(write Write) {
 	r.writes = append(r.writes, write)
 }
 
-// writing counts a write as under way until the function it gives is called.
+// writing counts a write as in flight until the returned function is called.
 func (r *recorder) writing() func() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,8 +123,8 @@ func (r *recorder) writing() func() {
 	}
 }
 
-// sending counts a write as owed an answer until the function it gives is
-// called, which may be more than once.
+// sending adds a write to owed until the returned function is called, which may be more than
+// once.
 func (r *recorder) sending() func() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,8 +138,8 @@ func (r *recorder) sending() func() {
 	})
 }
 
-// allWrites waits for the answers that are owed now: what such a write did may
-// be seen in a watch already, and it would be missing.
+// allWrites waits for the answers that are owed now. A watch may already show the effect of
+// such a write, so it must not be missing.
 func (r *recorder) allWrites(atMost time.Duration) []Write {
 	r.mu.Lock()
 	owed := slices.Collect(maps.Keys(r.owed))
@@ -173,8 +173,8 @@ func (r *recorder) allHits() map[string]int {
 	return maps.Clone(r.hits)
 }
 
-// decode reads an object in any encoding that the clients use. Of an object
-// whose type client-go does not know it gives the metadata; nil for no object.
+// decode decodes an object in any encoding of the clients. If client-go does not know the
+// type, it returns only the metadata, and nil if there is no object.
 func decode(body []byte) runtime.Object {
 	object, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
 	if err == nil {

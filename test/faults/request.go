@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// request is what a rule can match: a request in the API server's own terms.
+// request has the properties of a request that a rule can match, in the API server's terms.
 type request struct {
 	Verb        string
 	Resource    string
 	Subresource string
 	Namespace   string
 	Name        string
-	// Lists says that a watch begins with all objects: the newer form of a list.
+	// Lists is true for a watch that begins with all objects: the newer form of a list.
 	Lists bool
 	// One says that a list is of one object: the question which version there is.
 	One bool

@@ -8,9 +8,9 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// Fault: etcd is restored from a backup, so that every resourceVersion that the
-// controller knows is of the future, and some of what it wrote is gone.
-// Promise: without a restart it notices, and what is published is right again.
+// Fault: etcd is restored from a backup, so the controller knows only later
+// resourceVersions, and some of its writes are lost.
+// Promise: the controller detects this without a restart and corrects the slices.
 func TestEtcdRestoredFromABackup(t *testing.T) {
 	w := newOwnWorld(t)
 	w.seed(w.namespace, 3, 3)
@@ -38,22 +38,22 @@ func TestEtcdRestoredFromABackup(t *testing.T) {
 	})
 	restored := time.Now()
 	w.agrees(3*time.Minute, w.namespace)
-	t.Logf("what is published agreed with what there was %s after the API server was back", time.Since(restored).Round(time.Millisecond))
+	t.Logf("the slices were correct %s after the API server was back", time.Since(restored).Round(time.Millisecond))
 	for s := range 3 {
 		w.flip(w.namespace, workloadName(s, 1))
 	}
 	w.agrees(3*time.Minute, w.namespace)
-	t.Logf("and followed new changes %s after it was back", time.Since(restored).Round(time.Millisecond))
+	t.Logf("new changes were published %s after it was back", time.Since(restored).Round(time.Millisecond))
 	if !c.Running() || c.Pid() != pid {
-		t.Error("the controller did not survive")
+		t.Error("the controller has ended")
 	}
 }
 
-// withoutStorage stops the API server and etcd, changes the folder of etcd's data,
-// and starts both again.
+// withoutStorage stops the API server and etcd, changes etcd's data folder, and starts both
+// again.
 func (w *world) withoutStorage(change func(data string) error) {
 	w.Helper()
-	// An API server that is asked to stop waits for its watches.
+	// After SIGTERM the API server would wait for its watches.
 	if err := w.plane.Kill(controlplane.APIServer); err != nil {
 		w.Fatal(err)
 	}

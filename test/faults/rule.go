@@ -7,16 +7,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// Rule says which requests meet which fault. The first rule that matches, and
-// that is not used up, counts.
+// Rule says which requests get which fault. The first matching rule that is not used up
+// applies.
 type Rule struct {
-	// Name under which the rule's hits are counted; required.
+	// Name is the key of the rule's hits. It is required.
 	Name  string
 	Match Match
 	Fault Fault
-	// Times is how many requests meet the fault; 0 means all of them.
+	// Times is the maximum number of requests that get the fault; 0 means all of them.
 	Times int
-	// Probability that a matching request meets the fault, from 0 to 1; 0 means always.
+	// Probability is the probability that a matching request gets the fault; 0 means always.
 	Probability float64
 }
 
@@ -31,9 +31,9 @@ type Match struct {
 	Name        string
 }
 
-// Fault is what happens to a request. The fields work together in this order:
-// Delay, Reset, Status, Rewrite, then the request is forwarded, then LostReply,
-// SlowReply, and for watches Stall, Hold and Duplicate.
+// Fault is what happens to a request. The fields apply in this order: Delay, Reset, Status
+// and Rewrite before the request is forwarded, then LostReply, SlowReply, and for watches
+// Stall, Hold and Duplicate.
 type Fault struct {
 	// Delay before anything else happens.
 	Delay time.Duration
@@ -50,26 +50,26 @@ type Fault struct {
 	LostReply LostReply
 	// SlowReply is how long the answer's body takes; it comes in small pieces.
 	SlowReply time.Duration
-	// Stall lets a watch stand open without a byte until the rules change, or
-	// the API server ends it.
+	// Stall keeps a watch open without sending a byte until the rules change or the API
+	// server ends it.
 	Stall bool
-	// Hold keeps a watch's events back, in order, until the rules change or the
-	// API server ends it, and lets the bookmarks before them through.
+	// Hold delays a watch's events, in order, until the rules change or the API server ends
+	// it. Bookmarks before them pass.
 	Hold bool
 	// Duplicate sends each event of a watch twice.
 	Duplicate bool
 }
 
-// LostReply is a way in which the answer to a request that took effect is lost.
+// LostReply is a way in which the answer to a successful request is lost.
 type LostReply string
 
 // The ways in which an answer is lost.
 const (
 	// ReplyReset resets the client's connection.
 	ReplyReset LostReply = "reset"
-	// ReplyTimeout answers 504 instead.
+	// ReplyTimeout answers 504.
 	ReplyTimeout LostReply = "timeout"
-	// ReplyNever answers nothing until the client gives up.
+	// ReplyNever sends no answer until the client gives up.
 	ReplyNever LostReply = "never"
 )
 
@@ -91,11 +91,11 @@ func (m Match) matches(r request) bool {
 		(m.Name == "" || m.Name == r.Name)
 }
 
-// ruleSet is the rules of one moment, with how often each was used.
+// ruleSet is a set of rules with the number of hits of each.
 type ruleSet struct {
 	rules []Rule
 	used  []int
-	// over is closed when the next ruleSet takes its place.
+	// over is closed when another ruleSet replaces it.
 	over chan struct{}
 }
 
@@ -103,7 +103,7 @@ func newRuleSet(rules []Rule) *ruleSet {
 	return &ruleSet{rules: rules, used: make([]int, len(rules)), over: make(chan struct{})}
 }
 
-// choose returns the fault for a request. draw gives a number in [0, 1).
+// choose returns the fault for a request. draw returns a random number in [0, 1).
 func (s *ruleSet) choose(r request, draw func() float64) (Rule, bool) {
 	for i, rule := range s.rules {
 		if !rule.Match.matches(r) || (rule.Times > 0 && s.used[i] >= rule.Times) {

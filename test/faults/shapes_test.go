@@ -18,8 +18,9 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// Fault: stored objects of any shape, under a CRD that checks nothing.
-// Promise: no panic, no blocked neighbour; what cannot be decoded is reported by name.
+// Fault: stored objects of any shape, under a CRD without validation.
+// Promise: there is no panic, other objects are not blocked, and an object that cannot be
+// decoded is reported by name.
 func TestStoredObjectsOfAnyShape(t *testing.T) {
 	plane := controlplane.ForTest(t, controlplane.Options{})
 	crd, err := controlplane.CRD()
@@ -52,7 +53,7 @@ func TestStoredObjectsOfAnyShape(t *testing.T) {
 			t.Fatalf("storing %s: %v", text, err)
 		}
 	}
-	// One that cannot be decoded for certain.
+	// An object that certainly cannot be decoded.
 	broken := &unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": v1beta1.GroupVersion.String(), "kind": "ExternalWorkload",
 		"metadata": map[string]any{"name": "certainly-broken", "labels": map[string]any{"app": serviceName(0)}},
@@ -61,19 +62,19 @@ func TestStoredObjectsOfAnyShape(t *testing.T) {
 	if _, err := client.Create(t.Context(), broken, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	t.Run("neighbours go on while the objects come", func(t *testing.T) { w.within(t).neighboursGoOn() })
+	t.Run("neighbours are published while the objects are created", func(t *testing.T) { w.within(t).neighboursGoOn() })
 	c.Kill()
 	w.start(c)
-	t.Run("neighbours go on after a start with the objects there", func(t *testing.T) { w.within(t).neighboursGoOn() })
+	t.Run("neighbours are published after a start with the objects", func(t *testing.T) { w.within(t).neighboursGoOn() })
 	log, err := os.ReadFile(c.Log())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(string(log), "panic") {
-		t.Error("the log has a panic")
+		t.Error("the log contains a panic")
 	}
 	if !strings.Contains(string(log), "certainly-broken") {
-		t.Error("the object that cannot be decoded is not named in the log")
+		t.Error("the log does not name the object that cannot be decoded")
 	}
 }
 
@@ -87,7 +88,7 @@ func (w *world) neighboursGoOn() {
 	w.converges(time.Minute)
 }
 
-// randomSpec is sometimes nearly right and sometimes anything.
+// randomSpec returns a spec that is sometimes nearly valid and sometimes anything.
 func randomSpec(draw *rand.Rand) any {
 	if draw.IntN(3) == 0 {
 		return randomShape(draw, 3)

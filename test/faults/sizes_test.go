@@ -12,13 +12,13 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// mostAnnotations is how many bytes of annotations Kubernetes allows an object.
+// mostAnnotations is Kubernetes' limit for an object's annotations in bytes.
 const mostAnnotations = 256 << 10
 
-// Fault: a namespace has workloads and Services with as many annotations and
-// labels as the API server stores, which change without pause; one Service has
-// so many that a slice cannot hold them.
-// Promise: what can be published is, the other namespaces are served, and the
+// Fault: a namespace has workloads and Services with the maximum annotations and labels that
+// the API server stores, which change continuously. One Service has more labels than a slice
+// can hold.
+// Promise: everything that can be published is published, also in other namespaces, and the
 // memory stays within the chart's limit.
 func TestObjectsAtTheirSizeLimits(t *testing.T) {
 	const count = 5
@@ -52,12 +52,13 @@ func TestObjectsAtTheirSizeLimits(t *testing.T) {
 	w.relist(c, workloadName(0, 0))
 	w.converges(2*time.Minute, hostile, w.namespace)
 	peak := w.usage(c)
-	t.Logf("%d objects with %d labels each; median of a flip in another namespace: usual %s, beside them %s", 2*count, fits, usual, meanwhile)
+	t.Logf("%d objects with %d labels each; median of a flip in another namespace: usual %s, meanwhile %s", 2*count, fits, usual, meanwhile)
 	t.Logf("resident: %d MiB before, %d MiB with them, %d MiB at the peak", before.Resident>>20, settled.Resident>>20, peak.Peak>>20)
 	w.survived(c, group)
 }
 
-// mostLabels returns how many labels a workload and a Service with these annotations may have.
+// mostLabels returns the maximum number of labels of a workload and a Service with these
+// annotations.
 func (w *world) mostLabels(namespace string, annotations map[string]string) int {
 	w.Helper()
 	for count := 24000; count > 0; count = count * 7 / 8 {
@@ -73,11 +74,11 @@ func (w *world) mostLabels(namespace string, annotations map[string]string) int 
 		client := w.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
 		_ = client.Delete(w.Context(), "most", metav1.DeleteOptions{})
 	}
-	w.Fatal("the API server takes no labels")
+	w.Fatal("the API server accepts no labels")
 	return 0
 }
 
-// manyLabels returns labels with the longest values, which no other object has.
+// manyLabels returns unique labels with values of the maximum length.
 func manyLabels(count int, of string) map[string]string {
 	labels := make(map[string]string, count)
 	for i := range count {

@@ -13,14 +13,14 @@ import (
 )
 
 // Fault: kill -9 between the two steps of a change.
-// Promise: the next process continues from the actual slices, and does only the second.
+// Promise: the next process continues from the actual slices and makes only the second step.
 func TestKilledBetweenTheTwoStepsOfAChange(t *testing.T) {
 	w := newParallelWorld(t)
 	w.seed(w.namespace, 1, 3)
 	c := w.alone()
 	w.converges(time.Minute)
 
-	// The process does not see its own first write, and so waits with the second.
+	// The process does not see its own first write, so it does not make the second.
 	held := faults.Match{Verbs: []string{"watch"}, Resources: []string{"endpointslices"}}
 	c.Proxy.Set(faults.Rule{Name: "hold", Match: held, Fault: faults.Fault{Hold: true}})
 	c.Proxy.Cut()
@@ -50,7 +50,7 @@ func TestKilledBetweenTheTwoStepsOfAChange(t *testing.T) {
 	}
 }
 
-// move gives a workload another address.
+// move changes a workload's address.
 func (w *world) move(namespace, name, ip string) {
 	w.Helper()
 	client := w.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)

@@ -16,22 +16,22 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// tamperer is the field manager of somebody else.
+// tamperer is the field manager of the foreign writes.
 const tamperer = "tamperer"
 
-// tamperings are what somebody may do to a slice.
+// tamperings are foreign changes of a slice.
 var tamperings = map[string]func(*discoveryv1.EndpointSlice){
 	"drops an endpoint":        func(s *discoveryv1.EndpointSlice) { s.Endpoints = nil },
-	"turns an endpoint round":  func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Ready = ptr.To(false) },
+	"inverts an endpoint":      func(s *discoveryv1.EndpointSlice) { s.Endpoints[0].Conditions.Ready = ptr.To(false) },
 	"adds a label":             func(s *discoveryv1.EndpointSlice) { s.Labels["tampered"] = "yes" },
-	"takes the managed-by off": func(s *discoveryv1.EndpointSlice) { delete(s.Labels, discoveryv1.LabelManagedBy) },
-	"takes the Service off":    func(s *discoveryv1.EndpointSlice) { delete(s.Labels, discoveryv1.LabelServiceName) },
-	"takes the owner off":      func(s *discoveryv1.EndpointSlice) { s.OwnerReferences = nil },
+	"removes managed-by":       func(s *discoveryv1.EndpointSlice) { delete(s.Labels, discoveryv1.LabelManagedBy) },
+	"removes the Service name": func(s *discoveryv1.EndpointSlice) { delete(s.Labels, discoveryv1.LabelServiceName) },
+	"removes the owner":        func(s *discoveryv1.EndpointSlice) { s.OwnerReferences = nil },
 	"changes a port":           func(s *discoveryv1.EndpointSlice) { s.Ports[0].Port = ptr.To[int32](1) },
 }
 
-// Fault: somebody changes one thing of a slice.
-// Promise: it is repaired.
+// Fault: a foreign write changes one field of a slice.
+// Promise: the slice is repaired.
 func TestTamperedOnce(t *testing.T) {
 	w := newParallelWorld(t)
 	w.seed(w.namespace, 1, 3)
@@ -48,7 +48,7 @@ func TestTamperedOnce(t *testing.T) {
 			t.Logf("repaired after %s", w.converges(30*time.Second))
 		})
 	}
-	t.Run("deletes it", func(t *testing.T) {
+	t.Run("deletes the slice", func(t *testing.T) {
 		w := w.within(t)
 		if err := w.kube.DiscoveryV1().EndpointSlices(w.namespace).Delete(t.Context(), w.slices(w.namespace)[0].Name, metav1.DeleteOptions{}); err != nil {
 			t.Fatal(err)
@@ -57,9 +57,9 @@ func TestTamperedOnce(t *testing.T) {
 	})
 }
 
-// Fault: somebody edits, relabels or deletes the slices of a Service all the time.
-// Promise: repaired at a bounded rate while it lasts, right when it ends, and
-// said once who it is.
+// Fault: another client continuously edits, relabels or deletes the slices of a Service.
+// Promise: the slices are repaired at a bounded rate, are correct when it ends, and the
+// client is reported once by name.
 func TestTamperedAllTheTime(t *testing.T) {
 	edit := func(w *world, slice *discoveryv1.EndpointSlice) error {
 		slice.Labels["tampered"] = slice.ResourceVersion
@@ -83,7 +83,7 @@ func TestTamperedAllTheTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			manager := tamperer
 			if name == "deletes" {
-				manager = "unknown" // a deletion shows nobody
+				manager = "unknown" // a deletion has no field manager
 			}
 			w := newParallelWorld(t)
 			w.seed(w.namespace, 1, 3)
@@ -107,7 +107,7 @@ func TestTamperedAllTheTime(t *testing.T) {
 			lasted := time.Since(began)
 			writes := len(sliceWrites(c)) - before
 			healed := w.converges(2 * time.Minute)
-			t.Logf("%d tamperings and %d repairs in %s; right %s after the end", tampered, writes, lasted, healed)
+			t.Logf("%d foreign writes and %d repairs in %s; correct %s after the end", tampered, writes, lasted, healed)
 			if most := mostRepairs(lasted); writes == 0 || writes > most {
 				t.Errorf("%d repairs, want at least one and at most %d", writes, most)
 			}
@@ -116,14 +116,14 @@ func TestTamperedAllTheTime(t *testing.T) {
 	}
 }
 
-// tamper updates a slice as somebody else.
+// tamper updates a slice as another field manager.
 func (w *world) tamper(slice *discoveryv1.EndpointSlice) error {
 	_, err := w.kube.DiscoveryV1().EndpointSlices(w.namespace).Update(w.Context(), slice, metav1.UpdateOptions{FieldManager: tamperer})
 	return err
 }
 
-// mostRepairs returns how many writes of a Service's slices repair what somebody else
-// writes for a time: some at once, then one in each interval.
+// mostRepairs returns the maximum number of repairs of a Service's slices during foreign
+// writes that last for a time: some at once, then one in each interval.
 func mostRepairs(lasted time.Duration) int {
 	const (
 		atOnce        = 20
@@ -133,8 +133,8 @@ func mostRepairs(lasted time.Duration) int {
 	return stepsOfRepair * (atOnce + int(lasted/interval) + 1)
 }
 
-// expectReported fails the test unless the metric counts the writes of somebody else, and
-// one line of the log and one Event name who it is.
+// expectReported fails the test unless the metric counts the foreign writes, and one line of
+// the log and one Event name the field manager.
 func (w *world) expectReported(c *faults.Controller, manager string) {
 	w.Helper()
 	const metric = "external_workload_foreign_writes_total"
@@ -155,7 +155,7 @@ func (w *world) expectReported(c *faults.Controller, manager string) {
 		}
 	}
 	if lines != 1 {
-		w.Errorf("%d lines of the log report it, want 1", lines)
+		w.Errorf("%d lines of the log report the foreign writes, want 1", lines)
 	}
 	w.eventually(30*time.Second, "one Event on the Service", func() bool {
 		events, err := w.kube.EventsV1().Events(w.namespace).List(w.Context(), metav1.ListOptions{})

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Usage is what a process holds.
+// Usage is the resource usage of a process.
 type Usage struct {
-	// Resident memory in bytes, now and at its highest.
+	// Resident and Peak are the current and maximum resident memory in bytes.
 	Resident, Peak int64
-	// Descriptors that are open.
+	// Descriptors is the number of open file descriptors.
 	Descriptors int
 }
 
-// UsageOf reads from the operating system what a process holds.
+// UsageOf reads the resource usage of a process from the operating system.
 func UsageOf(pid int) (Usage, error) {
 	folder := "/proc/" + strconv.Itoa(pid)
 	status, err := os.ReadFile(folder + "/status")
@@ -33,7 +33,7 @@ func UsageOf(pid int) (Usage, error) {
 	}, nil
 }
 
-// kilobytes returns the value of a line such as "VmRSS:  1234 kB", 0 if there is none.
+// kilobytes returns the value of a line such as "VmRSS:  1234 kB", or 0 if it is missing.
 func kilobytes(status, name string) int64 {
 	for line := range strings.Lines(status) {
 		fields := strings.Fields(line)

@@ -12,10 +12,10 @@ import (
 	"strings"
 )
 
-// maxFrame bounds one watch event; the API server itself sends none near this size.
+// maxFrame is the maximum size of a watch event. Events of the API server are much smaller.
 const maxFrame = 64 << 20
 
-// streamWatch hands a watch's events on, one at a time, with the watch's faults.
+// streamWatch forwards a watch's events one at a time, with the watch's faults.
 func (p *Proxy) streamWatch(w http.ResponseWriter, r *http.Request, response *http.Response, fault Fault, rules *ruleSet) {
 	maps.Copy(w.Header(), response.Header)
 	w.Header().Del("Connection")
@@ -49,15 +49,15 @@ func (p *Proxy) streamWatch(w http.ResponseWriter, r *http.Request, response *ht
 	stream.end(r)
 }
 
-// watchStream is what the API server sends on a watch. It is read ahead, so that
-// its end is known, and sent to the client, while events are kept back.
+// watchStream reads a watch of the API server ahead, so that the proxy detects and forwards
+// its end while it delays events.
 type watchStream struct {
 	events chan []byte
 	ended  chan struct{}
 	err    error // valid once ended is closed
 }
 
-// maxAhead is how many events are read ahead.
+// maxAhead is the maximum number of events that are read ahead.
 const maxAhead = 1 << 12
 
 func readAhead(ctx context.Context, body io.Reader, next func(*bufio.Reader) ([]byte, error)) *watchStream {
@@ -81,7 +81,7 @@ func readAhead(ctx context.Context, body io.Reader, next func(*bufio.Reader) ([]
 	return s
 }
 
-// keepBack waits until the rules change; false says that the watch has ended.
+// keepBack waits until the rules change. It returns false if the watch has ended.
 func (s *watchStream) keepBack(r *http.Request, rules *ruleSet) bool {
 	select {
 	case <-rules.over:
@@ -93,7 +93,7 @@ func (s *watchStream) keepBack(r *http.Request, rules *ruleSet) bool {
 	return false
 }
 
-// end ends the client's watch as the API server's has ended.
+// end ends the client's watch after the API server's watch has ended.
 func (s *watchStream) end(r *http.Request) {
 	<-s.ended
 	if s.err != nil && !errors.Is(s.err, io.EOF) {
@@ -110,8 +110,7 @@ func nextJSON(from *bufio.Reader) ([]byte, error) {
 	return nil, err
 }
 
-// nextProtobuf reads one event of a watch in protobuf: four bytes of length,
-// then the event.
+// nextProtobuf reads one event of a watch in protobuf: four bytes of length, then the event.
 func nextProtobuf(from *bufio.Reader) ([]byte, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(from, head[:]); err != nil {
@@ -127,7 +126,7 @@ func nextProtobuf(from *bufio.Reader) ([]byte, error) {
 	return event, err
 }
 
-// isBookmark looks for the event's type, which both encodings put first.
+// isBookmark checks the event's type, which comes first in both encodings.
 func isBookmark(event []byte) bool {
 	const far = 64
 	return bytes.Contains(event[:min(far, len(event))], []byte("BOOKMARK"))

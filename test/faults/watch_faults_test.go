@@ -12,12 +12,12 @@ func TestWatchFaults(t *testing.T) {
 	endWatch := func(_ *Proxy, up *upstream) { up.end() }
 	for name, test := range map[string]struct {
 		fault Fault
-		// first comes before something is done, and all has come after it.
+		// first is received before the action, and all after it.
 		first string
 		do    func(*Proxy, *upstream)
 		all   string
 	}{
-		"without a fault all comes":                  {Fault{}, everything, endWatch, everything},
+		"without a fault everything passes":          {Fault{}, everything, endWatch, everything},
 		"duplicate sends events twice":               {Fault{Duplicate: true}, everything + addedEvent, endWatch, everything + addedEvent},
 		"stall sends nothing until the rules change": {Fault{Stall: true}, "", clearRules, everything},
 		"stall ends with the API server's watch":     {Fault{Stall: true}, "", endWatch, ""},
@@ -46,13 +46,13 @@ func TestWatchFaults(t *testing.T) {
 				got += piece
 			}
 			if got != test.all {
-				t.Errorf("in the end %q, want %q", got, test.all)
+				t.Errorf("received %q, want %q", got, test.all)
 			}
 		})
 	}
 }
 
-// watchThrough returns what a watch receives, and closes the channel at its end.
+// watchThrough returns a channel of the data that a watch receives, closed at its end.
 func watchThrough(t *testing.T, proxy *Proxy, client *http.Client) <-chan string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, proxy.Config().Host+configMaps+"?watch=true", nil)

@@ -9,8 +9,8 @@ import (
 )
 
 // Fault: the connection with all watches is dead and looks open.
-// Promise: it is noticed by itself. The time for that is the client's health
-// check of HTTP/2, 45 s by default; here it is shortened by its own settings.
+// Promise: the client detects it with the health check of HTTP/2, by default within 45 s.
+// Here its settings make that shorter.
 func TestWatchConnectionHalfOpen(t *testing.T) {
 	w := newParallelWorld(t)
 	w.seed(w.namespace, 3, 3)
@@ -25,13 +25,13 @@ func TestWatchConnectionHalfOpen(t *testing.T) {
 	took := w.eventually(30*time.Second, "the flip is published", func() bool {
 		return w.published(w.namespace, workloadName(0, 0), ready)
 	})
-	t.Logf("noticed and caught up after %s", took)
+	t.Logf("detected and caught up after %s", took)
 	w.converges(30 * time.Second)
 }
 
-// Fault: every watch opens and then stalls, while its connection lives.
-// Promise: it catches up by itself when the API server ends the watches, after
-// 5 to 10 minutes, live and without a new list.
+// Fault: every watch stalls after it was opened, while its connection lives.
+// Promise: the controller catches up when the API server ends the watches, after 5 to 10
+// minutes. It stays live and does not list again.
 func TestWatchesStalled(t *testing.T) {
 	if !*long {
 		t.Skip("waits until the API server ends silent watches, which takes 5 to 10 minutes; run with -long")
@@ -49,7 +49,7 @@ func TestWatchesStalled(t *testing.T) {
 	const most = 10*time.Minute + 30*time.Second
 	took := w.eventually(most, "the flip is published", func() bool {
 		if err := c.Health(t.Context(), "livez"); err != nil {
-			t.Fatalf("not live while watches stand still: %v", err)
+			t.Fatalf("not live while watches are stalled: %v", err)
 		}
 		return w.published(w.namespace, workloadName(0, 0), ready)
 	})
@@ -76,13 +76,13 @@ func TestWatchEventsDuplicated(t *testing.T) {
 	}
 	w.converges(30 * time.Second)
 	if writes := w.history.Len() - settled; writes != 10 {
-		t.Errorf("10 flips in 10 Services are %d writes, want 10", writes)
+		t.Errorf("10 flips in 10 Services took %d writes, want 10", writes)
 	}
 	w.nothingNeedless(began)
 }
 
-// Fault: nothing but bookmarks comes for a while, then the watch is cut.
-// Promise: it goes on where it was, without a new list.
+// Fault: a watch receives only bookmarks for a while, and is then cut.
+// Promise: the watch is resumed without a new list.
 func TestWatchesWithBookmarksOnlyThenCut(t *testing.T) {
 	w := newParallelWorld(t)
 	w.seed(w.namespace, 10, 5)
@@ -99,7 +99,7 @@ func TestWatchesWithBookmarksOnlyThenCut(t *testing.T) {
 		w.flip(w.namespace, workloadName(s, 0))
 	}
 	if writes := w.history.Len() - held; writes != 0 {
-		t.Fatalf("%d writes while no event came", writes)
+		t.Fatalf("%d writes while no event arrived", writes)
 	}
 	c.Proxy.Cut()
 	c.Proxy.Clear()
@@ -109,8 +109,8 @@ func TestWatchesWithBookmarksOnlyThenCut(t *testing.T) {
 	}
 }
 
-// Fault: the watches' position is compacted away: 410 Gone.
-// Promise: one list for each resource, and it goes on.
+// Fault: the watches' resourceVersion is compacted: 410 Gone.
+// Promise: the controller lists each resource once and continues.
 func TestWatchesExpired(t *testing.T) {
 	w := newParallelWorld(t)
 	w.seed(w.namespace, 10, 5)
@@ -124,7 +124,7 @@ func TestWatchesExpired(t *testing.T) {
 	w.eventually(30*time.Second, "the flip is published", func() bool { return w.published(w.namespace, workloadName(0, 0), ready) })
 	w.converges(30 * time.Second)
 	if writes := w.history.Len() - settled; writes != 1 {
-		t.Errorf("listing again and one flip are %d writes, want 1", writes)
+		t.Errorf("new lists and one flip took %d writes, want 1", writes)
 	}
 	now := c.Proxy.Requests()
 	for _, resource := range []string{"services", "externalworkloads", "endpointslices"} {

@@ -17,18 +17,18 @@ import (
 
 const (
 	serviceRange = "10.96.0.0/16"
-	// canaryPort is that of a Service which the tenant may not reach.
+	// canaryPort is the port of a Service that the tenant must not reach.
 	canaryPort = 1443
 	canaryIP   = "10.96.0.10"
 )
 
-// attack is one of the tenant's objects, made count times.
+// attack is an object of the tenant that is created count times.
 type attack struct {
 	name  string
 	count int
 	// annotations of each of them.
 	annotations map[string]string
-	// ip of each; empty for one of the tenant's network.
+	// ip of each; if empty, each gets an address of the tenant's network.
 	ip   string
 	port int32
 }
@@ -37,8 +37,7 @@ func probe(text string) map[string]string {
 	return map[string]string{v1beta1.ProbeAnnotation: text}
 }
 
-// attacks returns what the tenant tries. None of its machines ever answers as a
-// ready machine does.
+// attacks returns the tenant's attacks. None of its machines ever passes a probe.
 func attacks() []attack {
 	return []attack{
 		{name: "alias-bomb", count: 1, annotations: probe(aliasBomb())},
@@ -57,7 +56,7 @@ func attacks() []attack {
 	}
 }
 
-// aliasBomb is 2^40 values in less than 2 KiB.
+// aliasBomb expands to 2^40 values from less than 2 KiB.
 func aliasBomb() string {
 	var text strings.Builder
 	text.WriteString("a0: &a0 [x, x]\n")
@@ -92,7 +91,7 @@ func (c *cluster) makeAttacks() {
 	c.must(group.Wait())
 }
 
-// canary counts the connections to a Service that the tenant may not reach.
+// canary counts the connections to a Service that the tenant must not reach.
 func (c *cluster) canary() *atomic.Int64 {
 	c.Helper()
 	var connections atomic.Int64
@@ -103,8 +102,8 @@ func (c *cluster) canary() *atomic.Int64 {
 	return &connections
 }
 
-// touch changes the probe of one workload over and over, so that it is always
-// new, until ctx ends.
+// touch continuously changes the probe of one workload, so that it is always new, until ctx
+// ends.
 func (c *cluster) touch(ctx context.Context) error {
 	client := c.asTenantWorkloads.WorkloadV1beta1().ExternalWorkloads(tenantNamespace)
 	for i := 0; ; i++ {
@@ -119,8 +118,8 @@ func (c *cluster) touch(ctx context.Context) error {
 	}
 }
 
-// fight sets Ready to False whenever the controller has set it to True, until
-// ctx ends, and counts how often it had to.
+// fight sets Ready to False whenever the controller has set it to True, until ctx ends, and
+// counts its writes.
 func (c *cluster) fight(ctx context.Context, rounds *atomic.Int64) error {
 	const name = "fighter"
 	if err := createWorkload(ctx, c.asTenantWorkloads, tenantNamespace, name, name, "10.66.250.1", 80, map[string]string{v1beta1.ReadyAnnotation: "True"}); err != nil {

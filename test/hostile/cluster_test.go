@@ -35,7 +35,7 @@ type cluster struct {
 	workloads  versioned.Interface
 	controller *faults.Controller
 	memory     *faults.MemoryGroup
-	// asTenant has the rights of the tenant alone.
+	// asTenant is a client with only the tenant's permissions.
 	asTenantKube      kubernetes.Interface
 	asTenantWorkloads versioned.Interface
 }
@@ -81,8 +81,8 @@ func (c *cluster) clients(config *rest.Config) (kubernetes.Interface, versioned.
 	return kube, workloads
 }
 
-// grantEdit gives the tenant what the role edit gives in its namespace, with what
-// the chart adds to it. The control plane has nobody who would aggregate the roles.
+// grantEdit gives the tenant the permissions of the role edit in its namespace, including
+// those of the chart. The control plane has no controller that aggregates roles.
 func (c *cluster) grantEdit() {
 	c.Helper()
 	all := []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}
@@ -114,7 +114,7 @@ func (c *cluster) startController(plane *controlplane.ControlPlane) {
 	limit, err := faults.ChartMemoryLimit()
 	c.must(err)
 	if c.memory, err = faults.NewMemoryGroup(limit); err != nil {
-		c.Logf("the chart's memory limit is not enforced: a cgroup cannot be had here: %v", err)
+		c.Logf("the chart's memory limit is not enforced: no cgroup: %v", err)
 	} else {
 		options.Prefix = c.memory.Prefix()
 		c.Cleanup(func() {

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// programVariable hands the path of the built controller to the process in
-	// the network namespace.
+	// programVariable passes the path of the built controller to the process in the network
+	// namespace.
 	programVariable = "HOSTILE_CONTROLLER"
 
 	// neighbourNetwork, tenantNetwork and serviceNetwork are local to the network
@@ -21,7 +21,7 @@ const (
 	serviceNetwork   = "10.96.0.1/16"
 )
 
-// notHere says why the tests cannot run; empty if they can.
+// notHere is the reason why the tests cannot run; empty if they can.
 var notHere string
 
 func TestMain(m *testing.M) {

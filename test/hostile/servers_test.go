@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// The ports of the tenant's machines, each with another way to answer. They
-// listen on every address of the tenant's network.
+// The ports of the tenant's machines, each with a different answer. They listen on every
+// address of the tenant's network.
 const (
 	portSilent  = 7001 // accepts and never answers
 	portHeaders = 7002 // endless tiny header fields
 	portTLS     = 7003 // a TLS record that never ends
-	portSecret  = 7004 // a malformed header with something that is not for everybody
+	portSecret  = 7004 // a malformed header with a secret
 	portSSH     = 7005 // an SSH banner
-	portBody    = 7006 // status 200 and a body that comes byte by byte
+	portBody    = 7006 // status 200 and a body that arrives byte by byte
 )
 
-// trickle is the pause between two pieces of an answer that never ends. It is
-// long, so that the processor time is the controller's and not this program's.
+// trickle is the pause between two pieces of an endless answer. It is long, so that the
+// controller and not this program uses the CPU.
 const trickle = 50 * time.Millisecond
 
-// remoteWords must not come up in any condition, Event or log line.
+// remoteWords must not appear in any condition, Event or log line.
 var remoteWords = []string{"internal secret", "SSH-2.0"}
 
 // serveHostile starts the tenant's machines. They end with the test.
@@ -36,7 +36,7 @@ func serveHostile(t *testing.T) {
 			return repeat(c, "HTTP/1.1 200 OK\r\n", "a: b\r\n")
 		},
 		portTLS: func(c net.Conn) error {
-			// A handshake record of the greatest length, of which a byte comes now and then.
+			// A handshake record of the maximum length that arrives slowly, byte by byte.
 			return repeat(c, "\x16\x03\x03\x40\x00\x02\x00\x3f\xfc", "\x00")
 		},
 		portSecret: func(c net.Conn) error { return say(c, "HTTP/1.1 200 OK\r\ninternal secret\r\n\r\n") },
@@ -54,7 +54,7 @@ func say(c net.Conn, text string) error {
 	return err
 }
 
-// repeat says something over and over until the other side has gone.
+// repeat sends the same data until the other side closes.
 func repeat(c net.Conn, first, again string) error {
 	err := say(c, first)
 	pause := time.NewTicker(trickle)
@@ -65,8 +65,8 @@ func repeat(c net.Conn, first, again string) error {
 	return err
 }
 
-// serve answers each connection in its own way and then waits until the other
-// side has gone. It ends with the test.
+// serve answers each connection with a function and then waits until the other side closes.
+// It ends with the test.
 func serve(t *testing.T, address string, answer func(net.Conn) error) {
 	t.Helper()
 	listener, err := net.Listen("tcp", address)
@@ -86,7 +86,7 @@ func serve(t *testing.T, address string, answer func(net.Conn) error) {
 			open[connection] = struct{}{}
 			mu.Unlock()
 			serving.Go(func() {
-				// How the other side ends a connection is its own affair.
+				// An error at the end of a connection does not matter.
 				if answer(connection) == nil {
 					_, _ = connection.Read(make([]byte, 64<<10))
 					_, _ = connection.Read(make([]byte, 1))
@@ -109,20 +109,20 @@ func serve(t *testing.T, address string, answer func(net.Conn) error) {
 	})
 }
 
-// machine is a machine of the neighbour. It notes when it was asked.
+// machine is a machine of the neighbour. It records the times of its probes.
 type machine struct {
 	mu    sync.Mutex
 	asked []time.Time
 }
 
-// ServeHTTP says that the machine is ready.
+// ServeHTTP answers that the machine is ready.
 func (m *machine) ServeHTTP(http.ResponseWriter, *http.Request) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.asked = append(m.asked, time.Now())
 }
 
-// longestGap returns the longest time between two questions since a time, until now.
+// longestGap returns the longest time between two probes since a time, until now.
 func (m *machine) longestGap(since time.Time) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -19,15 +19,14 @@ import (
 
 const (
 	machines = 20
-	// period is that of the neighbour's probes, and lateBy how late one may be.
+	// period is the period of the neighbour's probes, and lateBy the maximum lateness of one.
 	period = time.Second
 	lateBy = 2 * time.Second
-	// underAttack is how long the neighbour is watched beside the tenant.
+	// underAttack is the duration of the attack.
 	underAttack = 40 * time.Second
 	// flips is the number of changes of readiness whose latency is measured.
 	flips = 40
-	// fightLimit is the number of rounds that two writers of Ready may go through
-	// in underAttack before one backs off.
+	// fightLimit is the maximum number of rounds of two writers of Ready in underAttack.
 	fightLimit = 40
 )
 
@@ -63,14 +62,14 @@ func TestATenantWithTheRoleEditHurtsNobodyElse(t *testing.T) {
 	slices.Sort(beside)
 	usage, err := c.controller.Usage()
 	c.must(err)
-	t.Logf("median of a flip of the neighbour: quiet %s, beside the tenant %s; longest time between two probes %s of a period of %s; resident %d MiB, at its highest %d MiB; %d rounds of two writers",
+	t.Logf("median of a flip of the neighbour: quiet %s, under attack %s; longest time between two probes %s with a period of %s; resident %d MiB, peak %d MiB; %d rounds of two writers",
 		quiet, beside[len(beside)/2], gap, period, usage.Resident>>20, usage.Peak>>20, rounds.Load())
 
 	if gap > period+lateBy {
 		t.Errorf("a probe of the neighbour was %s late", gap-period)
 	}
 	if beside[len(beside)/2] > 3*quiet {
-		t.Errorf("a flip of the neighbour takes %s beside the tenant, more than 3 times the quiet %s", beside[len(beside)/2], quiet)
+		t.Errorf("a flip of the neighbour takes %s under attack, more than 3 times the quiet %s", beside[len(beside)/2], quiet)
 	}
 	if got := rounds.Load(); got > fightLimit {
 		t.Errorf("two writers of Ready went through %d rounds, want at most %d", got, fightLimit)
@@ -125,8 +124,8 @@ func (c *cluster) neighboursStayReady() {
 	}
 }
 
-// flipLatency returns the median time from a write of the status of a workload of the
-// neighbour to the slice that shows it.
+// flipLatency returns the median time from a status write of one of the neighbour's
+// workloads to the slice that shows it.
 func (c *cluster) flipLatency() time.Duration {
 	c.Helper()
 	client := c.workloads.WorkloadV1beta1().ExternalWorkloads(neighbourNamespace)
@@ -159,7 +158,7 @@ func (c *cluster) survived(pid int) {
 	kills, err := c.memory.Kills()
 	c.must(err)
 	if kills > 0 {
-		c.Errorf("the kernel killed %d processes for want of memory", kills)
+		c.Errorf("the kernel OOM-killed %d processes", kills)
 	}
 }
 
@@ -176,8 +175,8 @@ func (c *cluster) nothingOfTheTenantIsReady() {
 	}
 }
 
-// nothingRemoteIsRepeated looks for the words of the tenant's machines wherever
-// the controller writes.
+// nothingRemoteIsRepeated searches everything that the controller writes for the words of
+// the tenant's machines.
 func (c *cluster) nothingRemoteIsRepeated() {
 	c.Helper()
 	workloads, err := c.workloads.WorkloadV1beta1().ExternalWorkloads(tenantNamespace).List(c.Context(), metav1.ListOptions{})

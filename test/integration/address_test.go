@@ -12,12 +12,11 @@ import (
 	"github.com/external-workload/controller/pkg/desired"
 )
 
-// TestAddresses compares what the API server takes in an EndpointSlice with
-// what we publish: nothing that it refuses, and nothing that is no unicast
-// address though it takes it.
+// TestAddresses compares the addresses that the API server accepts in an EndpointSlice with
+// those that we publish: none that it refuses, and only unicast addresses.
 func TestAddresses(t *testing.T) {
 	s := newIdleSite(t, sharedPlane(t))
-	// Older versions take what is not in its canonical form.
+	// Older versions accept addresses that are not in canonical form.
 	lenient := []string{"192.0.02.1", "::ffff:192.0.2.1", "2001:DB8:0::1", "2001:db8::192.0.2.9"}
 	for address, test := range map[string]struct{ taken, published bool }{
 		"192.0.2.1":           {true, true},
@@ -61,19 +60,19 @@ func TestAddresses(t *testing.T) {
 				t.Errorf("published is %t, want %t", is, test.published)
 			}
 			if is && !s.takes(t, published) {
-				t.Errorf("the API server refuses %s, as which it is published", published)
+				t.Errorf("the API server refuses the published address %s", published)
 			}
 			switch taken := s.takes(t, address); {
 			case taken && slices.Contains(lenient, address):
-				t.Log("left out: the API server takes addresses that are not in their canonical form")
+				t.Log("left out: the API server accepts addresses that are not in canonical form")
 			case taken != test.taken:
-				t.Errorf("the API server takes it: %t, want %t", taken, test.taken)
+				t.Errorf("accepted by the API server: %t, want %t", taken, test.taken)
 			}
 		})
 	}
 }
 
-// publishedAs returns the address that is published for the one of a workload.
+// publishedAs returns the address that is published for an address of a workload.
 func publishedAs(address string) (published string, is bool) {
 	workload := desired.NewWorkload(build.Workload("shop/a", build.IPs(address)), nil, desired.Sighting{})
 	var state desired.State
@@ -86,8 +85,7 @@ func publishedAs(address string) (published string, is bool) {
 	return "", false
 }
 
-// takes reports whether the API server takes an address in a slice of one of the
-// families.
+// takes reports whether the API server accepts an address in a slice of one of the families.
 func (s *site) takes(t *testing.T, address string) bool {
 	t.Helper()
 	for _, family := range []discoveryv1.AddressType{discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6} {
@@ -106,9 +104,9 @@ func (s *site) takes(t *testing.T, address string) bool {
 	return false
 }
 
-// TestWhatTheServerTakes holds what the rules of semantics rest on: the server
-// refuses nothing of this, so that we have to take care of it.
-func TestWhatTheServerTakes(t *testing.T) {
+// TestWhatTheServerAccepts checks the API server's validation, on which the rules of the
+// controller depend: what the API server accepts, the controller must check itself.
+func TestWhatTheServerAccepts(t *testing.T) {
 	s := newIdleSite(t, sharedPlane(t))
 	slice := func(change func(*discoveryv1.EndpointSlice)) *discoveryv1.EndpointSlice {
 		made := &discoveryv1.EndpointSlice{
@@ -150,7 +148,7 @@ func TestWhatTheServerTakes(t *testing.T) {
 				t.Fatal(err)
 			}
 			if taken := err == nil; taken != test.taken {
-				t.Errorf("taken is %t, want %t (%v)", taken, test.taken, err)
+				t.Errorf("accepted is %t, want %t (%v)", taken, test.taken, err)
 			}
 		})
 	}
@@ -167,6 +165,6 @@ func TestAddressTypeCannotBeChanged(t *testing.T) {
 	}
 	created.AddressType = discoveryv1.AddressTypeIPv6
 	if _, err := slices.Update(t.Context(), created, metav1.UpdateOptions{}); !apierrors.IsInvalid(err) {
-		t.Errorf("got %v, want that it is invalid", err)
+		t.Errorf("got %v, want invalid", err)
 	}
 }

@@ -13,9 +13,8 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// TestAdoptDryRun compares what `adopt --dry-run` says of slices that another
-// controller left with what the controller then does, and sees that the command
-// itself writes nothing.
+// TestAdoptDryRun compares the output of `adopt --dry-run` for another controller's slices
+// with what the controller then does, and checks that the command writes nothing.
 func TestAdoptDryRun(t *testing.T) {
 	binary, err := faults.Build(t.Context(), t.TempDir())
 	if err != nil {
@@ -44,10 +43,10 @@ Compared: Services 1, EndpointSlices 1, endpoints 2 (unchanged 1), workloads lef
 Would write: create 0, update 2, delete 0, for Services 1
 `
 	if diff := cmp.Diff(want, s.dryRun(t, binary)); diff != "" {
-		t.Errorf("before anything runs (-want +have):\n%s", diff)
+		t.Errorf("before the controller runs (-want +got):\n%s", diff)
 	}
 	if writes := s.sliceWrites(before); writes != 0 {
-		t.Errorf("looking took %d writes", writes)
+		t.Errorf("the dry run made %d writes, want none", writes)
 	}
 
 	s.start()
@@ -55,11 +54,11 @@ Would write: create 0, update 2, delete 0, for Services 1
 	s.waitFor("web", "IPv4 http:8080/TCP | a 192.0.2.1 | b 192.0.2.2")
 	s.mustHaveWritten(before, 2, "what was announced")
 	if said := s.dryRun(t, binary); !strings.HasSuffix(said, "Would write: nothing\n") {
-		t.Errorf("after the controller was at work:\n%s", said)
+		t.Errorf("after the controller ran:\n%s", said)
 	}
 }
 
-// dryRun returns what the command says of the site.
+// dryRun returns the output of the command for the site.
 func (s *site) dryRun(t *testing.T, binary string) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), binary, "adopt", "--dry-run", "--kubeconfig="+s.plane.Kubeconfig(), "--namespaces="+s.namespace)

@@ -13,8 +13,8 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// bad are workloads that our definition refuses but that may be stored from
-// before it came, and how the Service publishes them; nothing where it cannot.
+// bad are workloads that our CRD refuses but that may have been stored before it was
+// installed, and how the Service publishes them; empty if it cannot.
 var bad = []struct {
 	name   string
 	change []build.WorkloadOption
@@ -46,7 +46,7 @@ var bad = []struct {
 	{"no-conditions", with(build.IPs("192.0.2.41"), build.Conditions()), " | no-conditions 192.0.2.41 as no-conditions not ready"},
 }
 
-// longName is a name of a workload that is too long for a hostname.
+// longName is a workload name that is too long for a hostname.
 var longName = strings.Repeat("long-", 20) + "name"
 
 func with(options ...build.WorkloadOption) []build.WorkloadOption { return options }
@@ -60,9 +60,9 @@ func hundredsOfPorts() build.WorkloadOption {
 	return build.WorkloadPorts(append(many, build.WorkloadPort("http", 8080, corev1.ProtocolTCP))...)
 }
 
-// TestBadInput stores what a lax definition lets pass, one by one, in a
-// Service with a good workload, which must stay current all the time; and then
-// installs our definition, under which all that is invalid.
+// TestBadInput stores workloads that a lax CRD accepts, one by one, in a Service with a
+// valid workload, which must always stay current. Then it installs our CRD, under which the
+// others are invalid.
 func TestBadInput(t *testing.T) {
 	plane := controlplane.ForTest(t, controlplane.Options{})
 	crd, err := controlplane.CRD()
@@ -110,7 +110,7 @@ func TestBadInput(t *testing.T) {
 			}
 		}
 	})
-	t.Run("under our definition", func(t *testing.T) {
+	t.Run("under our CRD", func(t *testing.T) {
 		s := s.within(t)
 		if err := controlplane.InstallCRD(t.Context(), plane.AdminConfig(), crd); err != nil {
 			t.Fatal(err)

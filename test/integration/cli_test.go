@@ -14,7 +14,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// plugin is the program for kubectl, used in a site.
+// plugin is the kubectl plugin, used in a site.
 type plugin struct {
 	*site
 	binary string
@@ -30,7 +30,7 @@ func newPlugin(t *testing.T) *plugin {
 	return p
 }
 
-// run returns the exit code and all that is printed.
+// run returns the exit code and all output.
 func (p *plugin) run(args ...string) (int, string) {
 	p.t.Helper()
 	command := exec.CommandContext(p.t.Context(), p.binary, append(args, "--kubeconfig", p.plane.Kubeconfig(), "-n", p.namespace)...)
@@ -46,7 +46,7 @@ func (p *plugin) run(args ...string) (int, string) {
 	return 0, ""
 }
 
-// expect runs the program and looks for its exit code and a text.
+// expect runs the program and checks its exit code and for a text in its output.
 func (p *plugin) expect(code int, want string, args ...string) {
 	p.t.Helper()
 	got, output := p.run(args...)
@@ -82,7 +82,7 @@ func TestPluginOnAServer(t *testing.T) {
 	p.waitFor("web")
 }
 
-// TestDrainSaysWhatItWaitsFor has no controller that could withdraw anything.
+// TestDrainSaysWhatItWaitsFor runs without a controller, so no endpoint is withdrawn.
 func TestDrainSaysWhatItWaitsFor(t *testing.T) {
 	p := newPlugin(t)
 	p.service("web")
@@ -99,8 +99,8 @@ func TestDrainSaysWhatItWaitsFor(t *testing.T) {
 	}
 }
 
-// TestWhyNeedsOnlyToListThreeResources has a user who may list these, and
-// another one who may do nothing.
+// TestWhyNeedsOnlyToListThreeResources has a user who may list these resources, and another
+// one without permissions.
 func TestWhyNeedsOnlyToListThreeResources(t *testing.T) {
 	p := newPlugin(t)
 	p.service("web")

@@ -13,9 +13,9 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// TestTwoWritersOfReadyDoNotFight has another writer that sets Ready to False
-// whenever it sees True, while an annotation declares it True. Without a pause
-// that was a hundred writes a second.
+// TestTwoWritersOfReadyDoNotFight has another writer that sets Ready to False whenever it
+// sees True, while an annotation declares True. Without a backoff this caused a hundred
+// writes a second.
 func TestTwoWritersOfReadyDoNotFight(t *testing.T) {
 	const observed = 10 * time.Second
 	e := startWired(t, nil)
@@ -46,8 +46,8 @@ func TestTwoWritersOfReadyDoNotFight(t *testing.T) {
 	})
 }
 
-// overwrite sets Ready to False whenever it is True, until ctx is cancelled. It
-// returns how often.
+// overwrite sets Ready to False whenever it is True, until ctx is cancelled, and returns the
+// number of its writes.
 func (s *eventSite) overwrite(ctx context.Context, t *testing.T) (overwrites int) {
 	t.Helper()
 	watched, err := s.workloads.WorkloadV1beta1().ExternalWorkloads(s.namespace).Watch(ctx, metav1.ListOptions{})

@@ -18,22 +18,21 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// A way is how a tool brings a manifest into the cluster.
+// A way is the way in which a tool applies a manifest.
 type way struct {
-	// apply writes a manifest with the condition Ready of a status, or without
-	// one where status is empty.
+	// apply applies a manifest with the condition Ready of a status, or without the condition
+	// if status is empty.
 	apply func(c *readinessCluster, t *testing.T, name, status string)
-	// alone is whether the inline condition is followed without the policy,
-	// and assisted whether it is with it.
+	// alone is true if the controller follows the inline condition without the policy, and
+	// assisted if it does with the policy.
 	alone, assisted bool
-	// keeps is whether a condition that the manifest has no longer is followed
-	// all the same.
+	// keeps is true if the controller still follows a condition that was removed from the
+	// manifest.
 	keeps bool
 }
 
-// ways are the rows of the table in docs/readiness.md. kubectl is the real one,
-// which is also what Argo CD runs; the requests of the others are made as they
-// make them.
+// ways are the rows of the table in docs/readiness.md. kubectl is the real program, which
+// Argo CD uses too. For the other tools, the test makes the same requests.
 var ways = map[string]way{
 	"kubectl apply":                          {apply: kubectlWith("apply"), alone: true, assisted: true},
 	"kubectl apply --server-side":            {apply: kubectlWith("apply", "--server-side"), assisted: true, keeps: true},
@@ -42,22 +41,22 @@ var ways = map[string]way{
 	"Argo CD":                                {apply: kubectlWith("apply", "--field-manager=argocd-controller"), alone: true, assisted: true},
 	"Argo CD with Replace=true":              {apply: createOrReplace, assisted: true},
 	"Argo CD with ServerSideApply=true":      {apply: kubectlWith("apply", "--server-side", "--force-conflicts", "--field-manager=argocd-controller"), assisted: true, keeps: true},
-	"Flux, which takes the status away":      {apply: flux},
+	"Flux, which removes the status":         {apply: flux},
 	"Helm 3":                                 {apply: helmThree, assisted: true},
 	"Helm 4, or Terraform":                   {apply: kubectlWith("apply", "--server-side", "--force-conflicts", "--field-manager=helm"), assisted: true, keeps: true},
 	"an annotation instead of the condition": {apply: annotation, alone: true, assisted: true},
 }
 
-// TestEveryWayToApplyAManifest declares True, then False, then nothing; then
-// another manager writes the condition, and has the last word.
+// TestEveryWayToApplyAManifest declares True, then False, then nothing. Then another manager
+// writes the condition and takes precedence.
 func TestEveryWayToApplyAManifest(t *testing.T) {
 	for server, test := range map[string]struct {
 		change   func(*apiextensionsv1.CustomResourceDefinition)
 		assisted bool
 	}{
-		"without the policy":                     {},
-		"with the policy":                        {assisted: true},
-		"with the policy under a lax definition": {makeDefinitionLax, true},
+		"without the policy":              {},
+		"with the policy":                 {assisted: true},
+		"with the policy under a lax CRD": {makeDefinitionLax, true},
 	} {
 		t.Run(server, func(t *testing.T) {
 			c := startCluster(t, test.change)
@@ -96,7 +95,7 @@ func (c *readinessCluster) testWay(t *testing.T, w way, name string, followed bo
 	if followed && !w.keeps {
 		c.agentWrites(t, name, "[]")
 		c.settle(t)
-		c.waitFor(t, name, "") // the manifest says nothing any more
+		c.waitFor(t, name, "") // the manifest no longer declares anything
 	}
 	w.apply(c, t, name, "True")
 	explicit := c.get(t, name).Annotations[v1beta1.ReadyAnnotation] != ""
@@ -107,8 +106,8 @@ func (c *readinessCluster) testWay(t *testing.T, w way, name string, followed bo
 	}
 }
 
-// TestNoStateIsTakenForADeclaration has requests that carry a condition which
-// somebody has observed. None of them keeps an agent's next word from counting.
+// TestNoStateIsTakenForADeclaration has requests with a condition that a client has
+// observed. After each of them an agent's next write still counts.
 func TestNoStateIsTakenForADeclaration(t *testing.T) {
 	const observed = `[{"type":"Ready","status":"True","reason":"AgentSays","lastTransitionTime":"2026-01-01T00:00:00Z"}]`
 	const plain = `[{"type":"Ready","status":"True"}]`
@@ -120,12 +119,12 @@ func TestNoStateIsTakenForADeclaration(t *testing.T) {
 		then             func(t *testing.T, name string)
 	}{
 		"an operator's read-modify-write":                    {"rmw", observed, c.readModifyWrite},
-		"an operator's read-modify-write of a plain one":     {"rmw-plain", plain, c.readModifyWrite},
+		"an operator's read-modify-write without reason":     {"rmw-plain", plain, c.readModifyWrite},
 		"a backup that is restored":                          {"restored", observed, c.restore("create")},
-		"a backup of a plain condition that is restored":     {"restored-plain", plain, c.restore("create")},
+		"a backup without reason that is restored":           {"restored-plain", plain, c.restore("create")},
 		"a backup that replaces the workload":                {"replaced", observed, c.restore("replace")},
-		"a backup of a plain condition that replaces it":     {"replaced-plain", plain, c.restore("replace")},
-		"a backup that is applied by the server":             {"applied", observed, c.restore("apply", "--server-side", "--force-conflicts")},
+		"a backup without reason that replaces it":           {"replaced-plain", plain, c.restore("replace")},
+		"a backup applied with server-side apply":            {"applied", observed, c.restore("apply", "--server-side", "--force-conflicts")},
 		"a controller that creates a copy with an old state": {"copied", observed, c.copyByController},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -135,7 +134,7 @@ func TestNoStateIsTakenForADeclaration(t *testing.T) {
 			c.agentWrites(t, test.name, `[{"type":"Ready","status":"False"}]`)
 			c.settle(t)
 			if got, kept := c.get(t, test.name).Annotations[v1beta1.InlineReadyAnnotation]; kept {
-				t.Errorf("it is taken for the declaration %q", got)
+				t.Errorf("it counts as the declaration %q", got)
 			}
 			c.waitFor(t, test.name, "Ready False : ")
 		})
@@ -151,7 +150,7 @@ func (c *readinessCluster) readModifyWrite(t *testing.T, name string) {
 	}
 }
 
-// restore brings back what kubectl get prints, without what names one object.
+// restore restores the output of kubectl get, without the UID and similar fields.
 func (c *readinessCluster) restore(arguments ...string) func(*testing.T, string) {
 	return func(t *testing.T, name string) {
 		t.Helper()
@@ -230,7 +229,7 @@ func createOrReplace(c *readinessCluster, t *testing.T, name, status string) {
 	c.kubectl(t, manifest(name, status), verb, "-f", "-")
 }
 
-// createOrEdit edits the status where it has one, and takes it away or adds it.
+// createOrEdit creates a manifest, or edits its status: it adds, changes or removes it.
 func createOrEdit(c *readinessCluster, t *testing.T, name, status string) {
 	t.Helper()
 	if !c.exists(t, name) {
@@ -265,7 +264,7 @@ func annotation(c *readinessCluster, t *testing.T, name, status string) {
 	c.kubectl(t, text, "apply", "-f", "-")
 }
 
-// flux applies a manifest as its kustomize-controller does: without status.
+// flux applies a manifest like Flux's kustomize-controller: without status.
 func flux(c *readinessCluster, t *testing.T, name, _ string) {
 	t.Helper()
 	c.kubectl(t, manifest(name, ""), "apply", "--server-side", "--force-conflicts", "--field-manager=kustomize-controller", "-f", "-")
@@ -280,8 +279,7 @@ func asJSON(t *testing.T, text string) []byte {
 	return data
 }
 
-// helmThree patches what differs between the release's manifest and the one
-// before, and the object.
+// helmThree sends a three-way merge patch of the former manifest, the new one and the object.
 func helmThree(c *readinessCluster, t *testing.T, name, status string) {
 	t.Helper()
 	if !c.exists(t, name) {
@@ -305,7 +303,7 @@ func helmThree(c *readinessCluster, t *testing.T, name, status string) {
 	}
 }
 
-// helmReleases are the manifests that helmThree applied last.
+// helmReleases are the last manifests of helmThree.
 var helmReleases = map[string][]byte{}
 
 func (c *readinessCluster) exists(t *testing.T, name string) bool {

@@ -24,8 +24,8 @@ func ports(ports ...v1beta1.PortSpec) build.WorkloadOption { return build.Worklo
 
 func named(name string) build.WorkloadOption { return ports(build.WorkloadPort(name, 80, "TCP")) }
 
-// TestDefinition says what our definition of ExternalWorkloads refuses, and
-// how it says so; nothing for what it takes.
+// TestDefinition checks which ExternalWorkloads our CRD refuses and with which message;
+// the message is empty if it accepts the object.
 func TestDefinition(t *testing.T) {
 	s := newIdleSite(t, sharedPlane(t))
 	for name, test := range map[string]struct {
@@ -79,9 +79,9 @@ func TestDefinition(t *testing.T) {
 			_, err := s.workloads.WorkloadV1beta1().ExternalWorkloads(s.namespace).Create(t.Context(), workload, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 			switch {
 			case test.says == "" && err != nil:
-				t.Errorf("it is refused: %v", err)
+				t.Errorf("refused: %v", err)
 			case test.says != "" && (!apierrors.IsInvalid(err) || !strings.Contains(err.Error(), test.says)):
-				t.Errorf("got %v\nwant it to say %s", err, test.says)
+				t.Errorf("got %v\nwant the message %s", err, test.says)
 			}
 		})
 	}
@@ -95,8 +95,8 @@ func manyPorts(count int) build.WorkloadOption {
 	return build.WorkloadPorts(many...)
 }
 
-// TestDefinitionDefaultsAndStatus has the server fill in the protocol, and
-// keep status apart.
+// TestDefinitionDefaultsAndStatus: the API server defaults the protocol, and status is a
+// subresource.
 func TestDefinitionDefaultsAndStatus(t *testing.T) {
 	s := newIdleSite(t, sharedPlane(t))
 	client := s.workloads.WorkloadV1beta1().ExternalWorkloads(s.namespace)
@@ -114,11 +114,11 @@ func TestDefinitionDefaultsAndStatus(t *testing.T) {
 	}
 	created.Status.Conditions = []v1beta1.WorkloadCondition{build.Condition(v1beta1.WorkloadReady, "Maybe")}
 	if _, err := client.UpdateStatus(t.Context(), created, metav1.UpdateOptions{}); !apierrors.IsInvalid(err) {
-		t.Errorf("a condition with status Maybe: %v, want that it is invalid", err)
+		t.Errorf("a condition with status Maybe: %v, want invalid", err)
 	}
 	created.Status.Conditions[0].Status = v1beta1.ConditionTrue
 	created.Status.Conditions = append(created.Status.Conditions, created.Status.Conditions[0])
 	if _, err := client.UpdateStatus(t.Context(), created, metav1.UpdateOptions{}); !apierrors.IsInvalid(err) {
-		t.Errorf("a condition listed twice: %v, want that it is invalid", err)
+		t.Errorf("a condition listed twice: %v, want invalid", err)
 	}
 }

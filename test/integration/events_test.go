@@ -26,9 +26,9 @@ import (
 	"github.com/external-workload/controller/pkg/events"
 )
 
-// TestEveryKindOfEventIsStored provokes each kind of Event that a controller
-// declares by what its owner would do, and reads it back from the API server:
-// a recorder that drops a kind, or an API server that refuses it, is found.
+// TestEveryKindOfEventIsStored causes each kind of Event that the controllers declare, and
+// reads it from the API server. This detects a recorder that drops a kind and an API server
+// that refuses it.
 func TestEveryKindOfEventIsStored(t *testing.T) {
 	e := newEventCluster(t)
 	declared := slices.Concat(readiness.EventKinds(), endpointslice.EventKinds())
@@ -38,7 +38,7 @@ func TestEveryKindOfEventIsStored(t *testing.T) {
 		t.Run(nameOfKind(kind), func(t *testing.T) {
 			provoke, provided := provocations[nameOfKind(kind)]
 			if !provided {
-				t.Fatal("nothing here provokes this kind of Event")
+				t.Fatal("no case causes this kind of Event")
 			}
 			regarding := provoke(e, t)
 			e.awaitEvent(t, kind, regarding)
@@ -46,12 +46,12 @@ func TestEveryKindOfEventIsStored(t *testing.T) {
 	}
 	slices.Sort(names)
 	if diff := cmp.Diff(slices.Compact(names), slices.Sorted(maps.Keys(provocations))); diff != "" {
-		t.Errorf("declared kinds and what is provoked here differ (-declared +provoked):\n%s", diff)
+		t.Errorf("the declared kinds and the cases differ (-declared +cases):\n%s", diff)
 	}
 }
 
-// TestEventsOfServicesAndFamiliesAreStoredApart has a workload that is left out
-// for one reason by two Services, in two address families each.
+// TestEventsOfServicesAndFamiliesAreStoredApart has a workload that two Services skip for
+// the same reason, in two address families each.
 func TestEventsOfServicesAndFamiliesAreStoredApart(t *testing.T) {
 	e := newEventCluster(t)
 	s := e.main.within(t)
@@ -84,22 +84,22 @@ func nameOfKind(kind events.Kind) string {
 	return strings.Join([]string{kind.Type(), kind.Reason(), kind.Action()}, " ")
 }
 
-// eventCluster is a control plane with the recorder that the program has, and
-// namespaces in which both controllers record with it.
+// eventCluster is a control plane with the program's recorder, and namespaces in which both
+// controllers use it.
 type eventCluster struct {
 	*readinessCluster
 	recorder *events.Broadcaster
-	// main permits whatever the cases need and holds no readiness; strict
-	// permits no host in probes.
+	// main permits everything that the cases need and never holds readiness; strict permits
+	// no host in probes.
 	main, strict *eventSite
-	// hold lets readiness be held until it expires, once. It returns where.
+	// hold causes one hold of readiness that expires, and returns its object.
 	hold func(t *testing.T) *eventSite
 }
 
 // eventSite is a namespace in which both controllers run.
 type eventSite struct{ *site }
 
-// startWired starts a control plane, and the recorder that the program has.
+// startWired starts a control plane and the program's recorder.
 func startWired(t *testing.T, change func(*apiextensionsv1.CustomResourceDefinition)) *eventCluster {
 	t.Helper()
 	e := &eventCluster{readinessCluster: startCluster(t, change)}
@@ -129,15 +129,15 @@ func newEventCluster(t *testing.T) *eventCluster {
 		t.Helper()
 		once.Do(func() { held = e.newSite(t); e.letHoldExpire(held) })
 		if held == nil {
-			t.Fatal("readiness could not be held")
+			t.Fatal("readiness was not held")
 		}
 		return held
 	}
 	return e
 }
 
-// permitWhatProvokes stores what our definition refuses, ports of any shape too,
-// and refuses conditions with a # in their message.
+// permitWhatProvokes makes the CRD accept objects that ours refuses, also ports of any type,
+// and refuse conditions with a # in their message.
 func permitWhatProvokes(crd *apiextensionsv1.CustomResourceDefinition) {
 	makeDefinitionLax(crd)
 	for i := range crd.Spec.Versions {
@@ -155,8 +155,8 @@ func (e *eventCluster) newSite(t *testing.T) *eventSite {
 	return &eventSite{newIdleSite(t, e.ControlPlane)}
 }
 
-// run runs both controllers in a namespace, with the same informers and the same
-// recorder as in the program.
+// run runs both controllers in a namespace, with shared informers and a shared recorder like
+// the program.
 func (e *eventCluster) run(s *eventSite, changes ...func(*readiness.Config)) {
 	s.t.Helper()
 	informers, err := endpointslice.NewInformers(s.core, s.workloads, s.namespace, build.ManagedBy)
@@ -205,7 +205,7 @@ func (e *eventCluster) run(s *eventSite, changes ...func(*readiness.Config)) {
 
 func (s *eventSite) within(t *testing.T) *eventSite { return &eventSite{s.site.within(t)} }
 
-// eventsOn returns the Events about objects of a name.
+// eventsOn returns the Events about objects with a name.
 func (s *eventSite) eventsOn(t *testing.T, name string) []eventsv1.Event {
 	t.Helper()
 	list, err := s.core.EventsV1().Events(s.namespace).List(t.Context(), metav1.ListOptions{})
@@ -221,7 +221,7 @@ type provoked struct {
 	kind, name string
 }
 
-// awaitEvent waits for an Event of a kind on an object that exists.
+// awaitEvent waits for an Event of a kind about an existing object.
 func (e *eventCluster) awaitEvent(t *testing.T, kind events.Kind, on provoked) {
 	t.Helper()
 	on.in.within(t).eventually("the Event is stored", func() (bool, string) {
@@ -232,7 +232,7 @@ func (e *eventCluster) awaitEvent(t *testing.T, kind events.Kind, on provoked) {
 				continue
 			}
 			if event.Regarding.Kind != on.kind || event.Regarding.UID == "" || event.ReportingController != "external-workload-controller" {
-				t.Fatalf("the Event is not about the object, or not by the program: %+v", event)
+				t.Fatalf("the Event is not about the object or not by the program: %+v", event)
 			}
 			if event.Note == "" || len(event.Note) > 1024 {
 				t.Fatalf("the note has %d bytes: %q", len(event.Note), event.Note)
@@ -261,7 +261,7 @@ func (s *eventSite) serverThatRedirects() net.Addr {
 	return server.Listener.Addr()
 }
 
-// awaitCondition waits until a workload has a condition that begins so.
+// awaitCondition waits until a workload has a condition that begins with a text.
 func (s *eventSite) awaitCondition(name, want string) {
 	s.t.Helper()
 	s.eventually(name+" has the condition "+want, func() (bool, string) {
@@ -277,7 +277,7 @@ func (s *eventSite) awaitCondition(name, want string) {
 	})
 }
 
-// regardLease makes the object that Events about a hold regard.
+// regardLease creates the Lease that Events about a hold regard.
 func (s *eventSite) regardLease() func(*readiness.Config) {
 	s.t.Helper()
 	lease, err := s.core.CoordinationV1().Leases(s.namespace).Create(s.t.Context(), newLease(), metav1.CreateOptions{})

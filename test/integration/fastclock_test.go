@@ -6,7 +6,7 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// fastClock is a clock that runs faster than the real one.
+// fastClock is a clock that runs faster than real time.
 type fastClock struct {
 	clock.RealClock
 	began  time.Time

@@ -21,39 +21,39 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// The former controller's times are a tenth of those of Linkerd's controller,
-// which notices after at most 12 s that it lost its Lease, has a client that
-// writes less often than its queue grows, and wrote until 36 s afterwards.
+// The former controller's times are a tenth of those of Linkerd's controller. That one
+// detects a lost Lease within 12 s. Its client is slower than its queue grows, so it wrote
+// for up to 36 s afterwards.
 const (
-	// formerManager is its field manager.
+	// formerManager is the field manager.
 	formerManager = "former"
-	// formerDuration is the duration of its Lease.
+	// formerDuration is the duration of the Lease.
 	formerDuration = 3 * time.Second
-	// formerDeadline is when it notices at the latest that it lost the Lease.
+	// formerDeadline is the maximum time until it detects that it lost the Lease.
 	formerDeadline = time.Second
-	// formerRate is how many slices it writes in a second.
+	// formerRate is the number of slices that it writes in a second.
 	formerRate = 10
-	// formerLook is how often it looks for changes.
+	// formerLook is the interval between its looks for changes.
 	formerLook = 30 * time.Millisecond
 )
 
-// former stands for Linkerd's controller: an elector on a Lease, and a writer
-// with a queue. What changes is put into the queue only while it leads; what is
-// in the queue is written regardless of who leads, as it was to be when it was put there.
+// former simulates Linkerd's controller: an elector on a Lease and a writer with a queue. It
+// queues changes only while it leads. It writes what is queued, with the content from that
+// time, regardless of who leads.
 type former struct {
 	site    *site
 	leading atomic.Bool
-	// looks is how often it looked for changes.
+	// looks is the number of looks for changes.
 	looks atomic.Int64
-	// seen is what it last put into the queue for each Service.
+	// seen is the last queued slice of each Service.
 	seen map[string][]discoveryv1.Endpoint
-	// queue holds what is to be written, queued how much ever was, and waiting
-	// how much is not yet.
+	// queue holds the slices to write, queued is the number of slices ever queued, and waiting
+	// the number of those that are not yet written.
 	queue           chan *discoveryv1.EndpointSlice
 	queued, waiting atomic.Int64
 }
 
-// startFormer runs it until the end of the test.
+// startFormer runs a former controller until the end of the test.
 func startFormer(t *testing.T, s *site) *former {
 	t.Helper()
 	f := &former{site: s, queue: make(chan *discoveryv1.EndpointSlice, 1000)}
@@ -77,7 +77,7 @@ func startFormer(t *testing.T, s *site) *former {
 	return f
 }
 
-// lead queues what changes from what stands when it begins.
+// lead queues changes from the actual slices on.
 func (f *former) lead(ctx context.Context) {
 	f.seen = map[string][]discoveryv1.Endpoint{}
 	for _, slice := range f.site.slices() {
@@ -92,7 +92,7 @@ func (f *former) lead(ctx context.Context) {
 	}, formerLook)
 }
 
-// look queues what every Service should have now, where that has changed.
+// look queues the desired slice of every Service for which it has changed.
 func (f *former) look(ctx context.Context) error {
 	services, err := f.site.core.CoreV1().Services(f.site.namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -115,7 +115,7 @@ func (f *former) look(ctx context.Context) error {
 	return nil
 }
 
-// sliceOf returns the one slice that it gives a Service.
+// sliceOf returns the desired slice of a Service.
 func (f *former) sliceOf(service *corev1.Service, workloads []v1beta1.ExternalWorkload) *discoveryv1.EndpointSlice {
 	parts := []build.SliceOption{build.Of(service)}
 	for i := range workloads {
@@ -134,7 +134,7 @@ func (f *former) sliceOf(service *corev1.Service, workloads []v1beta1.ExternalWo
 	return slice
 }
 
-// write works off the queue at its rate.
+// write processes the queue at its rate.
 func (f *former) write(ctx context.Context) {
 	limiter := flowcontrol.NewTokenBucketRateLimiter(formerRate, 1)
 	defer limiter.Stop()
@@ -152,7 +152,7 @@ func (f *former) write(ctx context.Context) {
 	}
 }
 
-// put creates the slice, or gives the Service's first one this content.
+// put creates the slice, or updates the Service's first slice with its content.
 func (f *former) put(ctx context.Context, want *discoveryv1.EndpointSlice) error {
 	client := f.site.core.DiscoveryV1().EndpointSlices(f.site.namespace)
 	have, err := client.List(ctx, metav1.ListOptions{LabelSelector: discoveryv1.LabelServiceName + "=" + want.Labels[discoveryv1.LabelServiceName]})
@@ -180,7 +180,7 @@ func (f *former) await(what string, is func() bool) {
 	f.site.eventually("the former controller: "+what, func() (bool, string) { return is(), "" })
 }
 
-// passive checks that it does not lead for so long.
+// passive checks that it does not lead during a time.
 func (f *former) passive(d time.Duration) {
 	f.site.t.Helper()
 	begin := time.Now()

@@ -20,8 +20,8 @@ import (
 	"github.com/external-workload/controller/pkg/events"
 )
 
-// TestHoldIsSeenInTheCluster lets all probes fail together, and reads the
-// conditions and both Events back from the API server.
+// TestHoldIsSeenInTheCluster makes all probes fail together, and reads the conditions and
+// both Events from the API server.
 func TestHoldIsSeenInTheCluster(t *testing.T) {
 	cluster := startCluster(t, nil)
 	core, err := kubernetes.NewForConfig(cluster.AdminConfig())
@@ -64,7 +64,7 @@ func TestHoldIsSeenInTheCluster(t *testing.T) {
 	awaitHoldEvent(t, core, lease, corev1.EventTypeNormal, "ReadinessHoldEnded")
 }
 
-// listenOnLoopback listens until the test ends, at an address.
+// listenOnLoopback listens at an address until the test ends.
 func listenOnLoopback(t *testing.T, address string) net.Listener {
 	t.Helper()
 	listener, err := net.Listen("tcp", address)
@@ -75,7 +75,7 @@ func listenOnLoopback(t *testing.T, address string) net.Listener {
 	return listener
 }
 
-// awaitHoldEvent waits for an Event about the Lease that names no workload.
+// awaitHoldEvent waits for an Event about the Lease, which must name no workload.
 func awaitHoldEvent(t *testing.T, core kubernetes.Interface, lease *coordinationv1.Lease, eventType, reason string) {
 	t.Helper()
 	waitUntilTrue(t, "there is an Event "+reason, func() (bool, string) {
@@ -87,7 +87,7 @@ func awaitHoldEvent(t *testing.T, core kubernetes.Interface, lease *coordination
 		found := slices.ContainsFunc(list.Items, func(event eventsv1.Event) bool {
 			seen = append(seen, event.Reason+": "+event.Note)
 			if strings.Contains(event.Note, "vm-") || strings.Contains(event.Note, "default") {
-				t.Fatalf("an Event in the controller's namespace names a tenant's: %s", event.Note)
+				t.Fatalf("an Event in the controller's namespace names a tenant's object: %s", event.Note)
 			}
 			return event.Reason == reason && event.Type == eventType && event.Regarding.Kind == "Lease" && event.Regarding.UID == lease.UID
 		})

@@ -13,9 +13,9 @@ import (
 	"github.com/external-workload/controller/internal/build"
 )
 
-// TestLatency measures, and prints, how long after the begin of a patch of a
-// workload's readiness the slice that publishes it comes by a watch; and next
-// to it, how long a bare update of a slice takes to come by.
+// TestLatency measures and prints the time from the start of a patch of a workload's
+// readiness to the watch event of its slice. For comparison it also measures the time from
+// the start of a bare update of a slice to its event.
 func TestLatency(t *testing.T) {
 	const flips = 300
 	s := newSite(t, sharedPlane(t))
@@ -60,11 +60,11 @@ func TestLatency(t *testing.T) {
 		seen := awaitSlice(t, stream, func(seen *discoveryv1.EndpointSlice) bool { return seen.ResourceVersion == slice.ResourceVersion })
 		bare = append(bare, seen.Sub(begin))
 	}
-	t.Logf("from the begin of a status patch to the slice's event: %s", quantiles(published))
-	t.Logf("from the begin of a bare update to its event:          %s", quantiles(bare))
+	t.Logf("from the start of a status patch to the slice's event: %s", quantiles(published))
+	t.Logf("from the start of a bare update to its event:          %s", quantiles(bare))
 }
 
-// awaitSlice takes events until one shows a slice as expected, and returns when.
+// awaitSlice reads events until one shows a slice as expected, and returns the time.
 func awaitSlice(t *testing.T, stream watch.Interface, awaited func(*discoveryv1.EndpointSlice) bool) time.Time {
 	t.Helper()
 	tooLate := time.After(30 * time.Second)
@@ -75,7 +75,7 @@ func awaitSlice(t *testing.T, stream watch.Interface, awaited func(*discoveryv1.
 				return time.Now()
 			}
 		case <-tooLate:
-			t.Fatal("the slice did not come by within 30 seconds")
+			t.Fatal("there was no event of the slice within 30 seconds")
 		}
 	}
 }

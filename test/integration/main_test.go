@@ -10,16 +10,16 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// shared is the control plane that tests share which do not change it, each in
-// its own namespace. It has our definition of ExternalWorkloads. Some of them
-// count its requests, so none of them may run in parallel with others.
+// shared is the control plane of all tests that do not change it, each in its own namespace.
+// It has our CRD. Some of these tests count its requests, so none of them may run in
+// parallel.
 var shared struct {
 	once  sync.Once
 	plane *controlplane.ControlPlane
 	err   error
 }
 
-// sharedPlane starts the shared control plane if no test has done so.
+// sharedPlane returns the shared control plane, and starts it on the first call.
 func sharedPlane(t testing.TB) *controlplane.ControlPlane {
 	t.Helper()
 	shared.once.Do(func() {

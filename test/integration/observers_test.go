@@ -14,8 +14,8 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// observers is the models of the consumers of one Service, with one port named
-// http, fed with every write that a watch saw.
+// observers are the models of the consumers of one Service with the port http. They receive
+// every write that a watch sees.
 type observers struct {
 	*site
 	history  *faults.History
@@ -26,51 +26,51 @@ type observers struct {
 	existing map[string]consumers.Identity
 }
 
-// listen lets an observers read the site's slices from now on.
+// listen returns observers that read the site's slices from now on.
 func listen(s *site) *observers {
 	s.t.Helper()
-	a := &observers{site: s, proxy: consumers.NewKubeProxy(discoveryv1.AddressTypeIPv4, "")}
-	a.linkerd = consumers.NewDestination(a.lookup, "http")
-	a.client = a.linkerd.Subscribe("http", "")
+	o := &observers{site: s, proxy: consumers.NewKubeProxy(discoveryv1.AddressTypeIPv4, "")}
+	o.linkerd = consumers.NewDestination(o.lookup, "http")
+	o.client = o.linkerd.Subscribe("http", "")
 	var err error
-	if a.history, err = faults.Record(s.t.Context(), s.plane.AdminConfig(), s.namespace); err != nil {
+	if o.history, err = faults.Record(s.t.Context(), s.plane.AdminConfig(), s.namespace); err != nil {
 		s.t.Fatal(err)
 	}
-	return a
+	return o
 }
 
-// lookup finds a workload as it is after a whole change.
-func (a *observers) lookup(_, name string) (consumers.Identity, bool) {
-	identity, exists := a.existing[name]
+// lookup finds a workload in its state after the whole change.
+func (o *observers) lookup(_, name string) (consumers.Identity, bool) {
+	identity, exists := o.existing[name]
 	return identity, exists
 }
 
-// hear notifies the models of all writes since the last call, and calls check
-// after each of them. It returns how many there were.
-func (a *observers) hear(t *testing.T, check func(write string)) int {
+// hear notifies the models of all writes since the last call, and calls check after each
+// write. It returns the number of writes.
+func (o *observers) hear(t *testing.T, check func(write string)) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := a.history.CatchUp(ctx, a.core.DiscoveryV1(), a.namespace); err != nil {
+	if err := o.history.CatchUp(ctx, o.core.DiscoveryV1(), o.namespace); err != nil {
 		t.Fatal(err)
 	}
-	a.existing = a.identities()
-	writes := a.history.Since(a.observed)
-	a.observed += len(writes)
+	o.existing = o.identities()
+	writes := o.history.Since(o.observed)
+	o.observed += len(writes)
 	for number, write := range writes {
-		a.linkerd.Observe(write.Before, write.After)
-		a.proxy.Observe(write.Before, write.After)
+		o.linkerd.Observe(write.Before, write.After)
+		o.proxy.Observe(write.Before, write.After)
 		check(fmt.Sprintf("write %d of %d (%s)", number+1, len(writes), describe(write)))
 	}
 	return len(writes)
 }
 
-// identities returns what a client expects of each workload that there is.
-func (a *observers) identities() map[string]consumers.Identity {
-	a.t.Helper()
-	list, err := a.workloads.WorkloadV1beta1().ExternalWorkloads(a.namespace).List(a.t.Context(), metav1.ListOptions{})
+// identities returns the expected identity of each existing workload.
+func (o *observers) identities() map[string]consumers.Identity {
+	o.t.Helper()
+	list, err := o.workloads.WorkloadV1beta1().ExternalWorkloads(o.namespace).List(o.t.Context(), metav1.ListOptions{})
 	if err != nil {
-		a.t.Fatal(err)
+		o.t.Fatal(err)
 	}
 	identities := map[string]consumers.Identity{}
 	for i := range list.Items {
@@ -80,17 +80,16 @@ func (a *observers) identities() map[string]consumers.Identity {
 	return identities
 }
 
-// expects returns the sockets that Linkerd's clients have, each with the identity
-// that they expect there.
-func (a *observers) expects() map[string][]string {
+// expects returns the sockets of Linkerd's clients, each with the identity that they expect.
+func (o *observers) expects() map[string][]string {
 	all := map[string][]string{}
 	add := func(who string, socket consumers.Socket, identity consumers.Identity) {
 		all[who] = append(all[who], fmt.Sprintf("%s is %s (%s)", socket, identity.Name, identity.ServerName))
 	}
-	for socket, identity := range a.client.Has() {
+	for socket, identity := range o.client.Has() {
 		add("a connected client of Linkerd", socket, identity)
 	}
-	a.linkerd.Fresh("http", func(socket consumers.Socket, identity consumers.Identity) {
+	o.linkerd.Fresh("http", func(socket consumers.Socket, identity consumers.Identity) {
 		add("a new client of Linkerd", socket, identity)
 	})
 	for _, sockets := range all {
@@ -99,23 +98,23 @@ func (a *observers) expects() map[string][]string {
 	return all
 }
 
-// served returns the addresses and ports to which each kind of client connects.
-func (a *observers) served() map[string][]string {
+// served returns the sockets to which each kind of client connects.
+func (o *observers) served() map[string][]string {
 	all := map[string][]string{}
 	add := func(who string, socket consumers.Socket) { all[who] = append(all[who], socket.String()) }
-	for socket := range a.client.Has() {
+	for socket := range o.client.Has() {
 		add("a connected client of Linkerd", socket)
 	}
-	a.linkerd.Fresh("http", func(socket consumers.Socket, _ consumers.Identity) { add("a new client of Linkerd", socket) })
-	a.proxy.Serves("http", func(socket consumers.Socket, _ bool) { add("kube-proxy", socket) })
-	for _, who := range audienceNames {
+	o.linkerd.Fresh("http", func(socket consumers.Socket, _ consumers.Identity) { add("a new client of Linkerd", socket) })
+	o.proxy.Serves("http", func(socket consumers.Socket, _ bool) { add("kube-proxy", socket) })
+	for _, who := range observerNames {
 		slices.Sort(all[who])
 		all[who] = slices.Compact(all[who])
 	}
 	return all
 }
 
-var audienceNames = []string{"a connected client of Linkerd", "a new client of Linkerd", "kube-proxy"}
+var observerNames = []string{"a connected client of Linkerd", "a new client of Linkerd", "kube-proxy"}
 
 func describe(write faults.SliceChange) string {
 	switch {

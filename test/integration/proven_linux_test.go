@@ -20,11 +20,11 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// inOwnNetwork is set in the process that has a network of its own.
+// inOwnNetwork is set in the process with its own network namespace.
 const inOwnNetwork = "INTEGRATION_IN_OWN_NETWORK"
 
-// ownNetwork are the commands that give that network machines: addresses where
-// the process itself listens, and a range that drops all packets.
+// ownNetwork are the commands that set up the network: addresses for machines, at which the
+// process listens, and a range that drops all packets.
 var ownNetwork = []string{
 	"link set lo up",
 	"addr add 10.77.0.1/32 dev lo", "addr add 10.77.0.2/32 dev lo", "addr add 10.77.0.3/32 dev lo", "addr add 10.77.0.4/32 dev lo",
@@ -33,10 +33,9 @@ var ownNetwork = []string{
 	"link add drops type bridge", "link set drops up", "addr add 10.78.0.1/16 dev drops",
 }
 
-// TestAddressIsReadyOnlyWhereItsProbePassed changes addresses of probed machines
-// and looks at each write of a slice that reaches the API server. An
-// EndpointSlice cannot have a loopback address, so the test runs in a network
-// where the process has others.
+// TestAddressIsReadyOnlyWhereItsProbePassed changes addresses of probed machines and checks
+// each write of a slice. An EndpointSlice cannot have loopback addresses, so the test runs in
+// a network namespace with other addresses.
 func TestAddressIsReadyOnlyWhereItsProbePassed(t *testing.T) {
 	if os.Getenv(inOwnNetwork) == "" {
 		runInOwnNetwork(t)
@@ -50,11 +49,11 @@ func TestAddressIsReadyOnlyWhereItsProbePassed(t *testing.T) {
 	e := startWired(t, nil)
 	for name, test := range map[string]func(*movingSite){
 		"a machine that moves to a dead address":                     (*movingSite).testDeadAddress,
-		"a machine that moves to an address which answers later":     (*movingSite).testLaterAddress,
+		"a machine that moves to an address that answers later":      (*movingSite).testLaterAddress,
 		"four machines that move to dead addresses together":         (*movingSite).testFourDeadAddresses,
-		"a machine that moves to an address which may not be probed": (*movingSite).testRefusedAddress,
-		"a dead IPv6 address beside an IPv4 address that answers":    (*movingSite).testDeadIPv6,
-		"a dead IPv4 address that comes before an IPv6 that answers": (*movingSite).testDeadIPv4,
+		"a machine that moves to an address that must not be probed": (*movingSite).testRefusedAddress,
+		"a dead IPv6 address and an IPv4 address that answers":       (*movingSite).testDeadIPv6,
+		"a dead IPv4 address before an IPv6 address that answers":    (*movingSite).testDeadIPv4,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &movingSite{eventSite: e.newSite(t)}
@@ -89,7 +88,7 @@ func runInOwnNetwork(t *testing.T) {
 	var output strings.Builder
 	command.Stdout, command.Stderr = &output, &output
 	if err := command.Start(); err != nil {
-		t.Skip("left out: the kernel permits no network of our own:", err)
+		t.Skip("left out: the kernel permits no network namespace:", err)
 	}
 	if err := command.Wait(); err != nil {
 		t.Fatalf("%v\n%s", err, output.String())
@@ -112,7 +111,7 @@ func (s *movingSite) probed(name string, addresses ...string) {
 		build.Annotation(v1beta1.ProbeAnnotation, `{"tcpSocket":{"port":8080},"periodSeconds":1,"failureThreshold":2}`))
 }
 
-// serves listens at port 8080 of an address.
+// serves listens on port 8080 of an address.
 func (s *movingSite) serves(address string) net.Listener {
 	s.t.Helper()
 	return s.listener(net.JoinHostPort(address, "8080"))
@@ -134,7 +133,7 @@ func (s *movingSite) neverReady(addresses ...string) {
 		for i := range write.After.Endpoints {
 			endpoint := &write.After.Endpoints[i]
 			if deref(endpoint.Conditions.Ready) && slices.ContainsFunc(addresses, func(a string) bool { return slices.Contains(endpoint.Addresses, a) }) {
-				s.t.Errorf("it was published ready where it has not answered: %s", describe(write))
+				s.t.Errorf("it was published ready at an address that has not answered: %s", describe(write))
 			}
 		}
 	}
@@ -163,7 +162,7 @@ func (s *movingSite) testLaterAddress() {
 	s.waitFor("web", "IPv4 http:8080/TCP | a 10.77.0.2")
 }
 
-// testFourDeadAddresses has as many failures at once as let readiness be held.
+// testFourDeadAddresses has enough failures at once for a hold.
 func (s *movingSite) testFourDeadAddresses() {
 	s.service("web")
 	var before, after, dead []string
@@ -211,7 +210,7 @@ func (s *movingSite) testDeadIPv6() {
 	s.waitFor("web", "IPv4 http:8080/TCP | a 10.77.0.1", "IPv6 http:8080/TCP | a fd77::1")
 }
 
-// testDeadIPv4 has a family that never answers.
+// testDeadIPv4: one family never answers.
 func (s *movingSite) testDeadIPv4() {
 	s.service("web", build.Families(corev1.IPv4Protocol, corev1.IPv6Protocol))
 	s.serves("fd77::1")

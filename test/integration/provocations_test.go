@@ -18,9 +18,8 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// provocations cause an Event, by its kind, and return which object it
-// is about. All run in one namespace, so each has names of its own; the Services
-// of publishing select by the label group.
+// provocations cause an Event, by its kind, and return the object that it is about. All run
+// in one namespace, so each uses its own names; the Services select by the label group.
 var provocations = map[string]func(*eventCluster, *testing.T) provoked{
 	"Warning ProbeFailed Probe":                     provokeProbeFailed,
 	"Normal AddressChanged Probe":                   provokeAddressChanged,
@@ -30,12 +29,12 @@ var provocations = map[string]func(*eventCluster, *testing.T) provoked{
 	"Warning ProbeAddressRefused Probe":             annotated("refused", v1beta1.ProbeAnnotation, `{"tcpSocket":{"port":80,"host":"169.254.169.254"}}`),
 	"Warning HostNotAllowed DecodeAnnotation":       provokeHostNotAllowed,
 	"Warning DeclarationOverruled DecodeAnnotation": provokeOverruled,
-	// The definition refuses a # in a message, and the message repeats the word.
+	// The CRD refuses a # in a message, and the message repeats the annotation's value.
 	"Warning StatusRefused WriteStatus":        annotated("status-refused", v1beta1.ReadyAnnotation, "#"),
 	"Warning ReadyConflict WriteStatus":        provokeReadyConflict,
 	"Warning ReadinessHoldBegan HoldReadiness": onLease,
 	"Normal ReadinessHoldEnded HoldReadiness":  onLease,
-	// The scenario runs by an accelerated clock, so that its minute takes seconds.
+	// The scenario runs with an accelerated clock, so that its minute takes seconds.
 	"Warning ReadinessHoldEnded HoldReadiness": onLease,
 
 	"Normal Expired DeleteExpired": expiring("expired",
@@ -57,7 +56,7 @@ var provocations = map[string]func(*eventCluster, *testing.T) provoked{
 
 func onWorkload(in *eventSite, name string) provoked { return provoked{in, "ExternalWorkload", name} }
 
-// annotated provokes by an annotation.
+// annotated causes an Event by an annotation.
 func annotated(name, annotation, value string) func(*eventCluster, *testing.T) provoked {
 	return func(e *eventCluster, t *testing.T) provoked {
 		e.main.within(t).createWorkload(name, build.Annotation(annotation, value))
@@ -65,8 +64,8 @@ func annotated(name, annotation, value string) func(*eventCluster, *testing.T) p
 	}
 }
 
-// leftOut provokes by a workload that its Service leaves out; another one, which
-// comes first, is published at 192.0.2.1.
+// leftOut causes an Event by a workload that its Service skips. Another, older workload is
+// published at 192.0.2.1.
 func leftOut(name string, options ...build.WorkloadOption) func(*eventCluster, *testing.T) provoked {
 	return func(e *eventCluster, t *testing.T) provoked {
 		s := e.main.within(t)
@@ -78,13 +77,13 @@ func leftOut(name string, options ...build.WorkloadOption) func(*eventCluster, *
 	}
 }
 
-// group makes a Service of the workloads with this label.
+// group creates a Service that selects workloads by the label group.
 func (s *eventSite) group(name string) {
 	s.t.Helper()
 	s.service(name, build.Selector("group", name))
 }
 
-// awaitSlices waits until exactly these workloads are published for a Service.
+// awaitSlices waits until a Service's slices have exactly these workloads.
 func (s *eventSite) awaitSlices(service string, want ...string) {
 	s.t.Helper()
 	s.eventually(fmt.Sprintf("%s has %v", service, want), func() (bool, string) {
@@ -98,7 +97,7 @@ func (s *eventSite) awaitSlices(service string, want ...string) {
 	})
 }
 
-// probeAt probes a listener every second, and fails after so many failures.
+// probeAt returns a probe of a listener every second with a failure threshold.
 func probeAt(at net.Addr, kind string, failures int) build.ObjectOption {
 	return build.Annotation(v1beta1.ProbeAnnotation, fmt.Sprintf(
 		`{"%s":{"host":"127.0.0.1","port":%d},"periodSeconds":1,"failureThreshold":%d}`, kind, at.(*net.TCPAddr).Port, failures))
@@ -125,7 +124,7 @@ func provokeAddressChanged(e *eventCluster, t *testing.T) provoked {
 	listener := s.listener("127.0.0.1:0")
 	s.createWorkload("moving", probeAt(listener.Addr(), "tcpSocket", 30))
 	s.awaitCondition("moving", "Ready True ProbeSucceeded")
-	closeListener(t, listener) // else the new address could pass at once
+	closeListener(t, listener) // otherwise the new address could pass at once
 	s.editAgain("moving", moveTo("192.0.2.99"))
 	return onWorkload(s, "moving")
 }
@@ -142,8 +141,8 @@ func provokeHostNotAllowed(e *eventCluster, t *testing.T) provoked {
 	return onWorkload(e.strict, "names-a-host")
 }
 
-// provokeOverruled applies a manifest with the condition Ready, and then an agent
-// writes the condition.
+// provokeOverruled applies a manifest with the condition Ready, and then writes the
+// condition as an agent.
 func provokeOverruled(e *eventCluster, t *testing.T) provoked {
 	s := e.main.within(t)
 	text := strings.Replace(manifest("overruled", "True"), "namespace: default", "namespace: "+s.namespace, 1)
@@ -153,7 +152,7 @@ func provokeOverruled(e *eventCluster, t *testing.T) provoked {
 	return onWorkload(s, "overruled")
 }
 
-// rivalWrites sets Ready to False in the name of another field manager.
+// rivalWrites sets Ready to False as another field manager.
 func (s *eventSite) rivalWrites(name, reason string) {
 	s.t.Helper()
 	_, err := s.workloads.WorkloadV1beta1().ExternalWorkloads(s.namespace).Patch(s.t.Context(), name, types.MergePatchType,
@@ -182,8 +181,8 @@ func onLease(e *eventCluster, t *testing.T) provoked {
 	return provoked{e.hold(t), "Lease", "controller"}
 }
 
-// letHoldExpire lets all probes of a namespace fail, succeed, and fail until the
-// time for a hold is over: a minute, by a clock that runs faster.
+// letHoldExpire makes all probes of a namespace fail, succeed, and fail until the maximum
+// time of a hold is over: a minute of an accelerated clock.
 func (e *eventCluster) letHoldExpire(s *eventSite) {
 	fast := fastClock{began: time.Now(), factor: 10}
 	e.run(s, s.regardLease(), func(config *readiness.Config) {
@@ -207,8 +206,7 @@ func (e *eventCluster) letHoldExpire(s *eventSite) {
 	await("Ready False ProbeFailed")
 }
 
-// expiring provokes by a workload where the controller deletes what is unready for
-// long, by an accelerated clock.
+// expiring causes an Event by a workload with an expiry, with an accelerated clock.
 func expiring(name string, options ...build.WorkloadOption) func(*eventCluster, *testing.T) provoked {
 	return func(e *eventCluster, t *testing.T) provoked {
 		s := e.newSite(t)
@@ -231,7 +229,7 @@ func (s *eventSite) createWorkload(name string, options ...build.WorkloadOption)
 	}
 }
 
-// editAgain changes a workload whose status the controller writes meanwhile.
+// editAgain changes a workload while the controller may write its status.
 func (s *eventSite) editAgain(name string, change func(*v1beta1.ExternalWorkloadSpec)) {
 	s.t.Helper()
 	client := s.workloads.WorkloadV1beta1().ExternalWorkloads(s.namespace)
@@ -249,12 +247,12 @@ func (s *eventSite) editAgain(name string, change func(*v1beta1.ExternalWorkload
 	}
 }
 
-// provokeForeignWrites lets somebody empty a slice again and again.
+// provokeForeignWrites repeatedly empties a slice as another client.
 func provokeForeignWrites(e *eventCluster, t *testing.T) provoked {
 	s := e.main.within(t)
 	s.group("tampered")
 	s.createWorkload("tampered", build.Label("group", "tampered"))
-	// A write that falls into a repair may not count.
+	// A write during a repair may not count.
 	for range 10 {
 		s.awaitSlices("tampered", "tampered")
 		if len(s.eventsOn(t, "tampered")) > 0 {
@@ -269,7 +267,7 @@ func provokeForeignWrites(e *eventCluster, t *testing.T) provoked {
 	return provoked{s, "Service", "tampered"}
 }
 
-// provokeFailure has a policy deny the first slice of a Service.
+// provokeFailure makes a policy deny the first slice of a Service.
 func provokeFailure(e *eventCluster, t *testing.T) provoked {
 	s := e.main.within(t)
 	s.denySlices("denied")
@@ -288,8 +286,7 @@ func provokeRecovery(e *eventCluster, t *testing.T) provoked {
 	return provoked{s, "Service", "denied"}
 }
 
-// denySlices denies the creation of slices for a Service, and returns when that
-// works.
+// denySlices denies the creation of slices for a Service, and returns when this is in effect.
 func (s *eventSite) denySlices(service string) {
 	s.t.Helper()
 	const name = "deny-slices"
@@ -332,7 +329,7 @@ func (s *eventSite) denySlices(service string) {
 	})
 }
 
-// provokePublished mends a workload that is left out.
+// provokePublished corrects a skipped workload.
 func provokePublished(e *eventCluster, t *testing.T) provoked {
 	s := e.main.within(t)
 	on := leftOut("mended", build.IPs("2001:db8::1"))(e, t)
@@ -343,7 +340,7 @@ func provokePublished(e *eventCluster, t *testing.T) provoked {
 	return on
 }
 
-// provokeUnreadable stores a workload whose ports are a text.
+// provokeUnreadable stores a workload whose ports are a string.
 func provokeUnreadable(e *eventCluster, t *testing.T) provoked {
 	s := e.main.within(t)
 	s.group("unreadable")

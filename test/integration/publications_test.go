@@ -77,8 +77,7 @@ func deref[T any](pointer *T) (value T) {
 	return value
 }
 
-// publications is an Observer and an event recorder that remembers what tests
-// wait for.
+// publications is an Observer and an event recorder that keeps what tests wait for.
 type publications struct {
 	mu       sync.Mutex
 	observed map[string]bool
@@ -107,7 +106,7 @@ func (p *publications) Record(kind events.Kind, regarding, _ runtime.Object, _ s
 	p.do(func() { p.events = append(p.events, regarding.(*corev1.ObjectReference).Name+" "+kind.Reason()) })
 }
 
-// hasSynced reports whether the controller has looked at a Service.
+// hasSynced reports whether the controller has synced a Service.
 func (p *publications) hasSynced(service string) (synced bool) {
 	p.do(func() { synced = p.observed[service] })
 	return synced

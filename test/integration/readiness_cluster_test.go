@@ -26,15 +26,14 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// readinessCluster is a control plane with a definition of ExternalWorkloads, and
-// the readiness controller of this process.
+// readinessCluster is a control plane with a CRD, and a readiness controller in this process.
 type readinessCluster struct {
 	*controlplane.ControlPlane
 	client     versioned.Interface
 	controller *readiness.Controller
 }
 
-// startReadiness starts everything, with a definition that change was applied to.
+// startReadiness starts everything, with a changed CRD.
 func startReadiness(t *testing.T, change func(*apiextensionsv1.CustomResourceDefinition)) *readinessCluster {
 	t.Helper()
 	cluster := startCluster(t, change)
@@ -42,7 +41,7 @@ func startReadiness(t *testing.T, change func(*apiextensionsv1.CustomResourceDef
 	return cluster
 }
 
-// startCluster starts all but the controller.
+// startCluster starts everything but the controller.
 func startCluster(t testing.TB, change func(*apiextensionsv1.CustomResourceDefinition)) *readinessCluster {
 	t.Helper()
 	cluster := &readinessCluster{ControlPlane: controlplane.ForTest(t, controlplane.Options{})}
@@ -62,7 +61,7 @@ func startCluster(t testing.TB, change func(*apiextensionsv1.CustomResourceDefin
 	return cluster
 }
 
-// runController runs the controller with a configuration that changes were applied to.
+// runController runs the controller with a changed configuration.
 func (c *readinessCluster) runController(t testing.TB, observer readiness.Observer, changes ...func(*readiness.Config)) {
 	t.Helper()
 	core, err := kubernetes.NewForConfig(c.AdminConfig())
@@ -102,9 +101,8 @@ func (c *readinessCluster) runController(t testing.TB, observer readiness.Observ
 	})
 }
 
-// installPolicy applies the policy that the chart installs, in the newest version
-// that the API server has, and waits until the API server follows it. A server
-// without it leaves the test out.
+// installPolicy applies the chart's policy, in the newest API version that the API server
+// has, and waits until it is in effect. It skips the test if the API server has none.
 func (c *readinessCluster) installPolicy(t *testing.T) {
 	t.Helper()
 	root, err := controlplane.RepositoryRoot()
@@ -122,14 +120,14 @@ func (c *readinessCluster) installPolicy(t *testing.T) {
 	c.kubectl(t, strings.ReplaceAll(string(manifest), "admissionregistration.k8s.io/v1\n", version+"\n"), "apply", "-f", "-")
 	example := fmt.Sprintf(documentedWorkload, "canary", "", "True")
 	waitUntilTrue(t, "the policy is followed", func() (bool, string) {
-		// At first the server refuses every workload: it does not know the schema yet.
+		// At first the API server refuses every workload: the policy does not have the schema yet.
 		output, err := c.tryKubectl(t, example, "create", "--dry-run=server", "-o", "yaml", "-f", "-")
 		return err == nil && strings.Contains(output, v1beta1.InlineReadyAnnotation), output
 	})
 }
 
-// policyVersion returns the newest version of MutatingAdmissionPolicy that the API
-// server has; empty if it has none.
+// policyVersion returns the newest API version of MutatingAdmissionPolicy on the API server,
+// or empty if there is none.
 func (c *readinessCluster) policyVersion(t *testing.T) string {
 	t.Helper()
 	for _, version := range []string{"v1", "v1beta1", "v1alpha1"} {
@@ -175,8 +173,8 @@ func (c *readinessCluster) get(t *testing.T, name string) *v1beta1.ExternalWorkl
 	return got
 }
 
-// waitFor waits until one of the workload's conditions reads as wanted, from
-// its beginning; or until it has none, if nothing is wanted.
+// waitFor waits until one of the workload's conditions begins with a text, or, if the text
+// is empty, until it has no condition.
 func (c *readinessCluster) waitFor(t *testing.T, name, want string) {
 	t.Helper()
 	waitUntilTrue(t, fmt.Sprintf("%s has %q", name, want), func() (bool, string) {
@@ -216,8 +214,8 @@ func readinessWorkload(name string, annotations map[string]string) *v1beta1.Exte
 	}
 }
 
-// makeDefinitionLax takes every rule out of the definition that Linkerd's does not have:
-// lists are atomic, and any text is an address.
+// makeDefinitionLax removes every rule from the CRD that Linkerd's CRD does not have: lists
+// are atomic, and any string is an address.
 func makeDefinitionLax(crd *apiextensionsv1.CustomResourceDefinition) {
 	for i := range crd.Spec.Versions {
 		loosenSchema(crd.Spec.Versions[i].Schema.OpenAPIV3Schema)

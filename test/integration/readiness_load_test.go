@@ -26,15 +26,14 @@ const (
 	loadWorkloads = 10000
 	loadListeners = 50
 	loadCreators  = 32
-	// loadSettle is until every workload has its first result and status.
+	// loadSettle is the time until every workload has its first result and status.
 	loadSettle  = 2 * time.Minute
 	loadMeasure = 3 * time.Minute
 )
 
-// BenchmarkReadinessOfTenThousand probes 10,000 workloads every 10 s on a real
-// API server and reports what that costs once it is in its stride. The
-// listeners are in the same process, so that its CPU is that of both ends of
-// each probe. It takes about six minutes for each kind:
+// BenchmarkReadinessOfTenThousand probes 10,000 workloads every 10 s with a real API server
+// and reports the cost in the steady state. The listeners are in the same process, so the CPU
+// time includes both ends of each probe. It takes about six minutes for each kind:
 //
 //	go test -run none -bench Readiness -benchtime 1x -timeout 30m ./integration
 func BenchmarkReadinessOfTenThousand(b *testing.B) {
@@ -81,7 +80,7 @@ func measureLoad(b *testing.B, probes []string) {
 	b.Logf("outcomes of probes: %v", outcomes)
 }
 
-// createLoad creates the workloads, with one probe after the other.
+// createLoad creates the workloads, with each probe in turn.
 func createLoad(b *testing.B, cluster *readinessCluster, probes []string) {
 	b.Helper()
 	group, ctx := errgroup.WithContext(b.Context())
@@ -137,8 +136,8 @@ func httpTargets(b *testing.B) (probes []string) {
 	return probes
 }
 
-// droppedTargets are listeners whose queues are full: the kernel drops what
-// would open a connection, as a firewall does.
+// droppedTargets are listeners with full queues: the kernel drops packets of new
+// connections, like a firewall.
 func droppedTargets(b *testing.B) (probes []string) {
 	b.Helper()
 	for range loadListeners {
@@ -171,7 +170,7 @@ func droppedTargets(b *testing.B) (probes []string) {
 
 func port(address net.Addr) int { return address.(*net.TCPAddr).Port }
 
-// awaitTimer lets time pass; a benchmark measures time itself.
+// awaitTimer waits; this benchmark measures time itself.
 func awaitTimer(b *testing.B, d time.Duration) {
 	ctx, cancel := context.WithTimeout(b.Context(), d)
 	defer cancel()
@@ -200,7 +199,7 @@ func residentBytes(b *testing.B) int {
 	return pages * os.Getpagesize()
 }
 
-// loadObserver counts writes, and keeps how late each probe was.
+// loadObserver counts writes and keeps the lateness of each probe.
 type loadObserver struct {
 	unobservedReadiness
 	writes atomic.Int64

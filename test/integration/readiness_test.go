@@ -17,8 +17,8 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// documentedWorkload has the form of the example in Linkerd's reference: with
-// a Ready condition in a status that the API server drops.
+// documentedWorkload is like the example in Linkerd's reference: it has a Ready condition in
+// a status that the API server drops.
 const documentedWorkload = `
 apiVersion: workload.linkerd.io/v1beta1
 kind: ExternalWorkload
@@ -37,8 +37,8 @@ status:
 
 func TestReadiness(t *testing.T) {
 	for name, change := range map[string]func(*apiextensionsv1.CustomResourceDefinition){
-		"under our definition": func(*apiextensionsv1.CustomResourceDefinition) {},
-		"under a lax one":      makeDefinitionLax,
+		"under our CRD":   func(*apiextensionsv1.CustomResourceDefinition) {},
+		"under a lax CRD": makeDefinitionLax,
 	} {
 		t.Run(name, func(t *testing.T) {
 			cluster := startReadiness(t, change)
@@ -46,14 +46,14 @@ func TestReadiness(t *testing.T) {
 			t.Run("the annotation takes precedence over an inline status", cluster.testAnnotation)
 			t.Run("a probe follows its listener", cluster.testProbe)
 			t.Run("conditions of others survive", cluster.testOthers)
-			t.Run("a bad annotation is said and repaired", cluster.testBadAnnotation)
+			t.Run("an invalid annotation is reported until it is corrected", cluster.testBadAnnotation)
 			t.Run("workloads without an annotation are left alone", cluster.testLeftAlone)
 		})
 	}
 }
 
-// TestStatusOfAnObjectThatIsInvalidNow has an object that was stored before
-// the strict definition came: its status must still be written.
+// TestStatusOfAnObjectThatIsInvalidNow has an object that was stored before the strict CRD
+// was installed: its status must still be written.
 func TestStatusOfAnObjectThatIsInvalidNow(t *testing.T) {
 	cluster := startReadiness(t, makeDefinitionLax)
 	bad := readinessWorkload("bad", nil)
@@ -124,7 +124,7 @@ func (c *readinessCluster) testOthers(t *testing.T) {
 	theirs := v1beta1.WorkloadCondition{Type: "example.org/Patched", Status: v1beta1.ConditionFalse, Reason: "Old", Message: "theirs"}
 	stop := make(chan struct{})
 	var running sync.WaitGroup
-	// Somebody else writes all the time, so that conflicts are met.
+	// Another client writes continuously, to cause conflicts.
 	running.Go(func() {
 		for i := 0; ; i++ {
 			select {
@@ -150,8 +150,8 @@ func (c *readinessCluster) testOthers(t *testing.T) {
 	}
 }
 
-// writeTheirs writes the condition of somebody else with a new message, unless
-// the workload changed in between.
+// writeTheirs writes another client's condition with a new message, unless the workload
+// changed in between.
 func (c *readinessCluster) writeTheirs(t *testing.T, theirs v1beta1.WorkloadCondition, i int) {
 	workloads := c.client.WorkloadV1beta1().ExternalWorkloads("default")
 	have, err := workloads.Get(t.Context(), "others", metav1.GetOptions{})
@@ -167,7 +167,7 @@ func (c *readinessCluster) writeTheirs(t *testing.T, theirs v1beta1.WorkloadCond
 		}
 	}
 	have.Status.Conditions = conditions
-	// A conflict is lost by them; the next round writes again.
+	// After a conflict, the next round writes again.
 	_, _ = workloads.UpdateStatus(t.Context(), have, metav1.UpdateOptions{})
 }
 
@@ -183,7 +183,7 @@ func (c *readinessCluster) testBadAnnotation(t *testing.T) {
 func (c *readinessCluster) testLeftAlone(t *testing.T) {
 	c.create(t, readinessWorkload("alone", nil))
 	before := c.get(t, "alone")
-	// What is created later is handled later.
+	// Objects that are created later are handled later.
 	c.create(t, readinessWorkload("after-alone", map[string]string{v1beta1.ReadyAnnotation: "True"}))
 	c.waitFor(t, "after-alone", "Ready True Declared")
 	if after := c.get(t, "alone"); after.ResourceVersion != before.ResourceVersion {

@@ -12,8 +12,8 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// TestAdoptRefresh announces every endpoint again, and interrupts the command
-// where it would do the most harm if it withdrew anything itself.
+// TestAdoptRefresh announces every endpoint again, and interrupts the command at the moment
+// at which an endpoint is withdrawn.
 func TestAdoptRefresh(t *testing.T) {
 	binary, err := faults.Build(t.Context(), t.TempDir())
 	if err != nil {
@@ -52,7 +52,7 @@ func TestAdoptRefresh(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := interrupted.Wait(); err == nil || !strings.Contains(said.String(), "Stopped after 0 of 2 endpoints") {
-		t.Errorf("it ended with %v and said:\n%s", err, said.String())
+		t.Errorf("it ended with %v and the output:\n%s", err, said.String())
 	}
 	s.waitFor("web", published)
 	s.start()

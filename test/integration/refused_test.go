@@ -14,13 +14,13 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// TestRefusedWrites lets the real API server refuse writes of slices: a policy
-// those of one slice, and a quota new ones.
+// TestRefusedWrites makes the real API server refuse writes of slices: a policy refuses
+// updates of one slice, and a quota refuses new slices.
 func TestRefusedWrites(t *testing.T) {
-	t.Run("a slice that a policy freezes keeps no unready endpoint of another ready", func(t *testing.T) {
+	t.Run("a frozen slice does not block a withdrawal in another", func(t *testing.T) {
 		newSite(t, sharedPlane(t)).testFrozenSlice()
 	})
-	t.Run("a node that cannot exist is taken as a hint", func(t *testing.T) {
+	t.Run("a hint for a nonexistent node is accepted", func(t *testing.T) {
 		newSite(t, sharedPlane(t)).testNodeHint()
 	})
 	t.Run("a quota on slices and a change of the address family do not deadlock", func(t *testing.T) {
@@ -28,8 +28,7 @@ func TestRefusedWrites(t *testing.T) {
 	})
 }
 
-// planeWithQuotas returns a control plane that counts what quotas allow, and makes no
-// slices of its own.
+// planeWithQuotas returns a control plane that enforces quotas and creates no slices itself.
 func planeWithQuotas(t *testing.T) *controlplane.ControlPlane {
 	t.Helper()
 	plane := controlplane.ForTest(t, controlplane.Options{
@@ -42,7 +41,7 @@ func planeWithQuotas(t *testing.T) *controlplane.ControlPlane {
 	return plane
 }
 
-// testNodeHint publishes a machine of a Service that prefers the client's node.
+// testNodeHint publishes a machine of a Service with PreferSameNode.
 func (s *site) testNodeHint() {
 	s.needTraffic(corev1.ServiceTrafficDistributionPreferSameNode)
 	s.service("web", build.Traffic(corev1.ServiceTrafficDistributionPreferSameNode))
@@ -59,8 +58,8 @@ func (s *site) testNodeHint() {
 	})
 }
 
-// testFrozenSlice lets b move from a slice that cannot be written to that of c,
-// whose readiness goes at the same time.
+// testFrozenSlice moves b from a slice that cannot be written to that of c, which becomes not
+// ready at the same time.
 func (s *site) testFrozenSlice() {
 	other := build.WorkloadPorts(build.WorkloadPort("http", 9090, "TCP"))
 	s.service("web", build.Ports(build.Port("http", 80, build.ToName("http"))))
@@ -85,7 +84,7 @@ func (s *site) testFrozenSlice() {
 	s.waitFor("web", frozen, "IPv4 http:9090/TCP | c 192.0.2.3")
 }
 
-// freeze refuses updates of the slice with port 8080, and returns when that works.
+// freeze refuses updates of the slice with port 8080, and returns when this is in effect.
 func (s *site) freeze() {
 	s.t.Helper()
 	name := "freeze-" + s.namespace
@@ -125,14 +124,14 @@ func (s *site) freeze() {
 				continue
 			}
 			_, err := s.core.DiscoveryV1().EndpointSlices(s.namespace).Update(s.t.Context(), &slice, metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}})
-			return err != nil && strings.Contains(err.Error(), "this slice is frozen"), "an update is taken"
+			return err != nil && strings.Contains(err.Error(), "this slice is frozen"), "an update is accepted"
 		}
 		return false, "no slice with port 8080"
 	})
 }
 
-// testQuotaAndFamily changes the address family of a Service whose namespace
-// allows as many slices as there are.
+// testQuotaAndFamily changes the address family of a Service in a namespace whose quota of
+// slices is used up.
 func (s *site) testQuotaAndFamily() {
 	s.service("web", build.Headless())
 	s.workload("a", build.IPs("192.0.2.1", "2001:db8::1"))

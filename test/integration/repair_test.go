@@ -15,14 +15,13 @@ import (
 	"github.com/external-workload/controller/internal/build"
 )
 
-// TestTampering has somebody change a slice of ours in every way that the API
-// server lets pass.
+// TestTampering changes one of our slices in every way that the API server accepts.
 func TestTampering(t *testing.T) {
 	s := newSite(t, sharedPlane(t))
 	s.workload("a")
 	s.workload("b", build.IPs("192.0.2.2"))
 	line := "IPv4 http:8080/TCP | a 192.0.2.1 | b 192.0.2.2"
-	// Each has its own Service: who tampers again and again is answered slowly.
+	// Each has its own Service, because repeated foreign writes are repaired slowly.
 	renew := func(s *site) (end func()) {
 		s.t.Helper()
 		s.service("web", build.Label("team", "shop"))
@@ -77,7 +76,7 @@ func TestTampering(t *testing.T) {
 	})
 }
 
-// repaired compares slices but for what a repair may change.
+// repaired ignores the fields that a repair may change.
 var repaired = cmpopts.IgnoreFields(metav1.ObjectMeta{}, "ResourceVersion", "Generation", "UID", "CreationTimestamp", "ManagedFields", "Annotations")
 
 func TestSlicesOfOthersAreNotTouched(t *testing.T) {
@@ -146,9 +145,8 @@ func TestServiceThatIsRecreated(t *testing.T) {
 	}
 }
 
-// TestServiceThatIsBeingDeletedGetsNoNewSlices has a Service that a finalizer
-// keeps, while somebody deletes its slices as the garbage collector does in a
-// foreground deletion.
+// TestServiceThatIsBeingDeletedGetsNoNewSlices deletes a Service with a finalizer, and then
+// its slices, like the garbage collector in a foreground deletion.
 func TestServiceThatIsBeingDeletedGetsNoNewSlices(t *testing.T) {
 	s := newSite(t, sharedPlane(t))
 	s.service("web", build.ObjectOption(func(m *metav1.ObjectMeta) { m.Finalizers = []string{"example.org/hold"} }))
@@ -168,19 +166,19 @@ func TestServiceThatIsBeingDeletedGetsNoNewSlices(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// A change that is published elsewhere shows that the deletion has been seen.
+	// A published change of another Service shows that the controller has seen the deletion.
 	s.service("api")
 	s.workload("b", build.IPs("192.0.2.2"))
 	s.waitFor("api", "IPv4 http:8080/TCP | a 192.0.2.1 | b 192.0.2.2")
 	for request, count := range s.requests().Since(before) {
 		if request.Resource == "endpointslices" && request.Verb == "POST" && count > 1 {
-			t.Errorf("there were %d creations, want the one of the other Service", count)
+			t.Errorf("there were %d creations, want one, for the other Service", count)
 		}
 	}
 	s.waitFor("web")
 }
 
-func TestServiceThatGoesWhileTheControllerIsDown(t *testing.T) {
+func TestServiceDeletedWhileTheControllerIsDown(t *testing.T) {
 	s := newIdleSite(t, sharedPlane(t))
 	s.start()
 	t.Cleanup(func() { s.stop() })
@@ -193,9 +191,9 @@ func TestServiceThatGoesWhileTheControllerIsDown(t *testing.T) {
 	s.waitFor("web")
 }
 
-// TestDeletionsByTheGarbageCollectorAreNotForeign recreates a Service under its
-// name again and again, while somebody deletes the slices of the old one as the
-// garbage collector does, and annotates those of the new one.
+// TestDeletionsByTheGarbageCollectorAreNotForeign repeatedly recreates a Service under its
+// name. Another client deletes the slices of the old Service, like the garbage collector,
+// and annotates those of the new one.
 func TestDeletionsByTheGarbageCollectorAreNotForeign(t *testing.T) {
 	s := newSite(t, sharedPlane(t))
 	s.workload("a")
@@ -224,8 +222,8 @@ func TestDeletionsByTheGarbageCollectorAreNotForeign(t *testing.T) {
 	})
 }
 
-// TestNamespaceThatGoes has a namespace that takes no new objects.
-func TestNamespaceThatGoes(t *testing.T) {
+// TestTerminatingNamespace has a namespace that accepts no new objects.
+func TestTerminatingNamespace(t *testing.T) {
 	s := newSite(t, sharedPlane(t))
 	s.service("web")
 	s.service("canary", build.Selector("app", "canary"))
@@ -253,7 +251,7 @@ func TestNamespaceThatGoes(t *testing.T) {
 	})
 	s.do(func() {
 		if len(s.events) > 0 {
-			t.Errorf("it was reported: %v", s.events)
+			t.Errorf("reported: %v, want nothing", s.events)
 		}
 	})
 }

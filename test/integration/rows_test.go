@@ -23,13 +23,13 @@ func TestTheFakeBehavesLikeTheServer(t *testing.T) {
 	behaviour.Test(t, s.core, s.namespace)
 }
 
-// row is a Service and what is published for it. Each selects app=NAME.
+// row is a Service with its expected slices. Each Service selects app=NAME.
 type row struct {
 	name    string
 	service []build.ServiceOption
-	// change, if given, does to the Service what no option does.
+	// change, if set, changes fields of the Service for which there is no option.
 	change func(*corev1.Service)
-	// workload changes the workload, which has the Service's name.
+	// workload changes the workload with the Service's name.
 	workload []build.WorkloadOption
 	want     []string
 }
@@ -132,8 +132,8 @@ var rows = []row{
 	},
 }
 
-// TestRows has the API server store what is published for each kind of
-// Service, and a controller that starts again find nothing to do.
+// TestRows checks that the API server stores the slices of each kind of Service, and that a
+// restarted controller writes nothing.
 func TestRows(t *testing.T) {
 	s := newSite(t, sharedPlane(t))
 	var created []row
@@ -170,7 +170,7 @@ func (s *site) testRestart(rows []row) {
 	}
 }
 
-// TestDocumentedSlice compares all of a slice with what is documented.
+// TestDocumentedSlice compares a complete slice with the documentation.
 func TestDocumentedSlice(t *testing.T) {
 	s := newSite(t, sharedPlane(t))
 	service := s.service("web", build.Headless(), build.Label("team", "shop"))
@@ -249,7 +249,7 @@ func TestWorkloadThatIsDrainedByItsAnnotation(t *testing.T) {
 	s.waitFor("web", "IPv4 http:8080/TCP | a 192.0.2.1")
 }
 
-// TestManyWorkloads fills slices, and changes one endpoint among many.
+// TestManyWorkloads fills slices and changes one of many endpoints.
 func TestManyWorkloads(t *testing.T) {
 	s := newIdleSite(t, sharedPlane(t))
 	s.service("web")

@@ -22,22 +22,21 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// site is a namespace of a control plane, in which a controller of this
-// process publishes.
+// site is a namespace of a control plane with a controller in this process.
 type site struct {
 	t         testing.TB
 	plane     *controlplane.ControlPlane
 	core      kubernetes.Interface
 	workloads versioned.Interface
 	namespace string
-	// watched is the namespace that the controller watches.
+	// watched is the namespace that the controller watches; empty for all.
 	watched string
 
 	*publications
 	stop func()
 }
 
-// newSite makes a namespace and runs a controller for it.
+// newSite creates a namespace and runs a controller for it.
 func newSite(t testing.TB, plane *controlplane.ControlPlane) *site {
 	t.Helper()
 	s := newIdleSite(t, plane)
@@ -69,8 +68,7 @@ func newIdleSite(t testing.TB, plane *controlplane.ControlPlane) *site {
 	return &site{t: t, plane: plane, core: core, workloads: workloads, namespace: namespace.Name, watched: namespace.Name, stop: func() {}}
 }
 
-// start runs a controller that remembers nothing, and waits until its caches
-// are filled.
+// start runs a new controller and waits until its caches are filled.
 func (s *site) start() {
 	s.t.Helper()
 	informers, err := endpointslice.NewInformers(s.core, s.workloads, s.watched, build.ManagedBy)
@@ -113,8 +111,8 @@ func (s *site) eventually(what string, is func() (bool, string)) {
 // key puts a name into the site's namespace.
 func (s *site) key(name string) string { return s.namespace + "/" + name }
 
-// newService makes a Service as internal/build does, with what the API server
-// chooses left to it.
+// newService makes a Service like internal/build, without the fields that the API server
+// sets.
 func (s *site) newService(name string, options ...build.ServiceOption) *corev1.Service {
 	service := build.Service(s.key(name), options...)
 	service.UID, service.ResourceVersion = "", ""
@@ -136,8 +134,8 @@ func (s *site) create(service *corev1.Service) *corev1.Service {
 	return created
 }
 
-// needTraffic leaves the test out where the API server does not know the
-// trafficDistribution: it refuses a Service that has it.
+// needTraffic skips the test if the API server does not know the trafficDistribution and
+// refuses a Service with it.
 func (s *site) needTraffic(distribution string) {
 	s.t.Helper()
 	service := s.newService("needs-traffic", build.Traffic(distribution))
@@ -150,13 +148,13 @@ func (s *site) needTraffic(distribution string) {
 	}
 }
 
-// service makes and creates a Service.
+// service creates a Service.
 func (s *site) service(name string, options ...build.ServiceOption) *corev1.Service {
 	s.t.Helper()
 	return s.create(s.newService(name, options...))
 }
 
-// workload creates a workload and its status as internal/build makes them.
+// workload creates a workload and its status like internal/build.
 func (s *site) workload(name string, options ...build.WorkloadOption) *v1beta1.ExternalWorkload {
 	s.t.Helper()
 	workload := build.Workload(s.key(name), options...)
@@ -183,7 +181,7 @@ func (s *site) patchStatus(name, conditions string) {
 	}
 }
 
-// setReady gives a workload a condition Ready.
+// setReady sets the condition Ready of a workload.
 func (s *site) setReady(name string, ready bool) {
 	s.t.Helper()
 	status := map[bool]string{true: "True", false: "False"}[ready]
@@ -208,15 +206,15 @@ func (s *site) slicesOf(service string) []discoveryv1.EndpointSlice {
 	})
 }
 
-// sliceWrites counts the successful writes of slices since earlier.
+// sliceWrites counts the successful writes of slices since an earlier count.
 func (s *site) sliceWrites(since controlplane.Requests) int {
 	s.t.Helper()
 	return s.requests().Since(since).Writes("discovery.k8s.io", "endpointslices")
 }
 
-// mustHaveWritten fails the test unless the slices were written exactly so many
-// times since earlier. The API server counts a write only after it answered,
-// which may be after its effect was seen.
+// mustHaveWritten fails the test unless there was exactly this number of writes of slices
+// since an earlier count. It waits, because the API server counts a write only after its
+// answer.
 func (s *site) mustHaveWritten(since controlplane.Requests, want int, what string) {
 	s.t.Helper()
 	got := 0

@@ -18,18 +18,18 @@ import (
 // twoPorts are the ports of every workload in these tests.
 var twoPorts = build.WorkloadPorts(build.WorkloadPort("http", 8080, "TCP"), build.WorkloadPort("admin", 9090, "TCP"))
 
-// stepCase is a change of the Service web, which selects the workloads a, b and
-// c at 192.0.2.1 to 192.0.2.3.
+// stepCase is a change around the Service web, which selects the workloads a, b and c at
+// 192.0.2.1 to 192.0.2.3.
 type stepCase struct {
-	// bystanders are so many more workloads, at 192.0.2.101 and on.
+	// bystanders is the number of other workloads, from 192.0.2.101 on.
 	bystanders int
 	change     func(s *site)
-	// stable are the sockets that have to be served after every single write.
+	// stable are the sockets that must be served after every write.
 	stable []string
-	// want is what is published in the end, by workload; bystanders are added.
+	// want is the expected result by workload, without bystanders.
 	want []string
-	// writes is how many writes the change may take at most, and least how many
-	// must be, where the published content does not show the change.
+	// writes is the maximum number of writes. least is the minimum, for changes that the
+	// published content does not show.
 	writes, least int
 }
 
@@ -107,7 +107,7 @@ var stepCases = map[string]stepCase{
 		},
 		writes: 5,
 	},
-	"one of a hundred moves to another set of ports": {
+	"one of a hundred workloads changes its ports": {
 		bystanders: 97,
 		change: func(s *site) {
 			s.edit("a", func(spec *v1beta1.ExternalWorkloadSpec) { spec.Ports[0].Port = 8181 })
@@ -118,8 +118,8 @@ var stepCases = map[string]stepCase{
 	},
 }
 
-// TestSafeSteps lets the models of all consumers read every write that reaches
-// the API server, and looks at them after each.
+// TestSafeSteps sends every write to the models of all consumers, and checks them after each
+// write.
 func TestSafeSteps(t *testing.T) {
 	plane := sharedPlane(t)
 	for name, test := range stepCases {
@@ -158,15 +158,14 @@ func (c *stepCase) run(t *testing.T, s *site) {
 	}
 }
 
-// checkServed checks that everybody serves what is stable, and nothing that is
-// not allowed.
-func (a *observers) checkServed(t *testing.T, write string, stable, allowed []string) {
+// checkServed checks that all consumers serve the stable sockets and only allowed ones.
+func (o *observers) checkServed(t *testing.T, write string, stable, allowed []string) {
 	t.Helper()
-	served := a.served()
-	for _, who := range audienceNames {
+	served := o.served()
+	for _, who := range observerNames {
 		for _, socket := range served[who] {
 			if !slices.Contains(allowed, socket) {
-				t.Errorf("after %s, %s has %s, which was never to be served", write, who, socket)
+				t.Errorf("after %s, %s has %s, which must never be served", write, who, socket)
 			}
 		}
 		for _, socket := range stable {
@@ -188,43 +187,43 @@ func socketsOf(published []string) []string {
 	return sockets
 }
 
-// awaitServed waits until the API server has what is expected, notifies the models
-// of every write until then, and checks that all of them serve it in the end.
-func (a *observers) awaitServed(t *testing.T, want []string, check func(write string)) int {
+// awaitServed waits until the API server has the expected slices, sends all writes until then
+// to the models, and checks that the models serve the result.
+func (o *observers) awaitServed(t *testing.T, want []string, check func(write string)) int {
 	t.Helper()
-	a.within(t).eventually(fmt.Sprintf("%v is published", want), func() (bool, string) {
-		have := a.published()
+	o.within(t).eventually(fmt.Sprintf("%v is published", want), func() (bool, string) {
+		have := o.published()
 		return slices.Equal(have, want), fmt.Sprint(have)
 	})
-	writes := a.hear(t, check)
-	for _, who := range audienceNames {
-		if diff := cmp.Diff(socketsOf(want), append([]string{}, a.served()[who]...)); diff != "" {
-			t.Errorf("in the end %s has (-want +have):\n%s", who, diff)
+	writes := o.hear(t, check)
+	for _, who := range observerNames {
+		if diff := cmp.Diff(socketsOf(want), append([]string{}, o.served()[who]...)); diff != "" {
+			t.Errorf("in the end %s has (-want +got):\n%s", who, diff)
 		}
 	}
-	for who, have := range a.expects() {
-		if diff := cmp.Diff(a.identified(want), have); diff != "" {
-			t.Errorf("in the end %s expects (-want +have):\n%s", who, diff)
+	for who, have := range o.expects() {
+		if diff := cmp.Diff(o.identified(want), have); diff != "" {
+			t.Errorf("in the end %s expects (-want +got):\n%s", who, diff)
 		}
 	}
 	return writes
 }
 
-// identified puts the identities that the workloads have to what is published.
-func (a *observers) identified(published []string) []string {
+// identified adds the identities of the workloads to the published sockets.
+func (o *observers) identified(published []string) []string {
 	var sockets []string
 	for _, one := range published {
 		name, socket, _ := strings.Cut(one, " ")
-		sockets = append(sockets, fmt.Sprintf("%s is %s (%s)", socket, a.existing[name].Name, a.existing[name].ServerName))
+		sockets = append(sockets, fmt.Sprintf("%s is %s (%s)", socket, o.existing[name].Name, o.existing[name].ServerName))
 	}
 	slices.Sort(sockets)
 	return sockets
 }
 
 // published returns the ready endpoints of all slices, as "workload address:port".
-func (a *observers) published() []string {
+func (o *observers) published() []string {
 	var sockets []string
-	for _, slice := range a.slices() {
+	for _, slice := range o.slices() {
 		for i := range slice.Endpoints {
 			if deref(slice.Endpoints[i].Conditions.Ready) {
 				sockets = append(sockets, fmt.Sprintf("%s %s:%d", slice.Endpoints[i].TargetRef.Name, slice.Endpoints[i].Addresses[0], deref(slice.Ports[0].Port)))
@@ -235,7 +234,7 @@ func (a *observers) published() []string {
 	return sockets
 }
 
-// edit changes a workload that stands.
+// edit changes an existing workload.
 func (s *site) edit(name string, change func(*v1beta1.ExternalWorkloadSpec)) {
 	s.t.Helper()
 	client := s.workloads.WorkloadV1beta1().ExternalWorkloads(s.namespace)

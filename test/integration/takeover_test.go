@@ -14,19 +14,18 @@ import (
 )
 
 const (
-	// scaledQuiet stands for the 12 seconds after which Linkerd's controller has
-	// noticed that it lost the Lease.
+	// scaledQuiet is a tenth of the 12 s within which Linkerd's controller detects a lost Lease.
 	scaledQuiet = 1500 * time.Millisecond
-	// busyServices change so often before the takeover that the former
-	// controller's queue takes it at least 3.6 more seconds: a tenth of Linkerd's.
+	// busyServices is the number of Services that fill the former controller's queue for at
+	// least 3.6 s: a tenth of the time of Linkerd's controller.
 	busyServices, busyChanges = 4, 16
 )
 
-// busy is a label that the workload and the Services of the queue have.
+// busy is a label of the workload and the Services of the queue.
 const busy = "busy"
 
-// TestTakeover takes a Lease from a controller that goes on writing for a while
-// after it lost it, as Linkerd's does, and gives it back.
+// TestTakeover takes a Lease over from a controller that writes for a while after it lost
+// the Lease, like Linkerd's, and hands it back.
 func TestTakeover(t *testing.T) {
 	for _, mode := range []takeover.Mode{takeover.Renew, takeover.Park} {
 		t.Run(string(mode), func(t *testing.T) {
@@ -47,15 +46,15 @@ func TestTakeover(t *testing.T) {
 			t.Run("nothing is rewritten", func(t *testing.T) { s.within(t).testNothingRewritten(former) })
 			t.Run("stray writes are repaired", func(t *testing.T) { s.within(t).testStrayWrites(former) })
 			end()
-			t.Run("the former controller goes on", func(t *testing.T) { s.within(t).testHandedBack(mode, former) })
+			t.Run("the former controller leads again", func(t *testing.T) { s.within(t).testHandedBack(mode, former) })
 		})
 	}
 }
 
 func busyService(i int) string { return fmt.Sprintf("%s-%d", busy, i) }
 
-// fillQueue changes the readiness of one workload until the former controller
-// has much to write that is not right any more. It ends with not ready.
+// fillQueue changes the readiness of one workload until the former controller has many stale
+// writes in its queue. In the end the workload is not ready.
 func (f *former) fillQueue() {
 	f.site.t.Helper()
 	before := f.queued.Load()
@@ -65,7 +64,7 @@ func (f *former) fillQueue() {
 	}
 }
 
-// takeOver takes the former controller's Lease and publishes, until end.
+// takeOver takes over the former controller's Lease and publishes until end.
 func (s *site) takeOver(t *testing.T, mode takeover.Mode) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -98,7 +97,7 @@ func (s *site) formerLease() types.NamespacedName {
 	return types.NamespacedName{Namespace: s.namespace, Name: "linkerd-destination-endpoint-write"}
 }
 
-// testNothingRewritten: what the former controller published stands as it is.
+// testNothingRewritten: correct slices of the former controller stay unchanged.
 func (s *site) testNothingRewritten(former *former) {
 	if former.leading.Load() {
 		s.t.Error("the former controller still leads")
@@ -110,14 +109,14 @@ func (s *site) testNothingRewritten(former *former) {
 	}
 }
 
-// testStrayWrites: the former controller works off its queue, with what was
-// right while it led. What differs is repaired, once each.
+// testStrayWrites: the former controller processes its queue with stale content. Each
+// differing slice is repaired once.
 func (s *site) testStrayWrites(former *former) {
-	// Every other write of the queue says that it is ready.
+	// Every other queued write has the workload as ready.
 	s.setReady("changing", true)
 	strays, before := former.waiting.Load(), s.requests()
 	if strays < 6*busyServices {
-		s.t.Fatalf("the former controller has only %d writes left, too few to see what becomes of them", strays)
+		s.t.Fatalf("the former controller has only %d writes left, too few for this test", strays)
 	}
 	former.await("has worked off its queue", func() bool { return former.waiting.Load() == 0 })
 	for i := range busyServices {
@@ -128,16 +127,16 @@ func (s *site) testStrayWrites(former *former) {
 		s.do(func() { events = slices.Clone(s.events) })
 		return slices.Contains(events, busyService(0)+" ForeignWrites"), fmt.Sprint(events)
 	})
-	// One write for each stray, and one for the change here and for what stood.
+	// One write for each stray write, one for the change here, and one for the existing slice.
 	own := s.sliceWrites(before) - int(strays)
 	s.t.Logf("%d writes of the former controller, %d of ours", strays, own)
 	if most := int(strays) + 2*busyServices; own > most {
-		s.t.Errorf("%d writes to repair %d, want at most %d", own, strays, most)
+		s.t.Errorf("%d writes to repair %d stray writes, want at most %d", own, strays, most)
 	}
 }
 
-// testHandedBack: the former controller leads again after a while, or after a
-// hand-back, and writes nothing that differs.
+// testHandedBack: the former controller leads again after a while, or after a hand-back, and
+// changes no slice.
 func (s *site) testHandedBack(mode takeover.Mode, former *former) {
 	versions := s.versions()
 	begin := time.Now()
@@ -158,7 +157,7 @@ func (s *site) testHandedBack(mode takeover.Mode, former *former) {
 	}
 }
 
-// versions returns the names and versions of all slices, sorted.
+// versions returns the names and resourceVersions of all slices, sorted.
 func (s *site) versions() []string {
 	var versions []string
 	for _, slice := range s.slices() {

@@ -2,7 +2,7 @@ package kubelet
 
 import "github.com/external-workload/controller/controller/readiness/probe"
 
-// Tests reach loopback addresses, and kubelet knows hosts.
+// The tests probe loopback addresses, and kubelet permits hosts.
 var (
 	addressPolicy = probe.AddressPolicy{AllowLoopback: true}
 	options       = probe.Options{Addresses: addressPolicy, AllowHost: true}

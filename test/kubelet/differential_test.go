@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// difference is what the two do with one server on purpose.
+// difference is an intended difference between the results for one server.
 type difference struct{ kubelet, ours string }
 
 // scenario is a server and how it is probed.
@@ -20,9 +20,9 @@ type scenario struct {
 	probe  corev1.ProbeHandler
 }
 
-// TestProbesAreKubelets probes the same servers with kubelet's prober and ours.
-// Both must come to the same result and ask the same, unless the difference is
-// one of the table in docs/readiness.md.
+// TestProbesAreKubelets probes the same servers with kubelet's prober and ours. Both must
+// return the same result and send the same request, except for the differences in the table
+// in docs/readiness.md.
 func TestProbesAreKubelets(t *testing.T) {
 	all := map[string]scenario{}
 	for _, part := range []map[string]scenario{tcpScenarios(), statusScenarios(), headerScenarios(), bodyScenarios(), redirectScenarios(), requestScenarios(), tlsScenarios(), http2Scenarios(), grpcScenarios()} {
@@ -40,7 +40,7 @@ func TestProbesAreKubelets(t *testing.T) {
 	documented := documentedDifferences(t)
 	for sentence := range maps.Keys(documented) {
 		if _, known := all[sentence]; !known {
-			t.Errorf("docs/readiness.md documents a difference that is no case: %q", sentence)
+			t.Errorf("docs/readiness.md documents a difference without a case: %q", sentence)
 		}
 	}
 	for sentence, one := range all {
@@ -77,11 +77,11 @@ func compare(t *testing.T, one scenario, documented difference) {
 	}
 	theirRequests, ourRequests := theirs.all(portOf(theirAddress)), ours.all(portOf(ourAddress))
 	if one.probe.GRPC != nil {
-		// gRPC's client connects again within a second, where the timeout lets it.
+		// gRPC's client reconnects within a second if the timeout permits it.
 		theirRequests, ourRequests = slices.Compact(theirRequests), slices.Compact(ourRequests)
 	}
 	if diff := cmp.Diff(theirRequests, ourRequests); diff != "" {
-		t.Errorf("the server was asked for something else (-kubelet +ours)\n%s", diff)
+		t.Errorf("the requests differ (-kubelet +ours)\n%s", diff)
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 // ip is the address of all machines and Pods here.
 const ip = "127.0.0.1"
 
-// The results of a probe, as both know them.
+// The results of a probe that both probers have.
 const (
 	success = "success"
 	warning = "success with a warning"
@@ -45,8 +45,8 @@ func readinessProbe(handler corev1.ProbeHandler, port int) (corev1.Probe, string
 	return decoded, string(text), err
 }
 
-// askKubelet probes as kubelet does whose feature gates H2CContainerProbe and
-// GRPCContainerProbeTLS are on.
+// askKubelet probes like kubelet with the feature gates H2CContainerProbe and
+// GRPCContainerProbeTLS.
 func askKubelet(t *testing.T, decoded corev1.Probe) string {
 	t.Helper()
 	timeout := time.Duration(decoded.TimeoutSeconds) * time.Second
@@ -92,7 +92,7 @@ func askKubelet(t *testing.T, decoded corev1.Probe) string {
 	}
 }
 
-// askOurs probes as the readiness controller does.
+// askOurs probes like the readiness controller.
 func askOurs(t *testing.T, annotation string) (result, message string) {
 	t.Helper()
 	workload := &v1beta1.ExternalWorkload{Spec: v1beta1.ExternalWorkloadSpec{

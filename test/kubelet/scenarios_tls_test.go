@@ -46,7 +46,7 @@ func onlyFor(name string) func(*tls.Config) {
 	}
 }
 
-// longChain has a certificate so often that the handshake is long.
+// longChain repeats a certificate, so that the handshake is long.
 func longChain(config *tls.Config) {
 	certificate := selfSigned().Certificates[0]
 	for range 40 {
@@ -98,7 +98,7 @@ func redirectOnce(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// http2Scenarios are servers of HTTP/2, once with TLS and once without (h2c).
+// http2Scenarios are HTTP/2 servers, each with TLS and without (h2c).
 func http2Scenarios() map[string]scenario {
 	h2c := get("/")
 	h2c.HTTPGet.Protocol = new(corev1.HTTPProtocolHTTP2)
@@ -118,7 +118,7 @@ func http2Scenarios() map[string]scenario {
 	return all
 }
 
-// http2Servers are served by a web server, or connection by connection.
+// http2Servers use a web server or handle each connection.
 func http2Servers(web func(http.HandlerFunc) server, raw func(func(net.Conn)) server) map[string]server {
 	code := func(code int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
@@ -203,7 +203,7 @@ func http2Servers(web func(http.HandlerFunc) server, raw func(func(net.Conn)) se
 	}
 }
 
-// failing answers each health check with a status.
+// failing answers every health check with a status.
 type failing struct {
 	grpc_health_v1.UnimplementedHealthServer
 	code codes.Code
@@ -224,7 +224,7 @@ func grpcFailing(code codes.Code, options ...grpc.ServerOption) server {
 	}
 }
 
-// grpcScenarios are servers of gRPC, once without TLS and once with it.
+// grpcScenarios are gRPC servers, each with and without TLS.
 func grpcScenarios() map[string]scenario {
 	all := grpcServers("gRPC: ", nil, listen)
 	maps.Copy(all, grpcServers("gRPC with TLS: ", new(corev1.GRPCProbeModeTLS),
@@ -243,8 +243,8 @@ func grpcProbe(mode corev1.GRPCProbeMode) corev1.ProbeHandler {
 	return corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Mode: &mode}}
 }
 
-// grpcServers are probed in a mode. They are served by a server of gRPC with
-// options, or connection by connection.
+// grpcServers returns servers for a mode. They use a gRPC server with options or handle each
+// connection.
 func grpcServers(prefix string, mode *corev1.GRPCProbeMode, raw func(func(net.Conn)) server, options ...grpc.ServerOption) map[string]scenario {
 	about := func(service string) corev1.ProbeHandler {
 		return corev1.ProbeHandler{GRPC: &corev1.GRPCAction{Service: &service, Mode: mode}}

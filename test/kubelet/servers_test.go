@@ -21,7 +21,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
-// seen is what a server was asked. Both probers must ask the same.
+// seen records the requests of a prober. Both probers must send the same.
 type seen struct {
 	mu   sync.Mutex
 	said []string
@@ -33,7 +33,7 @@ func (s *seen) add(format string, arguments ...any) {
 	s.said = append(s.said, fmt.Sprintf(format, arguments...))
 }
 
-// all is everything that was asked, without the port and the agent's name.
+// all returns all requests without the port and the user agent.
 func (s *seen) all(port int) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -44,10 +44,10 @@ func (s *seen) all(port int) []string {
 	return all
 }
 
-// server starts a server and says where it is.
+// server starts a server and returns its address.
 type server func(t *testing.T, s *seen) net.Addr
 
-// listen serves each connection by a function, and then closes it.
+// listen handles each connection with a function and then closes it.
 func listen(handle func(net.Conn)) server {
 	return func(t *testing.T, _ *seen) net.Addr {
 		listener, err := net.Listen("tcp", ip+":0")
@@ -71,7 +71,7 @@ func listen(handle func(net.Conn)) server {
 	}
 }
 
-// closed returns a port at which nobody listens.
+// closed returns a port without a listener.
 func closed(t *testing.T, _ *seen) net.Addr {
 	listener, err := net.Listen("tcp", ip+":0")
 	if err != nil {
@@ -85,7 +85,7 @@ func closed(t *testing.T, _ *seen) net.Addr {
 
 func hang(connection net.Conn) { _, _ = io.Copy(io.Discard, connection) }
 
-// readRequest reads the header of a request in HTTP/1.1.
+// readRequest reads the header of an HTTP/1.1 request.
 func readRequest(connection net.Conn) bool {
 	var request []byte
 	buffer := make([]byte, 4096)
@@ -99,7 +99,7 @@ func readRequest(connection net.Conn) bool {
 	return true
 }
 
-// raw answers each request with a text and closes.
+// raw answers each request with a text and closes the connection.
 func raw(text string) server {
 	return listen(func(connection net.Conn) {
 		if readRequest(connection) {
@@ -108,7 +108,7 @@ func raw(text string) server {
 	})
 }
 
-// unfinished answers each request with a text and stays.
+// unfinished answers each request with a text and keeps the connection open.
 func unfinished(text string) server {
 	return listen(func(connection net.Conn) {
 		if readRequest(connection) {
@@ -118,7 +118,7 @@ func unfinished(text string) server {
 	})
 }
 
-// recording notes what is asked before it is handled.
+// recording records each request before it is handled.
 func recording(s *seen, handle http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var fields []string
@@ -149,7 +149,7 @@ func web(handle http.HandlerFunc) server {
 	}
 }
 
-// webTLS serves by TLS with a changed configuration; with h2 also in HTTP/2.
+// webTLS serves with TLS and a changed configuration, with h2 also HTTP/2.
 func webTLS(handle http.HandlerFunc, h2 bool, changes ...func(*tls.Config)) server {
 	return func(t *testing.T, s *seen) net.Addr {
 		started := httptest.NewUnstartedServer(recording(s, handle))
@@ -178,7 +178,7 @@ func webH2C(handle http.HandlerFunc) server {
 	}
 }
 
-// rawTLS serves each connection by a function once TLS is set up.
+// rawTLS handles each connection with a function after the TLS handshake.
 func rawTLS(protocol string, handle func(net.Conn)) server {
 	return func(t *testing.T, s *seen) net.Addr {
 		other := httptest.NewTLSServer(nil)
@@ -194,8 +194,8 @@ func rawTLS(protocol string, handle func(net.Conn)) server {
 	}
 }
 
-// frames answers a request in HTTP/2 by writing frames. It reads the client's
-// preface and its header first.
+// frames answers an HTTP/2 request by writing frames, after it has read the client's preface
+// and header.
 func frames(write func(*http2.Framer)) func(net.Conn) {
 	return func(connection net.Conn) {
 		if _, err := io.ReadFull(connection, make([]byte, len(http2.ClientPreface))); err != nil {
@@ -217,7 +217,7 @@ func frames(write func(*http2.Framer)) func(net.Conn) {
 	}
 }
 
-// fields writes header fields in HTTP/2, given as name and value by turns.
+// fields writes HTTP/2 header fields, given as alternating names and values.
 func fields(framer *http2.Framer, last bool, of ...string) {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
@@ -257,7 +257,7 @@ func serveGRPC(t *testing.T, served *grpc.Server) net.Addr {
 	return listener.Addr()
 }
 
-// selfSigned returns a configuration of TLS with a certificate for tests.
+// selfSigned returns a TLS configuration with a certificate for tests.
 func selfSigned() *tls.Config {
 	started := httptest.NewTLSServer(nil)
 	started.Close()

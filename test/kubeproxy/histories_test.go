@@ -13,11 +13,11 @@ import (
 )
 
 var (
-	stepsWanted = flag.Int("plan.steps", 50_000, "how many steps of the controller the random histories have")
-	seedWanted  = flag.Uint64("plan.seed", 0, "the seed of the first random history; 0 takes the time")
+	stepsWanted = flag.Int("plan.steps", 50_000, "number of steps of the random histories")
+	seedWanted  = flag.Uint64("plan.seed", 0, "seed of the first random history; 0 uses the time")
 )
 
-// TestRandomHistories plays random histories until there were enough steps.
+// TestRandomHistories plays random histories until they have enough steps.
 func TestRandomHistories(t *testing.T) {
 	seed := *seedWanted
 	if seed == 0 {

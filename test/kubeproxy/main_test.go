@@ -8,8 +8,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// TestMain silences kube-proxy, which logs every invalid port that a history
-// puts into a slice.
+// TestMain silences kube-proxy, which logs every invalid port in a slice.
 func TestMain(m *testing.M) {
 	klog.LogToStderr(false)
 	klog.SetOutput(io.Discard)

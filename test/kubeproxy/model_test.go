@@ -12,8 +12,8 @@ import (
 	"github.com/external-workload/controller/internal/plantest"
 )
 
-// TestModelAgreesOnAnySlice writes slices of any kind, also such as no history
-// has, and compares kube-proxy with its model.
+// TestModelAgreesOnAnySlice writes random slices, also kinds that no history has, and compares
+// kube-proxy with its model.
 func TestModelAgreesOnAnySlice(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	served := 0
@@ -40,7 +40,7 @@ func TestModelAgreesOnAnySlice(t *testing.T) {
 	}
 }
 
-// anyEndpoint has each condition and hint, or not.
+// anyEndpoint returns an endpoint with random conditions and hints.
 func anyEndpoint(random *rand.Rand, address string) discoveryv1.Endpoint {
 	condition := func() *bool { return []*bool{nil, new(true), new(false)}[random.IntN(3)] }
 	e := discoveryv1.Endpoint{
@@ -53,8 +53,8 @@ func anyEndpoint(random *rand.Rand, address string) discoveryv1.Endpoint {
 	return e
 }
 
-// TestLocality: what clients on a node get of a Service with a Pod on this node,
-// a Pod on another node in another zone, and machines.
+// TestLocality checks which endpoints the clients on a node get from a Service with a Pod on
+// this node, a Pod on another node in another zone, and machines.
 func TestLocality(t *testing.T) {
 	const here, there = "10.0.0.1", "10.0.0.2" // the Pods
 	pods := func(distribution string) *discoveryv1.EndpointSlice {

@@ -13,11 +13,11 @@ import (
 	"github.com/external-workload/controller/internal/plantest/consumers"
 )
 
-// nodeName is the node of all proxies; no endpoint is on it.
+// nodeName is the node of all proxies. No endpoint is on it.
 const nodeName = "node-1"
 
-// node is kube-proxy on one node, for one address family, as its proxiers use
-// its packages. It implements plantest.Proxy.
+// node is kube-proxy on one node for one address family. It uses kube-proxy's packages like
+// its proxiers, and implements plantest.Proxy.
 type node struct {
 	zone      string
 	tracker   *proxy.EndpointsChangeTracker
@@ -38,7 +38,7 @@ func newNode(family discoveryv1.AddressType, zone string) *node {
 	}
 }
 
-// servicePort returns what kube-proxy makes of a Service that restricts no traffic.
+// servicePort returns kube-proxy's form of a Service without traffic policies.
 func servicePort(family corev1.IPFamily) proxy.ServicePort {
 	address := "10.96.0.1"
 	if family == corev1.IPv6Protocol {
@@ -60,7 +60,7 @@ func servicePort(family corev1.IPFamily) proxy.ServicePort {
 	panic("kube-proxy takes no port of the Service")
 }
 
-// selected reports whether kube-proxy's watch has a slice at all.
+// selected reports whether kube-proxy's watch includes a slice.
 func selected(slice *discoveryv1.EndpointSlice) bool {
 	if slice == nil {
 		return false
@@ -98,8 +98,8 @@ func (n *node) Serves(port string, visit func(socket consumers.Socket, certain b
 	}
 }
 
-// disputed reports whether slices say different things of a socket. kube-proxy
-// then believes whichever comes last out of a map.
+// disputed reports whether slices differ about a socket. kube-proxy then uses the one that
+// comes last in a random map order.
 func (n *node) disputed(port string, socket consumers.Socket) bool {
 	var first *discoveryv1.Endpoint
 	for _, slice := range n.slices {
@@ -122,7 +122,7 @@ func (n *node) disputed(port string, socket consumers.Socket) bool {
 	return false
 }
 
-// sockets returns what a proxy is sure to serve, and what it may serve beside that.
+// sockets returns the sockets that a proxy certainly serves, and those that it may serve.
 func sockets(p plantest.Proxy, port string) (sure, perhaps map[consumers.Socket]bool) {
 	sure, perhaps = map[consumers.Socket]bool{}, map[consumers.Socket]bool{}
 	p.Serves(port, func(socket consumers.Socket, certain bool) {
@@ -135,7 +135,7 @@ func sockets(p plantest.Proxy, port string) (sure, perhaps map[consumers.Socket]
 	return sure, perhaps
 }
 
-// compared is kube-proxy beside its model; it fails a test where they differ.
+// compared runs kube-proxy and its model, and fails the test if they differ.
 type compared struct {
 	*node
 	model *consumers.KubeProxy
@@ -157,7 +157,7 @@ func (c *compared) Serves(port string, visit func(socket consumers.Socket, certa
 	real, disputed := sockets(c.node, port)
 	modelled, uncertain := sockets(c.model, port)
 	if len(disputed) == 0 && len(uncertain) == 0 && !reflect.DeepEqual(real, modelled) {
-		c.t.Errorf("kube-proxy in zone %q serves %v as port %q, and its model %v", c.zone, real, port, modelled)
+		c.t.Errorf("kube-proxy in zone %q serves %v as port %q, its model serves %v", c.zone, real, port, modelled)
 	}
 	c.node.Serves(port, visit)
 }

@@ -16,10 +16,10 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// machine is a ready machine, in a zone or in none.
+// machine returns a ready machine, with or without a zone.
 type machine struct{ address, zone string }
 
-// published returns the slices that the controller writes for machines.
+// published returns the controller's slices for machines.
 func published(t testing.TB, distribution string, machines []machine) []*discoveryv1.EndpointSlice {
 	t.Helper()
 	service := build.Service(plantest.Namespace + "/" + plantest.ServiceName)
@@ -49,7 +49,7 @@ func published(t testing.TB, distribution string, machines []machine) []*discove
 	return all
 }
 
-// checkAddresses compares the addresses that a node routes port "http" to.
+// checkAddresses compares the addresses to which a node routes port "http".
 func checkAddresses(t testing.TB, n *node, want []string) {
 	t.Helper()
 	var got []string

@@ -8,9 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// TestTheRoleAdminIsEnoughToInvite has a user with the ClusterRole admin in the
-// namespace, to which the rules for ExternalWorkloads are aggregated as the chart
-// does it, and one with edit, who must not make Roles.
+// TestTheRoleAdminIsEnoughToInvite has a user with the ClusterRole admin in the namespace,
+// including the chart's aggregated rules, and one with edit, who must not create Roles.
 func TestTheRoleAdminIsEnoughToInvite(t *testing.T) {
 	c := newCluster(t, true)
 	_, err := c.core.RbacV1().ClusterRoles().Create(t.Context(), &rbacv1.ClusterRole{
@@ -39,13 +38,13 @@ func TestTheRoleAdminIsEnoughToInvite(t *testing.T) {
 	args := []string{"invite", "vm-1", "-n", namespace, "-f", c.file("vm-1.yaml", manifest), "--cidr", machineNetwork}
 	c.expect(1, `no permission to get roles in namespace "shop"`, kubeconfigs["edit"], args...)
 	if _, err := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Get(t.Context(), "vm-1", metav1.GetOptions{}); !c.gone(err) {
-		t.Error("the user without rights has left an ExternalWorkload")
+		t.Error("the user without permission has created an ExternalWorkload")
 	}
 	got := c.expect(0, "vm-1 may register until", kubeconfigs["admin"], args...)
 	c.expect(2, "externalworkload/vm-1 registered at 10.77.0.7", c.file("vm-1.kubeconfig", got.out), "register", "--ip", "10.77.0.7", "--timeout", "100ms")
 }
 
-// mayPatch asks whether a user may patch ExternalWorkloads.
+// mayPatch checks whether a user may patch ExternalWorkloads.
 func (c *cluster) mayPatch(user string) bool {
 	c.Helper()
 	review, err := c.core.AuthorizationV1().SubjectAccessReviews().Create(c.Context(), &authorizationv1.SubjectAccessReview{

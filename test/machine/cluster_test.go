@@ -28,7 +28,7 @@ import (
 
 const namespace = "shop"
 
-// limit is the time after which a test gives up; nothing is measured by it.
+// limit is the timeout of each wait.
 const limit = time.Minute
 
 const manifest = `
@@ -53,8 +53,8 @@ type cluster struct {
 	directory string
 }
 
-// newCluster starts a control plane with the CustomResourceDefinition, and with the
-// chart's policies for machines if they are asked for.
+// newCluster starts a control plane with the CustomResourceDefinition and, if requested, the
+// chart's policies for machines.
 func newCluster(t *testing.T, withPolicies bool) *cluster {
 	t.Helper()
 	if notHere != "" {
@@ -90,7 +90,7 @@ func (c *cluster) clients(config *rest.Config) (kubernetes.Interface, versioned.
 	return core, workloads
 }
 
-// installPolicies applies the chart's file as it is.
+// installPolicies applies the chart's file unchanged.
 func (c *cluster) installPolicies() {
 	c.Helper()
 	root, err := controlplane.RepositoryRoot()
@@ -129,7 +129,7 @@ func (c *cluster) startController() {
 	c.must(controller.StartReady(c.Context()))
 }
 
-// result is what a run of the program gave.
+// result is the result of a run of the program.
 type result struct {
 	code     int
 	out, err string
@@ -141,20 +141,20 @@ func (c *cluster) run(kubeconfig string, args ...string) result {
 	ctx, cancel := context.WithTimeout(c.Context(), limit)
 	defer cancel()
 	command := exec.CommandContext(ctx, filepath.Join(os.Getenv(programsVariable), pluginName), append(args, "--kubeconfig", kubeconfig)...)
-	var out, complaints strings.Builder
-	command.Stdout, command.Stderr = &out, &complaints
+	var out, stderr strings.Builder
+	command.Stdout, command.Stderr = &out, &stderr
 	err := command.Run()
 	exit, ended := errors.AsType[*exec.ExitError](err)
 	switch {
 	case ended:
-		return result{exit.ExitCode(), out.String(), complaints.String()}
+		return result{exit.ExitCode(), out.String(), stderr.String()}
 	case err != nil:
 		c.Fatal(err)
 	}
-	return result{0, out.String(), complaints.String()}
+	return result{0, out.String(), stderr.String()}
 }
 
-// expect runs the program and looks for its exit code and a text in its outputs.
+// expect runs the program and checks its exit code and for a text in its output.
 func (c *cluster) expect(code int, want, kubeconfig string, args ...string) result {
 	c.Helper()
 	got := c.run(kubeconfig, args...)
@@ -172,7 +172,7 @@ func (c *cluster) file(name, content string) string {
 	return path
 }
 
-// invite invites vm-1 as the administrator, and gives the machine's kubeconfig.
+// invite invites vm-1 as the administrator and returns the path of the machine's kubeconfig.
 func (c *cluster) invite(args ...string) string {
 	c.Helper()
 	args = append([]string{"invite", "vm-1", "-n", namespace, "-f", c.file("vm-1.yaml", manifest), "--cidr", machineNetwork}, args...)
@@ -183,7 +183,7 @@ func (c *cluster) invite(args ...string) string {
 	return c.file("vm-1.kubeconfig", got.out)
 }
 
-// config returns the configuration of a kubeconfig.
+// config returns the client configuration of a kubeconfig.
 func (c *cluster) config(kubeconfig string) *rest.Config {
 	c.Helper()
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
@@ -199,7 +199,7 @@ func (c *cluster) workload(name string) *v1beta1.ExternalWorkload {
 	return workload
 }
 
-// eventually waits until something holds.
+// eventually waits until a condition holds.
 func (c *cluster) eventually(what string, holds func() bool) {
 	c.Helper()
 	ticker := time.NewTicker(20 * time.Millisecond)

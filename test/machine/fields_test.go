@@ -17,7 +17,7 @@ import (
 	"github.com/external-workload/controller/pkg/invitation"
 )
 
-// change is the value that a thief gives to a field.
+// change is a field with the value that a thief sets.
 type change struct {
 	path  []string
 	value any
@@ -32,8 +32,8 @@ func (c change) patch() string {
 	return string(text)
 }
 
-// changes walks a type and gives for each field another value, and for a list one
-// for each field of its elements. Paths are those of JSON.
+// changes returns a changed value for each field of a type, and for a list one for each field
+// of its elements. Paths are JSON paths.
 func changes(t reflect.Type, path []string) []change {
 	switch {
 	case t.Kind() == reflect.Pointer:
@@ -63,7 +63,7 @@ type jsonField struct {
 	kind reflect.Type
 }
 
-// fieldsOf returns the fields of a struct as JSON has them.
+// fieldsOf returns the JSON fields of a struct.
 func fieldsOf(t reflect.Type) []jsonField {
 	var all []jsonField
 	for i := range t.NumField() {
@@ -79,7 +79,7 @@ func fieldsOf(t reflect.Type) []jsonField {
 	return all
 }
 
-// sample returns a value of a type that the API server would accept in most fields.
+// sample returns a value of a type that is valid for most fields.
 func sample(t reflect.Type) any {
 	switch {
 	case t == reflect.TypeFor[metav1.Time]():
@@ -108,7 +108,7 @@ func sample(t reflect.Type) any {
 	return 4711
 }
 
-// fieldsManifest has a value in every field that a manifest may have.
+// fieldsManifest is a manifest with a value in every possible field.
 const fieldsManifest = `
 apiVersion: workload.linkerd.io/v1beta1
 kind: ExternalWorkload
@@ -125,9 +125,9 @@ spec:
   workloadIPs: [{ip: 10.77.0.7}]
 `
 
-// TestAStolenCredentialMayChangeFewFields gives another value to each field of the
-// type, one after the other. The object has to stay as it was, whether the API
-// server refuses the request or ignores the field.
+// TestAStolenCredentialMayChangeFewFields changes each field of the type, one after the other.
+// The object must stay unchanged, whether the API server refuses the request or ignores the
+// field.
 func TestAStolenCredentialMayChangeFewFields(t *testing.T) {
 	c := newCluster(t, true)
 	kubeconfig := c.inviteFields()
@@ -136,7 +136,7 @@ func TestAStolenCredentialMayChangeFewFields(t *testing.T) {
 	refused := 0
 	for _, change := range all {
 		if slices.Equal(change.path, []string{"spec", "workloadIPs"}) && (change.value == nil || len(change.value.([]any)) == 0) {
-			continue // a machine may take its addresses away
+			continue // a machine may remove its addresses
 		}
 		if err := c.patchAs(kubeconfig, change.patch()); err != nil {
 			refused++
@@ -146,7 +146,7 @@ func TestAStolenCredentialMayChangeFewFields(t *testing.T) {
 			before = c.fields()
 		}
 	}
-	t.Logf("%d changes of fields, %d of them refused and the others without effect", len(all), refused)
+	t.Logf("%d changes of fields, %d of them refused, the others without effect", len(all), refused)
 }
 
 // inviteFields invites vm-1 with fieldsManifest and a status.
@@ -165,7 +165,7 @@ func (c *cluster) inviteFields() string {
 	return c.file("fields.kubeconfig", got.out)
 }
 
-// fields returns the stored object without what the API server counts up.
+// fields returns the stored object without the counters of the API server.
 func (c *cluster) fields() map[string]any {
 	c.Helper()
 	text, err := json.Marshal(c.workload("vm-1"))

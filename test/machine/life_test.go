@@ -26,7 +26,7 @@ func TestTheLifeOfAMachine(t *testing.T) {
 	c.expect(0, "externalworkload/vm-1 is registered at 10.77.0.7 already", kubeconfig, "register")
 	after := c.token(kubeconfig)
 	if after.Lifetime() != 720*time.Hour || !after.Expires.After(before.Expires) {
-		t.Errorf("the token lives for %s after registering, and %s before; want 720h", after.Lifetime(), before.Lifetime())
+		t.Errorf("the token's lifetime is %s after registering and %s before, want 720h", after.Lifetime(), before.Lifetime())
 	}
 	if info, err := os.Stat(kubeconfig); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the kubeconfig has mode %v, want 0600 (%v)", info.Mode(), err)
@@ -112,8 +112,8 @@ func TestDeletingTheServiceAccountRevokes(t *testing.T) {
 	_, err := workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Get(t.Context(), "vm-1", metav1.GetOptions{})
 	c.must(err)
 	c.must(c.core.CoreV1().ServiceAccounts(namespace).Delete(t.Context(), account, metav1.DeleteOptions{}))
-	// Without its Role the credential is forbidden everything at once; the API server
-	// remembers the token itself for some seconds.
+	// Without its Role the credential has no permissions at once. The API server caches the token
+	// itself for some seconds.
 	c.eventually("the API server has forgotten the token", func() bool {
 		_, err := workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Get(t.Context(), "vm-1", metav1.GetOptions{})
 		return apierrors.IsUnauthorized(err)
@@ -154,7 +154,7 @@ func TestWithoutThePoliciesNothingIsLeft(t *testing.T) {
 	}
 }
 
-// tokenRequest asks for a token of some seconds.
+// tokenRequest requests a token with a lifetime in seconds.
 func tokenRequest(seconds int64) *authenticationv1.TokenRequest {
 	return &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: &seconds}}
 }

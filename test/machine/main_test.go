@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// programsVariable hands the folder of the built programs to the process in the
-	// network namespace.
+	// programsVariable passes the folder of the built programs to the process in the network
+	// namespace.
 	programsVariable = "MACHINE_PROGRAMS"
 
 	pluginName     = "external-workload"
@@ -25,7 +25,7 @@ const (
 	machineNetwork = "10.77.0.0/16"
 )
 
-// notHere says why the tests cannot run; empty if they can.
+// notHere is the reason why the tests cannot run; empty if they can.
 var notHere string
 
 func TestMain(m *testing.M) {

@@ -17,7 +17,7 @@ type fieldSet = map[string]any
 // managerEntry is an entry of managedFields.
 type managerEntry = map[string]any
 
-// owning is the set of one field, of a path such as metadata, labels, app.
+// owning returns the field set of one path, such as metadata, labels, app.
 func owning(path ...string) fieldSet {
 	set := fieldSet{}
 	for _, name := range slices.Backward(path) {
@@ -26,7 +26,7 @@ func owning(path ...string) fieldSet {
 	return set
 }
 
-// entryOf is the entry of a manager that has written some minutes after the others.
+// entryOf returns the entry of a manager that wrote some minutes after the others.
 func entryOf(manager, operation string, minutes int, fields fieldSet) managerEntry {
 	at := time.Date(2026, 1, 1, 0, minutes, 0, 0, time.UTC).Format(time.RFC3339)
 	return managerEntry{
@@ -35,8 +35,8 @@ func entryOf(manager, operation string, minutes int, fields fieldSet) managerEnt
 	}
 }
 
-// entriesOf are entries of as many managers, each a minute later than the last and
-// with a label of its own.
+// entriesOf returns entries of a number of managers, each a minute later than the last and
+// with its own label.
 func entriesOf(count int, operation string) []managerEntry {
 	var entries []managerEntry
 	for i := range count {
@@ -52,9 +52,9 @@ func ofStatus(entry managerEntry) managerEntry {
 	return entry
 }
 
-// TestNoNumberOfManagersHidesAForgedOne has objects with so many entries of
-// managedFields that the API server merges some when the machine writes. The
-// machine may still register, and may still not change the entries of others.
+// TestNoNumberOfManagersHidesAForgedOne has objects with so many entries of managedFields that
+// the API server merges some when the machine writes. The machine must still be able to
+// register, and must still not change the entries of others.
 func TestNoNumberOfManagersHidesAForgedOne(t *testing.T) {
 	c := newCluster(t, true)
 	kubeconfig := c.inviteFields()
@@ -91,7 +91,7 @@ func TestNoNumberOfManagersHidesAForgedOne(t *testing.T) {
 				for _, ips := range []string{"10.77.0.7", "10.77.0.99"} {
 					c.setManagers(test.before)
 					patch := fmt.Sprintf(`{"metadata":{"managedFields":%s},"spec":{"workloadIPs":[{"ip":%q}]}}`, encode(forged), ips)
-					// A request that changes only times is accepted, and the API server ignores it.
+					// The API server accepts a request that changes only times, and ignores it.
 					if err := c.patchAs(kubeconfig, patch); err == nil && !slices.Equal(othersOf(stored), othersOf(c.managers())) {
 						t.Errorf("the machine has forged %s, with address %s: %s", what, ips, encode(c.managers()))
 					}
@@ -106,8 +106,8 @@ func TestNoNumberOfManagersHidesAForgedOne(t *testing.T) {
 	}
 }
 
-// othersOf are the entries of others, without one that owns nothing but the
-// addresses: it goes when the machine changes these.
+// othersOf returns the entries of others, without one that owns only the addresses: it is
+// removed when the machine changes these.
 func othersOf(entries []managerEntry) []string {
 	var others []string
 	for _, entry := range entries {
@@ -119,7 +119,7 @@ func othersOf(entries []managerEntry) []string {
 	return others
 }
 
-// forgeries are changes of the entries of others, by what they are.
+// forgeries are changes of the entries of others, by description.
 func forgeries(stored []managerEntry) map[string][]managerEntry {
 	others := slices.DeleteFunc(slices.Clone(stored), func(e managerEntry) bool { return e["manager"] == invitation.FieldManager })
 	newest := slices.MaxFunc(others, func(a, b managerEntry) int { return compareTimes(a, b) })

@@ -11,8 +11,8 @@ import (
 	"github.com/external-workload/controller/test/internal/netns"
 )
 
-// TestTheUserDataRegistersAndDrains runs the command lines of the unit for systemd
-// as systemd would on the start, on the stop and on the next start of a machine.
+// TestTheUserDataRegistersAndDrains runs the command lines of the systemd unit like systemd on
+// the start, on the stop and on the next start of a machine.
 func TestTheUserDataRegistersAndDrains(t *testing.T) {
 	c := newCluster(t, true)
 	const address = "10.77.0.30"
@@ -32,8 +32,8 @@ func TestTheUserDataRegistersAndDrains(t *testing.T) {
 	c.must(watching.command.Wait())
 }
 
-// unit invites vm-1 with user data for cloud-init, and gives the kubeconfig and the
-// other arguments of the unit's ExecStart and ExecStop.
+// unit invites vm-1 with user data for cloud-init, and returns the kubeconfig and the other
+// arguments of the unit's ExecStart and ExecStop.
 func (c *cluster) unit() (kubeconfig string, start, stop []string) {
 	c.Helper()
 	var data struct {

@@ -13,25 +13,25 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// attempt is one request that a thief makes.
+// attempt is a request of a thief.
 type attempt struct {
 	verb, resource, namespace, name string
 	method, path                    string
 }
 
-// String names the attempt as an audit log would.
+// String formats the attempt like an audit log.
 func (a attempt) String() string {
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s/%s", a.verb, a.resource, a.namespace, a.name))
 }
 
-// everyAccountMay reports whether Kubernetes lets every service account do this: since
-// 1.37 the ClusterRole system:cluster-trust-bundle-discovery does.
+// everyAccountMay reports whether Kubernetes permits this to every service account. Since 1.37
+// the ClusterRole system:cluster-trust-bundle-discovery does.
 func (a attempt) everyAccountMay() bool {
 	return a.resource == "certificates.k8s.io/clustertrustbundles" && slices.Contains([]string{"get", "list", "watch"}, a.verb)
 }
 
-// permittedAttempts are all that are not refused by RBAC: those of the invitation,
-// and the reviews of oneself that everybody may make.
+// permittedAttempts are all attempts that RBAC permits: those of the invitation, and the
+// reviews of the own identity and permissions.
 var permittedAttempts = []string{
 	"create authentication.k8s.io/selfsubjectreviews /",
 	"create authorization.k8s.io/selfsubjectaccessreviews /",
@@ -42,9 +42,9 @@ var permittedAttempts = []string{
 	"watch workload.linkerd.io/externalworkloads shop/vm-1",
 }
 
-// TestAStolenCredentialMayMakeFewRequests tries every verb on every resource and
-// subresource that the API server has. RBAC answers before the API server looks at
-// the object, so that whatever is not forbidden is permitted.
+// TestAStolenCredentialMayMakeFewRequests tries every verb on every resource and subresource of
+// the API server. RBAC decides before the API server reads the object, so every request that
+// is not forbidden is permitted.
 func TestAStolenCredentialMayMakeFewRequests(t *testing.T) {
 	c := newCluster(t, true)
 	config := c.config(c.invite())
@@ -81,8 +81,8 @@ func TestAStolenCredentialMayMakeFewRequests(t *testing.T) {
 	}
 }
 
-// attempts lists every verb on every resource, in the machine's namespace and in
-// another one, with the names that exist and with one that does not.
+// attempts returns every verb on every resource, in the machine's namespace and in another
+// one, with the existing names and with another one.
 func (c *cluster) attempts(config *rest.Config) []attempt {
 	c.Helper()
 	client, err := discovery.NewDiscoveryClientForConfig(config)

@@ -16,8 +16,8 @@ import (
 	"github.com/external-workload/controller/test/internal/netns"
 )
 
-// TestAWatchingMachineFollowsItsAddress changes the address of the machine, and
-// revokes its invitation and gives it another one, while register --watch runs.
+// TestAWatchingMachineFollowsItsAddress changes the address of the machine, revokes its
+// invitation, and gives it another one, while register --watch runs.
 func TestAWatchingMachineFollowsItsAddress(t *testing.T) {
 	c := newCluster(t, true)
 	const first, second = "10.77.0.20", "10.77.0.21"
@@ -42,7 +42,7 @@ func TestAWatchingMachineFollowsItsAddress(t *testing.T) {
 	c.invite() // writes the same file
 	c.eventually("the first address is registered with the new invitation", func() bool { return c.registeredAt() == first })
 	if got := strings.Count(watching.read(), "it was revoked"); got != 1 {
-		t.Errorf("the program says %d times that the invitation was revoked, want once:\n%s", got, watching.read())
+		t.Errorf("the program reports the revoked invitation %d times, want once:\n%s", got, watching.read())
 	}
 	c.must(watching.command.Process.Signal(syscall.SIGTERM))
 	if err := watching.command.Wait(); err != nil {
@@ -60,14 +60,14 @@ func (c *cluster) registeredAt() string {
 	return ""
 }
 
-// watching is a program that runs.
+// watching is a running program.
 type watching struct {
 	*cluster
 	command *exec.Cmd
 	log     string
 }
 
-// startWatching starts register --watch, or another command that runs on.
+// startWatching starts register --watch or another command that keeps running.
 func (c *cluster) startWatching(kubeconfig string, args ...string) *watching {
 	c.Helper()
 	w := &watching{cluster: c, log: filepath.Join(c.directory, "watch.log")}

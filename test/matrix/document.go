@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// result is what became of one version.
+// result is the result of one version.
 type result struct {
 	version string
 	at      time.Time
@@ -21,15 +21,14 @@ func (r result) failed() bool {
 	return slices.ContainsFunc(r.suites, func(o outcome) bool { return len(o.failed) > 0 })
 }
 
-// The document holds the table and the reasons between two marks. Each line there
-// that is about a version begins with it, so that a run of some versions replaces
-// their lines and keeps the others.
+// The document has the table and the reasons between two marks. Each line about a version
+// begins with the version, so that a run of some versions replaces only their lines.
 const (
 	beginMark = "<!-- make matrix writes from here -->\n"
 	endMark   = "<!-- to here -->\n"
 )
 
-// record writes the result into the document.
+// record writes a result into the document.
 func record(path string, r result) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -46,7 +45,7 @@ func replace(text string, r result) (string, error) {
 	before, rest, found := strings.Cut(text, beginMark)
 	between, after, ended := strings.Cut(rest, endMark)
 	if !found || !ended {
-		return "", errors.New("it lacks the marks between which the table stands")
+		return "", errors.New("it has no marks for the table")
 	}
 	var rows, reasons []string
 	for line := range strings.Lines(between) {
@@ -83,7 +82,7 @@ func (r result) row() string {
 	return line + " " + r.at.UTC().Format(time.DateOnly) + " |\n"
 }
 
-// reasons returns the version's lines of what is left out.
+// reasons returns the version's lines about skipped tests.
 func (r result) reasons() []string {
 	var lines []string
 	for i, o := range r.suites {
@@ -94,7 +93,7 @@ func (r result) reasons() []string {
 	return lines
 }
 
-// versionOf returns the version that a line begins with, or empty.
+// versionOf returns the version with which a line begins, or empty.
 func versionOf(line string) string {
 	text := strings.TrimLeft(line, "|- ")
 	end := strings.IndexFunc(text, func(r rune) bool { return r != '.' && (r < '0' || r > '9') })
@@ -110,7 +109,7 @@ func minor(version string) string {
 	return before
 }
 
-// byVersion orders lines by their version, the newest first.
+// byVersion orders lines by version, newest first.
 func byVersion(a, b string) int {
 	parts := func(line string) []int {
 		var numbers []int

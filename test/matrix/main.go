@@ -1,11 +1,11 @@
-// Command matrix runs the suites that need a real API server against every
-// version of Kubernetes that hack/kubernetes builds, and writes what passed and
-// what was left out into docs/versions.md.
+// Command matrix runs the suites that need a real API server with every version of Kubernetes
+// that hack/kubernetes builds, and writes the numbers of passed and skipped tests to
+// docs/versions.md.
 //
 //	go -C test run ./matrix [-versions 1.31,1.33] [-document ../docs/versions.md]
 //
-// Versions that are not run keep their rows. It fails when a test fails, after the
-// document is written.
+// Versions that are not run keep their rows. If a test fails, it still writes the document and
+// then fails.
 package main
 
 import (
@@ -71,7 +71,7 @@ func run(ctx context.Context, arguments []string) error {
 	return nil
 }
 
-// runVersion builds one version and runs all suites against it.
+// runVersion builds one version and runs all suites with it.
 func runVersion(ctx context.Context, root, version string) (result, error) {
 	folders, err := kubernetes(ctx, root, "-version", version)
 	if err != nil {

@@ -26,11 +26,11 @@ var suites = []suite{
 	{name: "chart", module: "test/chart", packages: "./..."},
 }
 
-// outcome is what became of the tests of a suite: those that have no subtests.
+// outcome is the result of a suite. It counts tests without subtests.
 type outcome struct {
 	passed int
 	failed []string
-	// leftOut are the reasons that tests give for what they leave out.
+	// leftOut are the reasons of skipped tests.
 	leftOut []string
 }
 
@@ -42,8 +42,7 @@ func (o outcome) String() string {
 	return text
 }
 
-// run runs the suite with the control plane of a folder. Failing tests are no
-// error here.
+// run runs the suite with the control plane of a folder. Failing tests are not an error.
 func (s suite) run(ctx context.Context, root, folder string) (outcome, error) {
 	command := exec.CommandContext(ctx, "go", "-C", filepath.Join(root, s.module), "test", "-json", "-count=1", "-p", "1", "-timeout", "30m", s.packages)
 	command.Env = append(os.Environ(), "KUBEBUILDER_ASSETS="+folder)
@@ -68,10 +67,11 @@ type event struct {
 	Action, Package, Test, Output string
 }
 
-// leftOutMark begins the reason that a test gives for what it leaves out.
+// leftOutMark is the prefix of the reason of a skipped test.
 const leftOutMark = "left out: "
 
-// read counts what go test -json writes. The output of tests that fail is shown.
+// read counts the results in the output of go test -json, and shows the output of failing
+// tests.
 func read(stream io.Reader, show io.Writer) (outcome, error) {
 	var o outcome
 	parents := map[string]bool{}

@@ -17,14 +17,14 @@ import (
 
 const workloadAPI = "workload.linkerd.io/v1beta1"
 
-// A cluster is where the controller works.
+// A cluster is the cluster of the controller.
 type cluster struct {
-	// own is true for the control plane that this program started.
+	// own is true if this program started the control plane.
 	own        bool
 	config     *rest.Config
 	kubeconfig string
 	kubectl    string
-	// directory takes logs and binaries; end removes it.
+	// directory has logs and binaries; end removes it.
 	directory string
 	end       func() error
 }
@@ -57,21 +57,21 @@ func ownCluster(ctx context.Context, out io.Writer) (*cluster, error) {
 	return place, nil
 }
 
-// startControlPlane can be interrupted while it starts. Afterwards the control
-// plane stays until it is stopped, because the controller must end before it.
+// startControlPlane can be interrupted while the control plane starts. Afterwards the
+// control plane runs until it is stopped, because the controller must end first.
 func startControlPlane(ctx context.Context) (*controlplane.ControlPlane, error) {
 	lasting, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	release := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	defer release()
 	plane, err := controlplane.Start(lasting, controlplane.Options{ControllerManager: true})
-	if errors.Is(err, controlplane.ErrMissing) { // nothing of what is shown here needs it
+	if errors.Is(err, controlplane.ErrMissing) { // this program works without it
 		return controlplane.Start(lasting, controlplane.Options{})
 	}
 	return plane, err
 }
 
-// readersCluster checks that the cluster answers and knows ExternalWorkloads.
-// It changes nothing there.
+// readersCluster checks that the cluster is reachable and has ExternalWorkloads. It changes
+// nothing there.
 func readersCluster(kubeconfig string, out io.Writer) (*cluster, error) {
 	path, err := filepath.Abs(kubeconfig)
 	if err != nil {

@@ -17,14 +17,13 @@ import (
 const (
 	controllerName = "external-workload-controller"
 	loopback       = "127.0.0.1"
-	// readyTimeout is how long the controller may take until its caches hold
-	// what the API server holds.
+	// readyTimeout is the maximum time until the controller's caches are filled.
 	readyTimeout = time.Minute
-	// stopGrace is more than a write in flight and the Lease's release need.
+	// stopGrace is longer than a write in flight and the release of the Lease take.
 	stopGrace = 30 * time.Second
 )
 
-// A controller is the child that does the work.
+// A controller is the controller's child process.
 type controller struct {
 	process *process.Process
 	log     string
@@ -32,7 +31,7 @@ type controller struct {
 	metrics, health string
 }
 
-// startController builds the controller and returns when it says it is ready.
+// startController builds and starts the controller and waits until it is ready.
 func startController(ctx context.Context, o options, place *cluster, out io.Writer) (*controller, error) {
 	binary := o.controller
 	if binary == "" {
@@ -67,8 +66,7 @@ func startController(ctx context.Context, o options, place *cluster, out io.Writ
 	return c, nil
 }
 
-// flags leaves leader election on in the reader's cluster, where another
-// controller may be at work.
+// flags keeps leader election on in an existing cluster, where another controller may run.
 func (c *controller) flags(o options, place *cluster) []string {
 	flags := []string{
 		"--kubeconfig=" + place.kubeconfig,
@@ -102,7 +100,8 @@ func buildController(ctx context.Context, directory string) (string, error) {
 	return binary, nil
 }
 
-// tail returns the end of the controller's log, which does not outlast this program.
+// tail returns the end of the controller's log, which is deleted at the end of this
+// program.
 func (c *controller) tail() string {
 	tail, err := process.Tail(c.log)
 	if err != nil {

@@ -22,13 +22,12 @@ const (
 	readyAnnotation  = "external-workload.io/ready"
 
 	policyInterval = 100 * time.Millisecond
-	// policyTimeout covers the second or two after which the API server
-	// notices a new policy.
+	// policyTimeout covers the second or two until the API server applies a new policy.
 	policyTimeout = 20 * time.Second
 )
 
-// install puts the CustomResourceDefinition, the admission policies and the
-// example's namespace into our own control plane.
+// install installs the CustomResourceDefinition, the admission policies and the example's
+// namespace in the control plane of this program.
 func install(ctx context.Context, place *cluster, out io.Writer) error {
 	crd, err := controlplane.CRD()
 	if err != nil {
@@ -55,9 +54,8 @@ func install(ctx context.Context, place *cluster, out io.Writer) error {
 	return waitForPolicies(ctx, place)
 }
 
-// waitForPolicies tries the example, without storing it, until the API server
-// accepts it: policies learn of a new kind a moment after everybody else, and it
-// is refused meanwhile.
+// waitForPolicies applies the example with a dry run until the API server accepts it.
+// Policies see a new kind a moment later than other components, and refuse it meanwhile.
 func waitForPolicies(ctx context.Context, place *cluster) error {
 	example, err := repositoryFile("docs", "examples", "documented.yaml")
 	if err != nil {
@@ -87,7 +85,7 @@ func applyExample(ctx context.Context, place *cluster, out io.Writer) error {
 	return err
 }
 
-// runKubectl returns what kubectl printed; an error carries it too.
+// runKubectl returns the output of kubectl. An error contains it too.
 func (c *cluster) runKubectl(ctx context.Context, arguments ...string) (string, error) {
 	command := exec.CommandContext(ctx, c.kubectl, append([]string{
 		"--kubeconfig=" + c.kubeconfig,

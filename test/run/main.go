@@ -7,12 +7,11 @@
 // applies the documented example, and prints every change of the EndpointSlices
 // that the controller publishes. Ctrl-C ends all of it.
 //
-// With --kubeconfig it uses the reader's own cluster: it starts the controller,
-// on this machine, and nothing else, and installs nothing.
+// With --kubeconfig it uses an existing cluster: it only starts the controller, on this
+// machine, and installs nothing.
 //
-// With --once it ends as soon as the example is published, for continuous
-// integration. The program must not decide anything about the slices that it
-// prints: what is right is the tests' business.
+// With --once, which CI uses, it ends as soon as the example is published. The program
+// must not check the slices that it prints: the tests do that.
 package main
 
 import (
@@ -37,7 +36,7 @@ type options struct {
 	once        bool
 	expectReady bool
 	timeout     time.Duration
-	// forController is passed on.
+	// forController are the flags for the controller.
 	forController []string
 }
 
@@ -45,7 +44,7 @@ func parse(arguments []string) (options, error) {
 	var o options
 	flags := pflag.NewFlagSet("run", pflag.ContinueOnError)
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "use the cluster of this file, start nothing but the controller, install nothing")
-	flags.StringVar(&o.controller, "controller", "", "use this binary of the controller in place of building one")
+	flags.StringVar(&o.controller, "controller", "", "use this binary of the controller instead of building one")
 	flags.BoolVar(&o.once, "once", false, "end as soon as the documented example is published")
 	flags.BoolVar(&o.expectReady, "expect-ready", false, "with --once: wait until the published endpoint is ready, too")
 	flags.DurationVar(&o.timeout, "timeout", defaultTimeout, "with --once: how long the controller may take")
@@ -53,13 +52,13 @@ func parse(arguments []string) (options, error) {
 		return options{}, err
 	}
 	if o.expectReady && !o.once {
-		return options{}, errors.New("--expect-ready is of use with --once only")
+		return options{}, errors.New("--expect-ready needs --once")
 	}
 	if o.timeout <= 0 {
 		return options{}, errors.New("--timeout must be more than 0")
 	}
 	if flags.ArgsLenAtDash() != 0 && flags.NArg() > 0 {
-		return options{}, fmt.Errorf("%q is no flag; flags of the controller follow --", flags.Arg(0))
+		return options{}, fmt.Errorf("unexpected argument %q; flags of the controller follow --", flags.Arg(0))
 	}
 	o.forController = flags.Args()
 	return o, nil

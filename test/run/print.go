@@ -10,8 +10,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
-// String returns the line that the reader sees: time, what happened, the slice, its
-// family, its addresses with their readiness, and its ports.
+// String returns the printed line: the time, the kind of change, the slice, its family, its
+// addresses with their readiness, and its ports.
 func (c change) String() string {
 	head := fmt.Sprintf("%s %s %s/%s %s", c.at.Format("15:04:05.000"), c.kind,
 		c.slice.Namespace, c.slice.Name, c.slice.AddressType)
@@ -57,7 +57,7 @@ func portsText(ports []discoveryv1.EndpointPort) string {
 	return strings.Join(texts, ", ")
 }
 
-// showsExample reports whether the slice is that of the documented example.
+// showsExample reports whether the slice belongs to the documented example.
 func showsExample(slice *discoveryv1.EndpointSlice, ready bool) bool {
 	if slice.Namespace != exampleNamespace || slice.Labels[discoveryv1.LabelServiceName] != exampleName {
 		return false
@@ -77,7 +77,7 @@ func hasPort(slice *discoveryv1.EndpointSlice, name string, number int32) bool {
 
 func isTrue(value *bool) bool { return value != nil && *value }
 
-// howTo describes what the reader can do now.
+// howTo describes what the user can do now.
 func howTo(place *cluster, running *controller) string {
 	example := " externalworkload " + exampleName + " --namespace=" + exampleNamespace
 	lines := []string{

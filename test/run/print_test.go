@@ -20,7 +20,7 @@ func TestALineShowsWhatAReaderNeeds(t *testing.T) {
 			kind: created,
 			want: "13:05:02.007 created mixed-env/vm-1 IPv4 193.1.4.11 (ready) ports http=80/TCP, admin=9980/TCP",
 		},
-		"an endpoint that is not ready beside one that does not say": {
+		"an unready endpoint and one without the condition": {
 			kind: updated,
 			edit: func(slice *discoveryv1.EndpointSlice) {
 				slice.Endpoints[0].Conditions.Ready = new(false)
@@ -28,7 +28,7 @@ func TestALineShowsWhatAReaderNeeds(t *testing.T) {
 			},
 			want: "13:05:02.007 updated mixed-env/vm-1 IPv4 193.1.4.11 (not ready), 192.0.2.1 (not ready) ports http=80/TCP, admin=9980/TCP",
 		},
-		"a slice with nothing in it": {
+		"an empty slice": {
 			kind: updated,
 			edit: func(slice *discoveryv1.EndpointSlice) { slice.Endpoints, slice.Ports = nil, nil },
 			want: "13:05:02.007 updated mixed-env/vm-1 IPv4 no endpoints ports none",
@@ -38,7 +38,7 @@ func TestALineShowsWhatAReaderNeeds(t *testing.T) {
 			edit: func(slice *discoveryv1.EndpointSlice) { slice.Ports = []discoveryv1.EndpointPort{{}} },
 			want: "13:05:02.007 updated mixed-env/vm-1 IPv4 193.1.4.11 (ready) ports any",
 		},
-		"a slice that is gone": {
+		"a deleted slice": {
 			kind: deleted,
 			want: "13:05:02.007 deleted mixed-env/vm-1 IPv4",
 		},
@@ -94,12 +94,12 @@ func TestBadCommandLines(t *testing.T) {
 		arguments []string
 		wantError string
 	}{
-		"a word that is no flag":       {[]string{"now"}, `"now" is no flag`},
-		"a word before the dashes":     {[]string{"now", "--", "--workers=2"}, `"now" is no flag`},
-		"readiness without --once":     {[]string{"--expect-ready"}, "--once"},
-		"no time at all":               {[]string{"--once", "--timeout=0s"}, "--timeout must be more than 0"},
-		"a flag of the controller":     {[]string{"--workers=2"}, "unknown flag: --workers"},
-		"flags of the controller, fit": {[]string{"--once", "--", "--workers=2"}, ""},
+		"an argument":                   {[]string{"now"}, `unexpected argument "now"`},
+		"an argument before the dashes": {[]string{"now", "--", "--workers=2"}, `unexpected argument "now"`},
+		"readiness without --once":      {[]string{"--expect-ready"}, "--once"},
+		"a timeout of 0":                {[]string{"--once", "--timeout=0s"}, "--timeout must be more than 0"},
+		"a flag of the controller":      {[]string{"--workers=2"}, "unknown flag: --workers"},
+		"flags of the controller":       {[]string{"--once", "--", "--workers=2"}, ""},
 	}
 	for sentence, c := range cases {
 		t.Run(sentence, func(t *testing.T) {

@@ -9,27 +9,26 @@ import (
 	"time"
 )
 
-// run shows the controller until ctx ends, which is no error, or until --once has
-// seen what it waits for. What was started is ended before it returns, the last
-// one first.
+// run shows the controller until ctx ends, which is no error, or until the condition of
+// --once is met. Before it returns, it ends everything that it started, last one first.
 func run(ctx context.Context, o options, out io.Writer) error {
 	var started endings
 	err := show(ctx, o, out, &started)
 	if !o.once && ctx.Err() != nil {
 		fmt.Fprintln(out, "ending")
-		err = nil // whatever it is, it comes from the interruption
+		err = nil // any error is a result of the interruption
 	}
 	return errors.Join(err, started.end())
 }
 
-// show is the whole story.
+// show starts everything and prints the changes.
 func show(ctx context.Context, o options, out io.Writer, started *endings) error {
 	place, err := newCluster(ctx, o, out)
 	if err != nil {
 		return err
 	}
 	started.add(place.end)
-	// The slices are watched first, so that no change goes by unseen.
+	// The watch starts first, so that it misses no change.
 	changes, stopWatch, err := watchSlices(ctx, place.config)
 	if err != nil {
 		return err
@@ -49,7 +48,7 @@ func show(ctx context.Context, o options, out io.Writer, started *endings) error
 	return follow(ctx, o, changes, running, out)
 }
 
-// endings undo what was started.
+// endings are the functions that end what was started.
 type endings []func() error
 
 func (e *endings) add(end func() error) { *e = append(*e, end) }
@@ -62,8 +61,8 @@ func (e *endings) end() error {
 	return errors.Join(failures...)
 }
 
-// follow prints the changes until ctx ends, the controller ends, or --once has
-// seen what it waits for.
+// follow prints the changes until ctx ends, the controller ends, or the condition of --once
+// is met.
 func follow(ctx context.Context, o options, changes <-chan change, running *controller, out io.Writer) error {
 	var timeout <-chan time.Time
 	if o.once {

@@ -21,8 +21,8 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// actAs makes the test binary a stand-in for the controller, so that what this
-// program does around it is tested apart.
+// actAs makes the test binary replace the controller, so that this program is tested
+// without it.
 const actAs = "RUN_TEST_ACT_AS"
 
 func TestMain(m *testing.M) {
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	os.Exit(1)
 }
 
-// publish says that it is ready and writes the example's slice.
+// publish becomes ready and writes the example's slice.
 func publish() error {
 	flags := pflag.NewFlagSet("controller", pflag.ContinueOnError)
 	kubeconfig := flags.String("kubeconfig", "", "")
@@ -110,7 +110,7 @@ func TestAControllerThatFailsIsShown(t *testing.T) {
 	t.Setenv(actAs, "failure")
 	err := run(t.Context(), options{controller: os.Args[0]}, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "no permission to list") {
-		t.Errorf("error is %v, want the controller's own words", err)
+		t.Errorf("error is %v, want the controller's own message", err)
 	}
 	wantNothingLeft(t)
 }
@@ -124,7 +124,7 @@ func TestTheReadersClusterIsUsedAsItIs(t *testing.T) {
 	}
 	err := run(t.Context(), o, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "files/crds") {
-		t.Errorf("without the CustomResourceDefinition the error is %v, want one that says where it is", err)
+		t.Errorf("without the CustomResourceDefinition the error is %v, want one with its path", err)
 	}
 
 	if err := controlplane.InstallChartCRD(t.Context(), c.AdminConfig()); err != nil {
@@ -157,7 +157,7 @@ func wantNothingInstalled(t *testing.T, client kubernetes.Interface) {
 	}
 }
 
-// wantNothingLeft fails when this test has children.
+// wantNothingLeft fails the test if it has child processes.
 func wantNothingLeft(t *testing.T) {
 	t.Helper()
 	var status syscall.WaitStatus
@@ -166,7 +166,7 @@ func wantNothingLeft(t *testing.T) {
 	}
 }
 
-// lines collects what is printed, and gives each line to look as it comes.
+// lines collects the output, and calls look with each line.
 type lines struct {
 	mu   sync.Mutex
 	all  strings.Builder

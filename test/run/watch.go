@@ -30,7 +30,7 @@ type change struct {
 	slice *discoveryv1.EndpointSlice
 }
 
-// watchSlices returns every change of the controller's slices, in order, until
+// watchSlices returns a channel of every change of the controller's slices, in order, until
 // ctx ends or stop is called.
 func watchSlices(ctx context.Context, config *rest.Config) (changes <-chan change, stop func() error, err error) {
 	client, err := kubernetes.NewForConfig(config)
@@ -73,7 +73,7 @@ func watchSlices(ctx context.Context, config *rest.Config) (changes <-chan chang
 	return found, func() error { cancel(); factory.Shutdown(); return nil }, nil
 }
 
-// version distinguishes a change from a repeated list.
+// version distinguishes a change from a repeated list entry.
 func version(object any) string {
 	slice, ok := object.(*discoveryv1.EndpointSlice)
 	if !ok {

@@ -10,8 +10,8 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// breakage is one kind of fault. It returns when it is over or, for the rules
-// of a proxy, when it has begun; those last until the next one or the quiet point.
+// breakage is one kind of fault. It returns when the fault is over. The rules of a proxy
+// last longer: until the next fault or the quiet point.
 type breakage struct {
 	name   string
 	weight int

@@ -9,14 +9,14 @@ import (
 	"github.com/external-workload/controller/test/faults"
 )
 
-// What an instance that has lived through the soak may hold beyond a fresh one.
+// The resources that an instance may hold after the soak beyond those of a new instance.
 const (
 	spareGoroutines  = 25
 	spareDescriptors = 10
 	spareResident    = 40 << 20
 )
 
-// level is what an instance holds.
+// level is the resource usage of an instance.
 type level struct {
 	goroutines float64
 	usage      faults.Usage
@@ -31,7 +31,7 @@ func levelOf(ctx context.Context, c *faults.Controller) (level, error) {
 	return level{goroutines: goroutines, usage: usage}, err
 }
 
-// levels compares what the instances hold with what they hold when restarted.
+// levels compares the resource usage of the instances before and after a restart.
 func (s *soak) levels(ctx context.Context) error {
 	old := map[string]level{}
 	for _, c := range s.instances {
@@ -67,7 +67,7 @@ func (s *soak) levels(ctx context.Context) error {
 			fresh.goroutines, fresh.usage.Descriptors, fresh.usage.Resident>>20)
 		if was.goroutines > fresh.goroutines+spareGoroutines || was.usage.Descriptors > fresh.usage.Descriptors+spareDescriptors ||
 			was.usage.Resident > fresh.usage.Resident+spareResident {
-			return fmt.Errorf("%s holds more than a fresh instance", c.Name)
+			return fmt.Errorf("%s holds more resources than a new instance", c.Name)
 		}
 	}
 	return nil

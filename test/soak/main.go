@@ -1,10 +1,10 @@
-// Command soak runs three instances of the controller with leader election in
-// front of a real API server, changes Services, workloads and slices at random,
-// breaks connections, processes and the control plane at random, and compares
-// at quiet points what is published with what the oracle computes.
+// Command soak runs three instances of the controller with leader election and a real API
+// server. It changes Services, workloads and slices at random, and breaks connections,
+// processes and the control plane at random. At quiet points it compares the published
+// slices with those that the oracle computes.
 //
-// It prints its seed first; the same seed gives the same operations and faults,
-// though never the same timing. It ends with 1 when something was wrong.
+// It first prints its seed. The same seed gives the same operations and faults, but not the
+// same timing. The exit code is 1 if it finds a problem.
 package main
 
 import (
@@ -51,7 +51,7 @@ func main() {
 	}
 }
 
-// run prepares the place, soaks, and says what came of it.
+// run prepares the place, runs the soak, and prints the result.
 func run(ctx context.Context, o options) (err error) {
 	fmt.Printf("seed %d\n", o.seed)
 	keep := o.directory != ""

@@ -13,7 +13,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// The size of the soak's little world: small enough that operations meet.
+// The numbers of objects are small, so that operations often affect the same objects.
 const (
 	serviceCount  = 6
 	workloadCount = 30
@@ -34,7 +34,7 @@ func someServiceName(draw *rand.Rand) string {
 	return fmt.Sprintf("service-%d", draw.IntN(serviceCount))
 }
 
-// someWorkloadName returns a few names that are no DNS label.
+// someWorkloadName sometimes returns a name that is not a DNS label.
 func someWorkloadName(draw *rand.Rand) string {
 	switch n := draw.IntN(workloadCount); n {
 	case 0:
@@ -46,7 +46,7 @@ func someWorkloadName(draw *rand.Rand) string {
 	}
 }
 
-// fillServiceSpec gives the parts of a Service that can be changed in place.
+// fillServiceSpec sets the fields of a Service that can change in place.
 func fillServiceSpec(draw *rand.Rand, service *corev1.Service) {
 	service.Labels = map[string]string{}
 	if chance(draw, 2) {

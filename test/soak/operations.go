@@ -13,11 +13,11 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// operation is one kind of change. An error means that the API server refused
-// it, as it must when the object is not there, or was away.
+// operation is one kind of change. An error means that the API server was unavailable, or
+// refused the change, for example because the object does not exist.
 type operation struct {
 	name string
-	// weight is how often it is drawn, beside the others.
+	// weight is its frequency relative to the others.
 	weight int
 	do     func(context.Context, *rand.Rand, string) error
 }
@@ -31,15 +31,15 @@ func (p *place) operations() []operation {
 		{"delete a Service", 2, p.deleteService},
 		{"delete and create a Service", 2, p.recreateService},
 		{"create a workload", 20, p.createWorkload},
-		{"turn a workload's readiness", 40, p.turnReadiness},
-		{"beat a workload's heart", 5, p.beatHeart},
+		{"flip a workload's readiness", 40, p.turnReadiness},
+		{"refresh a workload's lastProbeTime", 5, p.beatHeart},
 		{"change a workload", 12, p.changeWorkload},
 		{"relabel a workload", 8, p.relabelWorkload},
 		{"swap two addresses", 3, p.swapAddresses},
 		{"delete a workload", 5, p.deleteWorkload},
 		{"delete and create a workload", 4, p.recreateWorkload},
 		{"hold a workload's deletion", 2, p.holdWorkload},
-		{"let a workload go", 4, p.releaseWorkload},
+		{"remove a workload's finalizer", 4, p.releaseWorkload},
 		{"tamper with a slice", 6, p.tamper},
 		{"delete a slice", 3, p.deleteSlice},
 	}
@@ -131,7 +131,7 @@ func (p *place) turnReadiness(ctx context.Context, draw *rand.Rand, namespace st
 	})
 }
 
-// beatHeart changes only when the workload was looked at, which must cause no write.
+// beatHeart changes only lastProbeTime, which must cause no write of slices.
 func (p *place) beatHeart(ctx context.Context, draw *rand.Rand, namespace string) error {
 	return p.updateStatus(ctx, draw, namespace, func(conditions []v1beta1.WorkloadCondition) []v1beta1.WorkloadCondition {
 		for i := range conditions {

@@ -16,13 +16,13 @@ import (
 	"github.com/external-workload/controller/test/internal/oracle"
 )
 
-// namespaces in which everything happens.
+// namespaces are the namespaces of all objects.
 var namespaces = []string{"soak-a", "soak-b", "soak-c"}
 
 const leaseName = "external-workload-controller"
 
-// place is the control plane, the three instances and the clients of the soak
-// itself, which no fault of a proxy meets.
+// place has the control plane, the three instances, and the soak's own clients, which the
+// faults of proxies do not affect.
 type place struct {
 	plane     *controlplane.ControlPlane
 	kube      kubernetes.Interface
@@ -45,13 +45,13 @@ func newPlace(ctx context.Context, o options) (_ *place, err error) {
 	}()
 	config := plane.AdminConfig()
 	config.QPS = -1
-	// The soak's objects are meant to be odd.
+	// The soak's objects may be invalid.
 	config.WarningHandler = rest.NoWarnings{}
 	crd, err := controlplane.CRD()
 	if err != nil {
 		return nil, err
 	}
-	// Nothing is checked when objects are stored, as under an older CRD.
+	// The CRD validates nothing, like an older CRD.
 	if err := controlplane.InstallCRD(ctx, config, controlplane.Permissive(crd)); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (p *place) startInstances(ctx context.Context, o options) error {
 				"--leader-elect-lease-namespace=" + namespaces[0], "--leader-elect-lease-name=" + leaseName,
 				"--leader-elect-lease-duration=4s", "--leader-elect-renew-deadline=3s", "--leader-elect-retry-period=500ms",
 			},
-			// A dead connection is noticed within seconds instead of 45.
+			// Dead connections are detected within seconds instead of 45 s.
 			Environment: []string{"HTTP2_READ_IDLE_TIMEOUT_SECONDS=3", "HTTP2_PING_TIMEOUT_SECONDS=2"},
 		})
 		if err != nil {
@@ -107,7 +107,7 @@ func (p *place) startInstances(ctx context.Context, o options) error {
 	return nil
 }
 
-// stop ends what the place has started.
+// stop ends everything that the place has started.
 func (p *place) stop() error {
 	for _, c := range p.instances {
 		c.Kill()

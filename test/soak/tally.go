@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// tally counts what was done. Its methods may be called by several goroutines.
+// tally counts operations and faults. Its methods are safe for concurrent use.
 type tally struct {
 	mu          sync.Mutex
 	began       time.Time
@@ -38,8 +38,8 @@ func (t *tally) fault(name string) {
 	t.faults[name]++
 }
 
-// comparison notes one quiet point: how long it took until nothing differed,
-// and how many endpoints and writes there were.
+// comparison records a quiet point: the time until nothing differed, and the numbers of
+// endpoints and writes.
 func (t *tally) comparison(took time.Duration, endpoints, writes int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -56,7 +56,7 @@ func sum(counts map[string]int) int {
 	return all
 }
 
-// line returns the progress in one line.
+// line returns the progress as one line.
 func (t *tally) line() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -83,6 +83,6 @@ func (t *tally) print(to io.Writer) {
 	fmt.Fprintf(table, "endpoints published at the end\t%d\n", t.endpoints)
 	fmt.Fprintf(table, "slowest quiet point\t%s\n", t.slowest.Round(time.Millisecond))
 	fmt.Fprintf(table, "duration\t%s\n", time.Since(t.began).Round(time.Second))
-	// A terminal that is gone is no reason to fail.
+	// A closed terminal is no reason to fail.
 	_ = table.Flush()
 }

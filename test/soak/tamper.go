@@ -9,7 +9,7 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// someSlice returns a published slice, nil if there is none.
+// someSlice returns a published slice, or nil if there is none.
 func (p *place) someSlice(ctx context.Context, draw *rand.Rand, namespace string) (*discoveryv1.EndpointSlice, error) {
 	all, err := p.kube.DiscoveryV1().EndpointSlices(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil || len(all.Items) == 0 {

@@ -26,7 +26,7 @@ const (
 	loopback  = "127.0.0.1"
 	portName  = "http"
 
-	// limit is the time after which a test gives up; nothing is measured by it.
+	// limit is the timeout of each wait.
 	limit = time.Minute
 )
 
@@ -35,7 +35,7 @@ type cluster struct {
 	*testing.T
 	kube      kubernetes.Interface
 	workloads versioned.Interface
-	// web is where Traefik answers.
+	// web is the address of Traefik.
 	web string
 }
 
@@ -61,7 +61,7 @@ func newCluster(t *testing.T) *cluster {
 	return c
 }
 
-// on is the cluster in a subtest.
+// on returns the cluster for a subtest.
 func (c *cluster) on(t *testing.T) *cluster {
 	inner := *c
 	inner.T = t
@@ -96,7 +96,7 @@ func (c *cluster) logTail(name, log string) {
 	}
 }
 
-// startTraefik starts it with the rights that its chart gives, and with its defaults.
+// startTraefik starts Traefik with its defaults and the permissions of its chart.
 func (c *cluster) startTraefik(plane *controlplane.ControlPlane) {
 	c.Helper()
 	user, err := plane.NewUser(traefikName)
@@ -157,8 +157,8 @@ func (c *cluster) freeAddress() string {
 	return net.JoinHostPort(loopback, strconv.Itoa(port))
 }
 
-// expose makes a Service and an Ingress for the host of the same name. The Service
-// selects the label app, unless its slices are written by hand.
+// expose creates a Service and an Ingress for the host of the same name. The Service selects
+// the label app, unless the test writes its slices.
 func (c *cluster) expose(name string, selects bool, annotations map[string]string) {
 	c.Helper()
 	service := &corev1.Service{
@@ -190,7 +190,7 @@ func (c *cluster) expose(name string, selects bool, annotations map[string]strin
 	c.must(err)
 }
 
-// eventually waits until something holds.
+// eventually waits until a condition holds.
 func (c *cluster) eventually(what string, holds func() bool) {
 	c.Helper()
 	ticker := time.NewTicker(5 * time.Millisecond)

@@ -13,11 +13,11 @@ const (
 	// applies at most one change every two seconds (its providersThrottleDuration); the
 	// rest is for a busy machine.
 	grace = 8 * time.Second
-	// rounds is how often readiness is taken and given back.
+	// rounds is the number of times that readiness is removed and restored.
 	rounds = 3
 )
 
-// times are how long Traefik took, from the change of the slice on.
+// times are Traefik's reaction times after a change of the slice.
 type times map[string][]time.Duration
 
 func (t times) add(what string, took time.Duration) { t[what] = append(t[what], max(0, took)) }
@@ -32,9 +32,9 @@ func (t times) String() string {
 	return strings.Join(lines, "\n")
 }
 
-// TestTraefikFollowsMachines takes one of two machines out of service in every way,
-// and back, under load. The machine is switched off each time a grace after the slices
-// have withdrawn it; no request may be lost.
+// TestTraefikFollowsMachines takes one of two machines out of service in every way, and
+// back, under load. Each time the machine is switched off a grace period after the slices
+// have withdrawn it. No request may be lost.
 func TestTraefikFollowsMachines(t *testing.T) {
 	c := newCluster(t)
 	t.Run("published", func(t *testing.T) {
@@ -64,8 +64,8 @@ func follow(c *cluster, publishes publisher, service, network string) {
 	l := c.startLoad(service)
 	took := times{}
 
-	// takenOut waits until the slices have withdrawn the machine, and switches it off
-	// after the grace.
+	// takenOut waits until the slices have withdrawn the machine, and switches it off after the
+	// grace period.
 	takenOut := func(how string, s *server, begin time.Time) {
 		c.Helper()
 		at := c.changed(seen, false, s.address, begin)
@@ -108,8 +108,8 @@ func follow(c *cluster, publishes publisher, service, network string) {
 	}
 }
 
-// changed waits until the slices say that the address is ready, or is not, and gives
-// the time.
+// changed waits until the slices have the address as ready or not ready, and returns the
+// time.
 func (c *cluster) changed(seen *history, ready bool, address string, begin time.Time) time.Time {
 	c.Helper()
 	c.eventually(fmt.Sprintf("ready %t of %s", ready, address), func() bool {

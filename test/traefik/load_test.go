@@ -12,13 +12,13 @@ import (
 
 const (
 	clients = 4
-	// pause leaves processor time to what is measured.
+	// pause leaves CPU time to the measured programs.
 	pause          = 5 * time.Millisecond
 	requestTimeout = 10 * time.Second
 )
 
-// load is clients that send requests to Traefik without a break. They use POST,
-// since neither Go's client nor Traefik's sends such a request a second time.
+// load is a set of clients that continuously send requests to Traefik. They use POST, since
+// neither Go's client nor Traefik's retries such a request.
 type load struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -28,7 +28,7 @@ type load struct {
 	failures []failure
 }
 
-// failure is a request without the answer of a machine.
+// failure is a request without an answer of a machine.
 type failure struct {
 	at  time.Time
 	why string
@@ -42,7 +42,7 @@ func (c *cluster) startLoad(host string) *load {
 		l.running.Go(func() {
 			defer client.CloseIdleConnections()
 			for ctx.Err() == nil {
-				// The end of the load cancels no request.
+				// The end of the load does not cancel requests.
 				_, err := c.ask(context.WithoutCancel(ctx), client, host, nil)
 				l.add(err)
 				time.Sleep(pause)
@@ -69,13 +69,13 @@ func (l *load) end() (sent int, failures []failure) {
 	return l.sent, l.failures
 }
 
-// ask sends one request, and gives the address of the machine that answered.
+// ask sends one request and returns the address of the machine that answered.
 func (c *cluster) ask(ctx context.Context, client *http.Client, host string, cookie *http.Cookie) (string, error) {
 	answer, _, err := c.askWithCookie(ctx, client, host, cookie)
 	return answer, err
 }
 
-// askWithCookie is ask, and also gives the cookies of the answer.
+// askWithCookie is ask with cookies, and also returns the cookies of the answer.
 func (c *cluster) askWithCookie(ctx context.Context, client *http.Client, host string, cookie *http.Cookie) (string, []*http.Cookie, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.web, strings.NewReader("order"))
 	if err != nil {

@@ -13,13 +13,11 @@ import (
 
 const (
 	machinePort = 8080
-	// work is how long a machine takes to answer, so that requests are under way at
-	// every moment.
+	// work is the time that a machine takes to answer, so that requests are always in flight.
 	work = 5 * time.Millisecond
 )
 
-// server is an HTTP server at an address that only it has. It answers with its
-// address.
+// server is an HTTP server with its own address. It answers with its address.
 type server struct {
 	*cluster
 	address string
@@ -29,7 +27,7 @@ type server struct {
 	arrivals []time.Time
 }
 
-// newServer starts one that ends with the test.
+// newServer starts a server that ends with the test.
 func (c *cluster) newServer(address string) *server {
 	c.Helper()
 	s := &server{cluster: c, address: address}
@@ -52,8 +50,8 @@ func (s *server) start() {
 	go func() { _ = s.http.Serve(listener) }()
 }
 
-// stop ends the server and its connections at once, as a machine does that is switched
-// off: a request that is under way is lost.
+// stop ends the server and its connections at once, like a machine that is switched off:
+// requests in flight are lost.
 func (s *server) stop() { _ = s.http.Close() }
 
 // ServeHTTP answers a request.
@@ -65,7 +63,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, s.address)
 }
 
-// last is when the last request arrived.
+// last returns the arrival time of the last request.
 func (s *server) last() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +73,8 @@ func (s *server) last() time.Time {
 	return s.arrivals[len(s.arrivals)-1]
 }
 
-// first is when the first request after a time arrived; zero: none.
+// first returns the arrival time of the first request after a time, or zero if there is
+// none.
 func (s *server) first(after time.Time) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()

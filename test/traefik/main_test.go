@@ -16,18 +16,18 @@ import (
 )
 
 const (
-	// traefikVariable may hold the absolute path of a Traefik to test, such as a released
-	// one, instead of the one that is built here.
+	// traefikVariable may contain the absolute path of a Traefik to test, such as a release,
+	// instead of the one that is built here.
 	traefikVariable = "TRAEFIK"
-	// programsVariable hands the folder of the built programs to the process in the
-	// network namespace.
+	// programsVariable passes the folder of the built programs to the process in the network
+	// namespace.
 	programsVariable = "TRAEFIK_PROGRAMS"
 
 	traefikName    = "traefik"
 	controllerName = "external-workload-controller"
 )
 
-// notHere says why the tests cannot run; empty if they can.
+// notHere is the reason why the tests cannot run; empty if they can.
 var notHere string
 
 func TestMain(m *testing.M) {
@@ -47,7 +47,7 @@ func build(ctx context.Context, directory string) (string, error) {
 	return directory, os.Symlink(path, filepath.Join(directory, traefikName))
 }
 
-// traefik is the path of Traefik, which is built unless the build cache has it.
+// traefik returns the path of Traefik, and builds it unless the build cache has it.
 func traefik(ctx context.Context) (string, error) {
 	if given := os.Getenv(traefikVariable); given != "" {
 		return given, nil
@@ -64,5 +64,5 @@ func traefik(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(path)), nil
 }
 
-// program is the path of a built program.
+// program returns the path of a built program.
 func program(name string) string { return filepath.Join(os.Getenv(programsVariable), name) }

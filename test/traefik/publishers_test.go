@@ -21,15 +21,15 @@ type machine struct {
 	ready, drained bool
 }
 
-// publisher makes a Service's slices say something about its machines. All machines
-// of the Service are given each time.
+// publisher publishes the machines of a Service in its slices. Each call gets all machines
+// of the Service.
 type publisher interface {
-	// selects is whether the Service has a selector.
+	// selects reports whether the Service has a selector.
 	selects() bool
 	publish(c *cluster, service string, machines ...machine)
 }
 
-// byController writes ExternalWorkloads, as a user does.
+// byController writes ExternalWorkloads, like a user.
 type byController struct{}
 
 func (byController) selects() bool { return true }
@@ -45,7 +45,7 @@ func (byController) publish(c *cluster, service string, machines ...machine) {
 		if m.drained {
 			annotations[v1beta1.DrainAnnotation] = "true"
 		}
-		// Server-side apply writes nothing where nothing changed.
+		// Server-side apply writes nothing if nothing changed.
 		patch, err := json.Marshal(map[string]any{
 			"apiVersion": v1beta1.GroupVersion.String(), "kind": "ExternalWorkload",
 			"metadata": map[string]any{"name": service + "-" + m.name, "labels": map[string]string{"app": service}, "annotations": annotations},
@@ -90,14 +90,14 @@ func (byHand) publish(c *cluster, service string, machines ...machine) {
 	c.must(err)
 }
 
-// history is when the slices of a Service changed, and what they said then.
+// history records the changes of a Service's slices with their times.
 type history struct {
 	mu     sync.Mutex
 	slices map[string]*discoveryv1.EndpointSlice
 	states []state
 }
 
-// state is which addresses were ready from a time on.
+// state is the set of ready addresses from a time on.
 type state struct {
 	at    time.Time
 	ready []string
@@ -149,8 +149,8 @@ func (h *history) add(at time.Time, slice *discoveryv1.EndpointSlice, deleted bo
 	h.states = append(h.states, state{at: at, ready: ready})
 }
 
-// became is the first time after begin at which the address was ready, or not; zero:
-// never.
+// became returns the first time after begin at which the address was ready or not ready, or
+// zero if there is none.
 func (h *history) became(ready bool, address string, begin time.Time) time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestStickySessionsOutlastADrain holds a client by a cookie at a machine that drains:
-// the client stays until the machine is not ready, while others go elsewhere.
+// TestStickySessionsOutlastADrain: a cookie keeps a client at a machine that drains until
+// the machine is not ready, while other clients go elsewhere.
 func TestStickySessionsOutlastADrain(t *testing.T) {
 	c := newCluster(t)
 	const service = "sticky"
@@ -61,8 +61,8 @@ func TestStickySessionsOutlastADrain(t *testing.T) {
 	})
 }
 
-// TestTheOnlyMachineMoves changes the address of a Service's only machine, which
-// answers at both addresses for the whole time.
+// TestTheOnlyMachineMoves changes the address of a Service's only machine, which answers at
+// both addresses during the whole test.
 func TestTheOnlyMachineMoves(t *testing.T) {
 	c := newCluster(t)
 	for i, test := range []struct {
@@ -70,8 +70,8 @@ func TestTheOnlyMachineMoves(t *testing.T) {
 		publishes publisher
 		// inTwoWrites: the machine is not ready in between.
 		inTwoWrites bool
-		// replaced: a second machine has the new address, and the first is drained
-		// when Traefik has had time to learn of it.
+		// replaced: a second machine has the new address, and the first is drained after
+		// Traefik has had time to see it.
 		replaced bool
 		// loses: requests may be lost, for as long as Traefik waits between two changes.
 		loses bool

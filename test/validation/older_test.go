@@ -11,8 +11,8 @@ import (
 	"github.com/external-workload/controller/internal/build"
 )
 
-// olderSlice returns a slice with endpoints of workloads, and with properties of which
-// some older version accepted each. The newest refuses most of them.
+// olderSlice returns a slice with endpoints of workloads and with properties that some
+// older versions accepted. The newest version refuses most of them.
 func olderSlice(c *build.Choices, service *corev1.Service, name string, workloads int) *discoveryv1.EndpointSlice {
 	slice := build.Slice("shop/"+name, build.Of(service))
 	slice.UID, slice.ResourceVersion = "", ""
@@ -23,7 +23,7 @@ func olderSlice(c *build.Choices, service *corev1.Service, name string, workload
 		e := build.Slice("shop/x", build.Endpoint(fmt.Sprintf("w%d", c.Below(workloads)), olderAddress(c, slice.AddressType))).Endpoints[0]
 		olderEndpoint(c, &e)
 		if c.Rarely(8) && i > 0 {
-			e = *slice.Endpoints[0].DeepCopy() // an endpoint twice
+			e = *slice.Endpoints[0].DeepCopy() // a duplicate endpoint
 		}
 		slice.Endpoints = append(slice.Endpoints, e)
 	}

@@ -16,11 +16,11 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// fewSteps is more than any change of a handful of slices needs.
+// fewSteps is more than any change of a few slices needs.
 const fewSteps = 30
 
-// TestEveryWriteFromWhatAnOlderServerAcceptedIsValid goes on from slices that the
-// newest Kubernetes would refuse, until the slices are as desired.
+// TestEveryWriteFromWhatAnOlderServerAcceptedIsValid starts with slices that the newest
+// Kubernetes would refuse, and plans until the slices are as desired.
 func TestEveryWriteFromWhatAnOlderServerAcceptedIsValid(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("first seed %d", seed)
@@ -44,8 +44,7 @@ func FuzzWhatAnOlderServerAccepted(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) { converge(t, "this input", build.NewChoices(data)) })
 }
 
-// converge plans from random slices of an older server, and has each write
-// validated.
+// converge plans from random slices of an older server, and validates each write.
 func converge(t *testing.T, which string, c *build.Choices) {
 	t.Helper()
 	service := build.AnyService(c)
@@ -81,7 +80,7 @@ func converge(t *testing.T, which string, c *build.Choices) {
 	}
 }
 
-// desiredLines describes each desired endpoint in a line.
+// desiredLines returns a line for each desired endpoint.
 func desiredLines(state *desired.State) []string {
 	lines := []string{}
 	for f := range state.Families {

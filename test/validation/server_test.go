@@ -15,13 +15,13 @@ import (
 	"github.com/external-workload/controller/pkg/plan"
 )
 
-// server holds slices, and takes what Kubernetes' validation takes.
+// server stores slices and accepts writes that pass Kubernetes' validation.
 type server struct {
 	slices   []*discoveryv1.EndpointSlice
 	revision int
 }
 
-// hold takes a slice as an older server accepted it.
+// hold stores a slice without validation, like an older server.
 func (s *server) hold(slice *discoveryv1.EndpointSlice) {
 	s.stamp(slice)
 	s.slices = append(s.slices, slice)
@@ -35,7 +35,7 @@ func (s *server) stamp(slice *discoveryv1.EndpointSlice) {
 	}
 }
 
-// write makes one write, or returns the reason why Kubernetes refuses it.
+// write makes one write, or returns the error with which Kubernetes refuses it.
 func (s *server) write(w plan.Write) error {
 	at := slices.IndexFunc(s.slices, func(stored *discoveryv1.EndpointSlice) bool { return stored.Name == w.Slice.Name })
 	next := w.Slice.DeepCopy()
@@ -71,7 +71,7 @@ func (s *server) write(w plan.Write) error {
 	return nil
 }
 
-// internalOf returns what the API server makes of a slice before it validates it.
+// internalOf converts a slice to the form that the API server validates.
 func internalOf(slice *discoveryv1.EndpointSlice) (*discovery.EndpointSlice, error) {
 	conversion.SetObjectDefaults_EndpointSlice(slice)
 	var internal discovery.EndpointSlice

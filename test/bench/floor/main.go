@@ -35,13 +35,13 @@ import (
 const (
 	namespace = "bench"
 	resource  = "externalworkloads"
-	// writers is the number of requests in flight while the slices are created.
+	// writers is the number of requests in flight during the creation of the slices.
 	writers = 32
 	// watchLasts is longer than any run of the benchmark.
 	watchLasts = time.Hour
 )
 
-// workload is what counts of an ExternalWorkload here.
+// workload is the part of an ExternalWorkload that the floor uses.
 type workload struct {
 	Metadata struct {
 		Name   string
@@ -62,13 +62,13 @@ func (w *workload) ready() bool {
 	return false
 }
 
-// place is where a workload is published.
+// place is the endpoint of a workload in its slice.
 type place struct {
 	slice *discoveryv1.EndpointSlice
 	index int
 }
 
-// floor holds the clients and what was published.
+// floor holds the clients and the published endpoints.
 type floor struct {
 	workloads rest.Interface
 	slices    discoveryclient.EndpointSliceInterface
@@ -186,7 +186,7 @@ func newSlice(app string) *discoveryv1.EndpointSlice {
 	}
 }
 
-// follow makes one update for each event that changes the readiness of a workload.
+// follow makes one update for each event that changes a workload's readiness.
 func (f *floor) follow(ctx context.Context, version string) error {
 	stream, err := f.workloads.Get().Namespace(namespace).Resource(resource).
 		Param("watch", "1").Param("resourceVersion", version).

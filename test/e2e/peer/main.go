@@ -1,11 +1,11 @@
-// Command peer is what runs on the VMs and in the Pods of make e2e.
+// Command peer runs on the VMs and in the Pods of make e2e.
 //
 //	peer pause
 //	peer serve NAME ADDRESS
 //
-// As pause it holds a Pod's namespaces. As serve it answers every request with
-// its name and the time at which the request arrived, in nanoseconds since 1970.
-// It needs nothing but the standard library, so that its image stays small.
+// With pause it keeps a Pod's namespaces. With serve it answers every request with its name
+// and the time at which the request arrived, in nanoseconds since 1970. It uses only the
+// standard library, so that its image stays small.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// headerTimeout bounds what a client that sends nothing can hold.
+// headerTimeout limits how long a client that sends nothing keeps a connection.
 const headerTimeout = 10 * time.Second
 
 func main() {

@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// certificateLife is longer than any run; a certificate begins a little in the
-// past, for clocks that differ.
+// certificateLife is longer than any run. Certificates are valid from a little earlier on,
+// in case clocks differ.
 const (
 	certificateLife = 30 * 24 * time.Hour
 	clockDifference = time.Hour
 )
 
-// An authority signs the certificates of one control plane: the API server's
-// own, and those by which it knows its users.
+// An authority signs the certificates of one control plane: those of the API server and of
+// its users.
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
@@ -58,8 +58,8 @@ func newAuthority() (*authority, error) {
 	return &authority{certificate: certificate, key: key, pem: encode("CERTIFICATE", der)}, nil
 }
 
-// server signs a serving certificate for the address and the names by which the
-// API server is known inside a cluster.
+// server signs a serving certificate for the address and for the names of the API server in
+// a cluster.
 func (a *authority) server(address string) (keyPair, error) {
 	return a.sign(&x509.Certificate{
 		Subject:     pkix.Name{CommonName: "kube-apiserver"},
@@ -69,8 +69,8 @@ func (a *authority) server(address string) (keyPair, error) {
 	})
 }
 
-// client signs a certificate that the API server takes for the user: the common
-// name is the user's, the organisations are the groups.
+// client signs a client certificate: the common name is the user, the organizations are the
+// groups.
 func (a *authority) client(user string, groups []string) (keyPair, error) {
 	return a.sign(&x509.Certificate{
 		Subject:     pkix.Name{CommonName: user, Organization: groups},
@@ -94,7 +94,7 @@ func (a *authority) sign(template *x509.Certificate) (keyPair, error) {
 	if err != nil {
 		return keyPair{}, fmt.Errorf("signing the certificate of %s: %w", template.Subject.CommonName, err)
 	}
-	// Not PKCS #8: the API server reads the key of service accounts in this form only.
+	// Not PKCS #8: the API server reads the key for service accounts only in this form.
 	keyDER, err := x509.MarshalECPrivateKey(key)
 	if err != nil {
 		return keyPair{}, err
@@ -102,7 +102,7 @@ func (a *authority) sign(template *x509.Certificate) (keyPair, error) {
 	return keyPair{certificate: encode("CERTIFICATE", der), key: encode("EC PRIVATE KEY", keyDER)}, nil
 }
 
-// files are those that the components read.
+// files are the paths of the files for the components.
 type files struct {
 	authority, certificate, key, serviceAccountKey string
 }

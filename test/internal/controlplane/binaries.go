@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// builderGrace is how long the build has to end once it was interrupted.
+// builderGrace is the time that the build has to exit after an interrupt.
 const builderGrace = 15 * time.Second
 
-// Binaries returns the folder of the control plane's programs: the one that
-// KUBEBUILDER_ASSETS names, or else the one that hack/kubernetes fills, which
-// takes several minutes the first time. Components beyond the usual ones, such as
-// kubelet, are named in also. progress gets what is being built.
+// Binaries returns the folder of the control plane's programs: the value of
+// KUBEBUILDER_ASSETS, or else the folder that hack/kubernetes fills, which takes several
+// minutes the first time. also names additional components, such as kubelet. The progress of
+// the build is written to progress.
 func Binaries(ctx context.Context, progress io.Writer, also ...string) (string, error) {
 	root, err := RepositoryRoot()
 	if err != nil {
@@ -30,7 +30,7 @@ func Binaries(ctx context.Context, progress io.Writer, also ...string) (string, 
 	arguments := append([]string{"-C", filepath.Join(root, "hack", "kubernetes"), "run", "."}, also...)
 	command := exec.CommandContext(ctx, "go", arguments...)
 	command.Stdout, command.Stderr = &folder, progress
-	// The whole group is interrupted, because go run does not pass signals on.
+	// Interrupt the whole process group, because go run does not forward signals.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGINT) }
 	command.WaitDelay = builderGrace

@@ -48,7 +48,7 @@ func (c *ControlPlane) etcdFlags() []string {
 	return []string{
 		"--name=etcd",
 		"--data-dir=" + c.Data(),
-		"--unsafe-no-fsync", // survives SIGKILL all the same: the kernel has the writes
+		"--unsafe-no-fsync", // data still survives SIGKILL: the kernel has the writes
 		"--listen-client-urls=" + clients,
 		"--advertise-client-urls=" + clients,
 		"--listen-peer-urls=" + peers,
@@ -64,7 +64,7 @@ func (c *ControlPlane) apiServerFlags() []string {
 		"--bind-address=" + c.options.Address,
 		"--advertise-address=" + c.options.Address,
 		"--secure-port=" + strconv.Itoa(c.ports.apiServer),
-		// The Service kubernetes may not have a loopback address as its endpoint.
+		// The Service kubernetes must not have a loopback address as its endpoint.
 		"--endpoint-reconciler-type=none",
 		"--tls-cert-file=" + c.files.certificate,
 		"--tls-private-key-file=" + c.files.key,
@@ -98,9 +98,9 @@ func (c *ControlPlane) at(port int) string {
 	return net.JoinHostPort(c.options.Address, strconv.Itoa(port))
 }
 
-// probe asks a component's health endpoint. Every one of them answers anonymous
-// requests; TLS proves that the answer comes from this control plane and not from
-// a stranger that took the port.
+// probe requests a component's health endpoint, which answers anonymous requests. TLS proves
+// that the answer comes from this control plane and not from another process that took the
+// port.
 func (c *ControlPlane) probe(scheme string, port int, path string) func(context.Context) error {
 	authorities := x509.NewCertPool()
 	authorities.AddCert(c.authority.certificate)

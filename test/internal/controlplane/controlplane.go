@@ -18,13 +18,12 @@ import (
 
 const (
 	etcdData = "etcd"
-	// startAttempts is how often the start is tried when somebody else took a
-	// port between its choice and its use.
+	// startAttempts is the maximum number of attempts to start, if another process takes a port
+	// between its choice and its use.
 	startAttempts = 3
 )
 
-// A ControlPlane is one that was started. Its methods may be called by several
-// goroutines.
+// A ControlPlane is a running control plane. Its methods are safe for concurrent use.
 type ControlPlane struct {
 	options   Options
 	directory string
@@ -38,11 +37,10 @@ type ControlPlane struct {
 	running map[Component]*process.Process
 }
 
-// Start starts an empty cluster and returns when each component says that it is
-// ready. The end of ctx stops everything, as Stop does: a caller whose own
-// processes use the API server, and must end before it, gives a context that
-// lasts, and calls Stop. When the start fails nothing is left running, and the
-// error shows the end of the log.
+// Start starts an empty cluster and returns when every component is ready. The end of ctx
+// stops everything, like Stop. A caller whose own processes must end before the API server
+// passes a longer context and calls Stop. If the start fails, nothing is left running, and
+// the error has the end of the log.
 func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 	options, err := options.complete(ctx)
 	if err != nil {
@@ -60,8 +58,8 @@ func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 	}
 }
 
-// portTaken recognizes the one failure that another attempt can fix. The components
-// say it in their logs only.
+// portTaken recognizes the only failure that another attempt can fix. The components report
+// it only in their logs.
 func portTaken(err error) bool {
 	exit, ok := errors.AsType[*process.ExitError](err)
 	return ok && strings.Contains(exit.Tail, "address already in use")
@@ -80,7 +78,7 @@ func start(ctx context.Context, options Options) (*ControlPlane, error) {
 	return c, nil
 }
 
-// prepare does everything that comes before the first process.
+// prepare does everything before the first process.
 func prepare(options Options) (*ControlPlane, error) {
 	c := &ControlPlane{
 		options:   options,
@@ -102,7 +100,7 @@ func prepare(options Options) (*ControlPlane, error) {
 	return c, nil
 }
 
-// identify chooses the ports and makes the keys and the administrator.
+// identify chooses the ports and creates the keys and the administrator.
 func (c *ControlPlane) identify() (err error) {
 	if c.ports, err = choosePorts(c.options.Address); err != nil {
 		return err
@@ -117,30 +115,29 @@ func (c *ControlPlane) identify() (err error) {
 	return err
 }
 
-// AdminConfig returns a new client configuration of the administrator, without
-// client-side limits. Restarts do not change it.
+// AdminConfig returns a new client configuration of the administrator, without client-side
+// limits. It stays valid after restarts.
 func (c *ControlPlane) AdminConfig() *rest.Config { return c.admin.Config() }
 
 // Kubeconfig returns the administrator's kubeconfig file.
 func (c *ControlPlane) Kubeconfig() string { return c.admin.Kubeconfig }
 
-// Kubectl returns the kubectl that belongs to the control plane.
+// Kubectl returns the path of the control plane's kubectl.
 func (c *ControlPlane) Kubectl() string { return filepath.Join(c.options.Binaries, "kubectl") }
 
-// Directory holds data, keys, logs and kubeconfigs, until Stop.
+// Directory returns the folder of data, keys, logs and kubeconfigs. It exists until Stop.
 func (c *ControlPlane) Directory() string { return c.directory }
 
-// Data is the folder of etcd's data.
+// Data returns the folder of etcd's data.
 func (c *ControlPlane) Data() string { return filepath.Join(c.directory, etcdData) }
 
-// Log returns the file to which all runs of the component append their output.
+// Log returns the path of the file to which all runs of the component append their output.
 func (c *ControlPlane) Log(component Component) string {
 	return filepath.Join(c.directory, string(component)+".log")
 }
 
-// StartComponent starts a component that was stopped or killed, on the ports and
-// the data that it had, and returns when it is ready. The other methods wait
-// meanwhile.
+// StartComponent restarts a component that was stopped or killed, with its ports and data,
+// and returns when it is ready. The other methods wait meanwhile.
 func (c *ControlPlane) StartComponent(ctx context.Context, component Component) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -169,7 +166,7 @@ func (c *ControlPlane) StopComponent(component Component) error {
 	return c.end(component, (*process.Process).Stop)
 }
 
-// Kill ends one component with SIGKILL, as a crash would.
+// Kill ends one component with SIGKILL, like a crash.
 func (c *ControlPlane) Kill(component Component) error {
 	return c.end(component, func(p *process.Process) error { p.Kill(); return nil })
 }
@@ -192,10 +189,9 @@ func (c *ControlPlane) Pid(component Component) int {
 	return p.Pid()
 }
 
-// Stop kills every component, the last one first, and removes the folder unless
-// the caller chose it. It does not ask with SIGTERM: nothing is kept that could
-// be lost, and an API server that has lost etcd would take a minute to end. A
-// second call does nothing.
+// Stop kills every component, last one first, and removes the folder unless the caller chose
+// it. It does not use SIGTERM: no data is kept, and an API server without etcd would take a
+// minute to end. A second call does nothing.
 func (c *ControlPlane) Stop() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -26,7 +26,7 @@ import (
 )
 
 func TestDataOutlivesACrashOfEachComponent(t *testing.T) {
-	// The prefix stands for what enters a network namespace: it, too, replaces itself.
+	// Like a prefix that enters a network namespace, this one execs the command.
 	c := controlplane.ForTest(t, controlplane.Options{Prefix: []string{"nice", "-n", "1"}})
 	client := clientFor(t, c.AdminConfig())
 	mustCreateNamespace(t, client, "kept")
@@ -81,7 +81,7 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 			t.Errorf("%s does not run before Stop", component)
 		}
 	}
-	// One that is held must end like the others.
+	// A stopped component must end like the others.
 	if err := c.Signal(controlplane.ControllerManager, syscall.SIGSTOP); err != nil {
 		t.Error(err)
 	}
@@ -97,7 +97,7 @@ func TestStopLeavesNothingBehind(t *testing.T) {
 		t.Errorf("the folder is still there: %v", err)
 	}
 	if err := c.Stop(); err != nil {
-		t.Errorf("the second Stop gave %v, want nothing", err)
+		t.Errorf("the second Stop returned %v, want nil", err)
 	}
 	if err := c.StartComponent(t.Context(), controlplane.Etcd); err == nil {
 		t.Error("a component starts after Stop")
@@ -109,7 +109,7 @@ func TestAFlagThatAComponentRefusesIsShown(t *testing.T) {
 		Flags: map[controlplane.Component][]string{controlplane.APIServer: {"--no-such-flag"}},
 	})
 	if err == nil || !strings.Contains(err.Error(), "unknown flag: --no-such-flag") {
-		t.Errorf("error is %v, want the API server's own words", err)
+		t.Errorf("error is %v, want the API server's own message", err)
 	}
 }
 
@@ -127,7 +127,7 @@ func TestAPortThatIsTakenIsTriedAgain(t *testing.T) {
 		},
 	})
 	if err == nil || !strings.Contains(err.Error(), "address already in use") {
-		t.Errorf("error is %v, want the API server's own words", err)
+		t.Errorf("error is %v, want the API server's own message", err)
 	}
 	log, err := os.ReadFile(filepath.Join(directory, string(controlplane.APIServer)+".log"))
 	if err != nil {

@@ -27,7 +27,7 @@ const (
 	servedTimeout  = 30 * time.Second
 )
 
-// CRD reads the CustomResourceDefinition that this project ships.
+// CRD returns this project's CustomResourceDefinition.
 func CRD() (*apiextensionsv1.CustomResourceDefinition, error) {
 	root, err := RepositoryRoot()
 	if err != nil {
@@ -41,7 +41,7 @@ func CRD() (*apiextensionsv1.CustomResourceDefinition, error) {
 	return ParseCRD(data)
 }
 
-// ParseCRD reads the manifest of one CustomResourceDefinition, as YAML or JSON.
+// ParseCRD parses the manifest of one CustomResourceDefinition, as YAML or JSON.
 func ParseCRD(manifest []byte) (*apiextensionsv1.CustomResourceDefinition, error) {
 	crd := &apiextensionsv1.CustomResourceDefinition{}
 	if err := yaml.UnmarshalStrict(manifest, crd); err != nil {
@@ -50,8 +50,8 @@ func ParseCRD(manifest []byte) (*apiextensionsv1.CustomResourceDefinition, error
 	return crd, nil
 }
 
-// Permissive returns a copy of the CustomResourceDefinition whose objects may hold
-// anything, so that a test can store what no schema would let pass.
+// Permissive returns a copy of the CustomResourceDefinition without validation, so that a
+// test can store invalid objects.
 func Permissive(crd *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.CustomResourceDefinition {
 	crd = crd.DeepCopy()
 	keep := true
@@ -63,7 +63,7 @@ func Permissive(crd *apiextensionsv1.CustomResourceDefinition) *apiextensionsv1.
 	return crd
 }
 
-// InstallChartCRD installs the definition of ExternalWorkloads that the chart has.
+// InstallChartCRD installs the chart's CRD of ExternalWorkloads.
 func InstallChartCRD(ctx context.Context, config *rest.Config) error {
 	crd, err := CRD()
 	if err != nil {
@@ -72,9 +72,9 @@ func InstallChartCRD(ctx context.Context, config *rest.Config) error {
 	return InstallCRD(ctx, config, crd)
 }
 
-// InstallCRD creates the CustomResourceDefinition, or replaces the spec of the
-// one there is, and waits until its objects can be listed and kubectl finds their
-// kind. A replaced schema may take a moment more to hold.
+// InstallCRD creates the CustomResourceDefinition or replaces its spec, and waits until its
+// objects can be listed and kubectl finds their kind. A replaced schema may take effect a
+// moment later.
 func InstallCRD(ctx context.Context, config *rest.Config, crd *apiextensionsv1.CustomResourceDefinition) error {
 	client, err := apiextensions.NewForConfig(config)
 	if err != nil {
@@ -127,8 +127,8 @@ func waitUntilServed(ctx context.Context, config *rest.Config, crd *apiextension
 	return nil
 }
 
-// discovered asks the document of all kinds, which kubectl reads; it is made
-// apart from what serves the objects, and may come later.
+// discovered checks the discovery document, which kubectl reads. The API server may update
+// it later than it serves the objects.
 func discovered(client discovery.DiscoveryInterface, resource schema.GroupVersionResource) error {
 	_, lists, err := client.ServerGroupsAndResources()
 	if err != nil {

@@ -7,11 +7,10 @@ import (
 	"testing"
 )
 
-// ForTest starts a control plane that ends with the test, after everything that
-// the test registers for its own cleanup later. Its folder is among the
-// test's artifacts, so that go test -artifacts keeps the logs. A package whose tests share
-// one control plane calls Start in TestMain. A component that this version of
-// Kubernetes lacks leaves the test out.
+// ForTest starts a control plane that ends with the test, after later cleanup functions of the
+// test. Its folder is among the test's artifacts, so that go test -artifacts keeps the logs. A
+// package whose tests share one control plane calls Start in TestMain. The test is skipped if
+// this version of Kubernetes lacks a component.
 func ForTest(t testing.TB, options Options) *ControlPlane {
 	t.Helper()
 	if options.Directory == "" {
@@ -21,7 +20,7 @@ func ForTest(t testing.TB, options Options) *ControlPlane {
 		}
 		options.Directory = directory
 	}
-	// The test's own context ends before its cleanup, which may need the API server.
+	// The test's context ends before its cleanup, which may need the API server.
 	c, err := Start(context.WithoutCancel(t.Context()), options)
 	if errors.Is(err, ErrMissing) {
 		t.Skipf("left out: %v", err)

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// Healthy makes a check that asks an URL, and fails unless it answers 200.
+// Healthy returns a check that requests a URL and fails unless the status is 200.
 func Healthy(url string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

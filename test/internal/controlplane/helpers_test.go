@@ -11,7 +11,7 @@ import (
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
 
-// eventually waits until the condition gives no error.
+// eventually waits until the condition returns no error.
 func eventually(t *testing.T, condition func() error) {
 	t.Helper()
 	var last error
@@ -24,8 +24,8 @@ func eventually(t *testing.T, condition func() error) {
 	}
 }
 
-// alive reports whether there is a process with the pid. Every component is a
-// child of this test and buried by it, so a dead one leaves no trace.
+// alive reports whether there is a process with the pid. Every component is a child of this
+// test, which waits for it, so a dead component leaves no zombie.
 func alive(pid int) bool { return pid != 0 && syscall.Kill(pid, 0) == nil }
 
 func pidsOf(c *controlplane.ControlPlane) map[controlplane.Component]int {

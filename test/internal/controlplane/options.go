@@ -10,51 +10,49 @@ import (
 	"time"
 )
 
-// A Component is one process of the control plane.
+// A Component is a process of the control plane.
 type Component string
 
-// The components, in the order in which they are started.
+// The components in the order in which they start.
 const (
 	Etcd              Component = "etcd"
 	APIServer         Component = "kube-apiserver"
 	ControllerManager Component = "kube-controller-manager"
 )
 
-// defaultStartTimeout is ample: two busy cores need about ten seconds.
+// defaultStartTimeout is ample: on two busy cores a start takes about ten seconds.
 const defaultStartTimeout = 2 * time.Minute
 
-// ErrMissing says that the folder of binaries lacks a component. Some versions of
-// Kubernetes lack kube-controller-manager, because it cannot be built here.
+// ErrMissing means that the folder of binaries lacks a component. For some versions of
+// Kubernetes, kube-controller-manager cannot be built.
 var ErrMissing = errors.New("the control plane has no such program")
 
-// Options say which control plane to start. The zero value is etcd and
-// kube-apiserver on 127.0.0.1.
+// Options are the settings of a control plane. The zero value is etcd and kube-apiserver on
+// 127.0.0.1.
 type Options struct {
-	// Binaries is the folder of the programs. Empty: that of Binaries, which
-	// builds them if need be.
+	// Binaries is the folder of the programs. Empty: the result of the function Binaries,
+	// which builds them if necessary.
 	Binaries string
-	// Directory receives the data, keys and logs; a cluster that it holds from
-	// before is removed. Empty: a folder that Stop removes.
+	// Directory is the folder for data, keys and logs; a former cluster in it is removed.
+	// Empty: a folder that Stop removes.
 	Directory string
 	// ControllerManager starts kube-controller-manager too: garbage collection,
 	// namespace deletion, Deployments and the core EndpointSlice controller.
 	ControllerManager bool
 	// Address is the IP address on which everything listens. Empty: 127.0.0.1.
 	Address string
-	// Prefix is put in front of each command, such as nsenter and its flags. It
-	// must replace itself by the command. Address must then be one that both that
-	// namespace and this program can reach.
+	// Prefix is put in front of each command, such as nsenter and its flags. It must exec the
+	// command. Address must then be reachable from both that namespace and this program.
 	Prefix []string
-	// Flags are added to a component's command; of a flag given twice the last
-	// one, which is the one from here, holds.
+	// Flags are appended to a component's command, so they override its other flags.
 	Flags map[Component][]string
-	// StartTimeout bounds the start of each component. Zero: two minutes.
+	// StartTimeout is the maximum time for the start of each component. Zero: two minutes.
 	StartTimeout time.Duration
-	// Progress receives what is said while binaries are built. Nil: os.Stderr.
+	// Progress receives the progress of a build of binaries. Nil: os.Stderr.
 	Progress io.Writer
 }
 
-// complete fills in what the caller left open.
+// complete sets the defaults.
 func (o Options) complete(ctx context.Context) (Options, error) {
 	if o.Progress == nil {
 		o.Progress = os.Stderr

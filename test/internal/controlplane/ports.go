@@ -7,17 +7,16 @@ import (
 	"strconv"
 )
 
-// Ports are taken from below the range from which Linux gives ports to outgoing
-// connections and to listeners on port 0 (32768 and up), and below that of
-// NodePorts (30000 and up). So hardly anybody takes a port between the end of a
-// process and its next start.
+// Ports are below Linux' range of ephemeral ports (32768 and up) and that of NodePorts (30000
+// and up). So it is unlikely that another process takes a port between the end of a process
+// and its restart.
 const (
 	lowestPort  = 20_000
 	highestPort = 29_999
 	portTries   = 200
 )
 
-// ports are those of one control plane; they stay when a process starts again.
+// ports are the ports of one control plane. They stay the same after a restart.
 type ports struct {
 	etcd, etcdPeer, apiServer, controllerManager int
 }
@@ -41,8 +40,8 @@ func choosePorts(address string) (ports, error) {
 	return chosen, nil
 }
 
-// FreePort returns a port of the address on which nobody listens now, and which
-// hardly anybody takes by chance, for a program that needs its port as an argument.
+// FreePort returns a free port of the address that other processes are unlikely to take, for
+// a program that needs its port as an argument.
 func FreePort(address string) (int, error) {
 	listener, port, err := listenSomewhere(address)
 	if err != nil {

@@ -15,22 +15,21 @@ import (
 type Request struct {
 	// Verb is the method, or LIST, WATCH, APPLY, DELETECOLLECTION.
 	Verb string
-	// Group and Resource are such as discovery.k8s.io and endpointslices.
+	// Group and Resource are for example discovery.k8s.io and endpointslices.
 	Group, Resource string
-	// Subresource is such as status; empty for the object itself.
+	// Subresource is for example status; empty for the object itself.
 	Subresource string
-	// Code is the answer's HTTP status, such as 409.
+	// Code is the HTTP status of the answer, such as 409.
 	Code string
 }
 
-// Requests are counts of requests, those of the API server's own loops and of
-// everybody else included.
+// Requests are counts of requests of all clients, including the API server itself.
 type Requests map[Request]int
 
 var writeVerbs = []string{"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"}
 
-// Requests counts what the API server has answered since it started; a new start
-// begins at zero. Watches count when they end.
+// Requests returns the counts of answered requests since the API server started. Watches
+// count when they end.
 func (c *ControlPlane) Requests(ctx context.Context) (Requests, error) {
 	const metric = "apiserver_request_total"
 	client, err := kubernetes.NewForConfig(c.AdminConfig())
@@ -61,7 +60,7 @@ func (c *ControlPlane) Requests(ctx context.Context) (Requests, error) {
 	return counts, nil
 }
 
-// Since returns what was added since earlier.
+// Since returns the difference to earlier counts.
 func (r Requests) Since(earlier Requests) Requests {
 	added := Requests{}
 	for kind, count := range r {
@@ -72,8 +71,8 @@ func (r Requests) Since(earlier Requests) Requests {
 	return added
 }
 
-// Writes counts the writes of a resource and its subresources that succeeded, as
-// of discovery.k8s.io and endpointslices.
+// Writes counts the successful writes of a resource and its subresources, for example of
+// discovery.k8s.io and endpointslices.
 func (r Requests) Writes(group, resource string) int {
 	total := 0
 	for kind, count := range r {

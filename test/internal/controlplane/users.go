@@ -11,12 +11,12 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// adminGroup may do everything, by a binding that every API server makes.
+// adminGroup has all permissions, by a built-in binding of the API server.
 const adminGroup = "system:masters"
 
-// A User is an identity that the API server knows.
+// A User is a user of the API server.
 type User struct {
-	// Kubeconfig is the file that makes kubectl and other programs this user.
+	// Kubeconfig is the path of the user's kubeconfig.
 	Kubeconfig string
 	config     *rest.Config
 }
@@ -24,9 +24,9 @@ type User struct {
 // Config returns a new client configuration of the user, without client-side limits.
 func (u *User) Config() *rest.Config { return rest.CopyConfig(u.config) }
 
-// NewUser makes an identity with a client certificate. It may do what the
-// bindings of its name and groups allow, and at first nothing. Its kubeconfig
-// lies in the control plane's folder; a second user of that name replaces it.
+// NewUser creates a user with a client certificate. It has the permissions of the bindings of
+// its name and groups, and at first none. Its kubeconfig is in the control plane's folder; a
+// second user of that name replaces it.
 func (c *ControlPlane) NewUser(name string, groups ...string) (*User, error) {
 	pair, err := c.authority.client(name, groups)
 	if err != nil {

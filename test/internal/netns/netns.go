@@ -1,5 +1,5 @@
-// Package netns runs the tests of a package in a separate network namespace, in which
-// they may add addresses. It is for Linux, and for tests.
+// Package netns runs the tests of a package in a separate network namespace, in which they
+// may add addresses. It is for Linux and for tests only.
 package netns
 
 import (
@@ -15,20 +15,20 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// Options say what the tests need.
+// Options are the requirements of the tests.
 type Options struct {
-	// Variable is the variable of the environment that hands the result of Build to
-	// the process in the namespace. It must be set nowhere else.
+	// Variable is the environment variable that passes the result of Build to the process in
+	// the namespace. It must not be set otherwise.
 	Variable string
-	// Build builds programs into a folder: the process in the namespace could not
+	// Build builds programs into a folder, because the process in the namespace cannot
 	// download modules.
 	Build func(ctx context.Context, directory string) (string, error)
-	// Networks become local to the namespace, each with the address given.
+	// Networks are local to the namespace, each with the given address.
 	Networks []string
 }
 
-// Main is for TestMain. It runs the tests in a network namespace and gives the exit
-// code. Where none can be made it runs them here, with the reason in notHere.
+// Main is for TestMain. It runs the tests in a network namespace and returns the exit code. If
+// it cannot create one, it runs them here with the reason in notHere.
 func Main(m *testing.M, options Options, notHere *string) int {
 	if os.Getenv(options.Variable) == "" {
 		return outside(m, options, notHere)
@@ -95,8 +95,8 @@ func setUpLoopback(networks []string) error {
 	return nil
 }
 
-// AddAddress adds an address such as 10.77.0.1/32 to the loopback device. It must
-// only be called in the namespace.
+// AddAddress adds an address such as 10.77.0.1/32 to the loopback device. Call it only in the
+// namespace.
 func AddAddress(network string) error { return change(network, netlink.AddrAdd) }
 
 // RemoveAddress undoes AddAddress.

@@ -8,9 +8,8 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// publishable returns the family and the canonical text of an address, or false
-// where the API server would refuse it in a slice or no machine can be reached
-// under it.
+// publishable returns the family and the canonical form of an address, or false if the API
+// server would refuse it in a slice or no other machine can reach it.
 func publishable(text string) (discoveryv1.AddressType, string, bool) {
 	ip, err := netip.ParseAddr(text)
 	if err != nil {
@@ -31,8 +30,8 @@ func publishable(text string) (discoveryv1.AddressType, string, bool) {
 	return discoveryv1.AddressTypeIPv6, ip.String(), true
 }
 
-// addressIn returns the workload's first good address of the family, or the
-// reason why there is none.
+// addressIn returns the workload's first valid address of the family, or the reason why there
+// is none.
 func addressIn(workload *v1beta1.ExternalWorkload, family discoveryv1.AddressType) (string, Reason) {
 	bad := false
 	for _, entry := range workload.Spec.WorkloadIPs {

@@ -105,7 +105,7 @@ func traffic(distribution string) func(*corev1.Service) {
 	return func(service *corev1.Service) { service.Spec.TrafficDistribution = &distribution }
 }
 
-// lines returns one line for each endpoint and each skip of a publication.
+// lines returns a line for each endpoint and each skipped workload of a publication.
 func lines(publication Publication) []string {
 	var all []string
 	for _, service := range publication {
@@ -136,8 +136,7 @@ func lines(publication Publication) []string {
 	return all
 }
 
-// slicesFor returns slices that are exactly what one workload a of the Service
-// web asks for.
+// slicesFor returns exactly the desired slices of the Service web with the workload a.
 func slicesFor(change ...func(*discoveryv1.EndpointSlice)) []discoveryv1.EndpointSlice {
 	slice := discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{

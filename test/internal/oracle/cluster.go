@@ -18,17 +18,16 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// pollInterval is how often Wait looks.
+// pollInterval is the interval between comparisons of Wait.
 const pollInterval = 100 * time.Millisecond
 
-// Cluster is an API server that the oracle reads everything from, again each
-// time, without a cache.
+// Cluster is an API server from which the oracle reads everything each time, without a cache.
 type Cluster struct {
 	kube    kubernetes.Interface
 	objects dynamic.Interface
 }
 
-// NewCluster makes a Cluster that reads with this configuration.
+// NewCluster returns a Cluster with a client configuration.
 func NewCluster(config *rest.Config) (*Cluster, error) {
 	config = rest.CopyConfig(config)
 	config.QPS = -1
@@ -43,9 +42,9 @@ func NewCluster(config *rest.Config) (*Cluster, error) {
 	return &Cluster{kube: kube, objects: objects}, nil
 }
 
-// Differences compares what is published with what must be, in the namespaces
-// given, or in all if none is. It reads without a lock: while somebody writes,
-// it may name differences that never were.
+// Differences compares the actual slices with the desired ones, in the given namespaces or in
+// all. It does not read a consistent snapshot: during writes it may return differences that
+// never existed.
 func (c *Cluster) Differences(ctx context.Context, rules Rules, namespaces ...string) ([]Difference, error) {
 	services, err := c.kube.CoreV1().Services(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -65,8 +64,7 @@ func (c *Cluster) Differences(ctx context.Context, rules Rules, namespaces ...st
 	return Compare(rules, Compute(rules, inServices, workloads), inSlices), nil
 }
 
-// workloads reads all ExternalWorkloads that can be decoded; the others cannot
-// be published.
+// workloads reads all ExternalWorkloads that can be decoded. The others cannot be published.
 func (c *Cluster) workloads(ctx context.Context) ([]v1beta1.ExternalWorkload, error) {
 	version := v1beta1.GroupVersion
 	resource := schema.GroupVersionResource{Group: version.Group, Version: version.Version, Resource: "externalworkloads"}
@@ -85,8 +83,8 @@ func (c *Cluster) workloads(ctx context.Context) ([]v1beta1.ExternalWorkload, er
 	return workloads, nil
 }
 
-// Wait returns when nothing differs. When ctx ends before, the error names
-// what still does.
+// Wait returns when nothing differs, or when ctx ends, with the remaining differences as an
+// error.
 func (c *Cluster) Wait(ctx context.Context, rules Rules, namespaces ...string) error {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()

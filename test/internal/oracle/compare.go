@@ -11,12 +11,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Difference is one thing that is not as it must be.
+// Difference is a difference between the actual and the desired slices.
 type Difference struct {
 	Service types.NamespacedName
-	// Slice is the slice's name where the difference is within one.
+	// Slice is the slice's name if the difference is within one slice.
 	Slice string
-	// Text says what is wrong, with what is wanted and what is there.
+	// Text describes the difference, with the desired and the actual value.
 	Text string
 }
 
@@ -37,8 +37,8 @@ func Text(differences []Difference) string {
 	return strings.Join(lines, "\n")
 }
 
-// Compare describes how the slices that exist differ from what must be published,
-// in a stable order. Slices of other managers are not looked at.
+// Compare returns the differences between the desired and the actual slices, in a stable
+// order. It ignores slices of other managers.
 func Compare(rules Rules, want Publication, have []discoveryv1.EndpointSlice) []Difference {
 	rules = rules.withDefaults()
 	var differences []Difference
@@ -50,9 +50,9 @@ func Compare(rules Rules, want Publication, have []discoveryv1.EndpointSlice) []
 		switch {
 		case manager == rules.ManagedBy:
 			ours[service] = append(ours[service], slice)
-		case !managed && ownerStands(want, slice):
+		case !managed && ownerExists(want, slice):
 			differences = append(differences, Difference{Service: service, Slice: slice.Name,
-				Text: "was published by the controller, has lost its managed-by label, and still exists"})
+				Text: "was published by the controller and has lost its managed-by label"})
 		}
 	}
 	for service, published := range want {
@@ -71,10 +71,9 @@ func Compare(rules Rules, want Publication, have []discoveryv1.EndpointSlice) []
 	return differences
 }
 
-// ownerStands reports whether a slice without a manager was made by the controller
-// for a Service that still takes part. Where that Service is gone, the cluster's
-// garbage collection takes the slice away.
-func ownerStands(want Publication, slice *discoveryv1.EndpointSlice) bool {
+// ownerExists reports whether the controller made a slice without a manager for a Service
+// that still exists and has slices. Otherwise the garbage collector deletes the slice.
+func ownerExists(want Publication, slice *discoveryv1.EndpointSlice) bool {
 	owner := metav1.GetControllerOfNoCopy(slice)
 	if owner == nil || !strings.HasPrefix(slice.Name, slicePrefix) {
 		return false

@@ -11,7 +11,7 @@ import (
 
 type slice = discoveryv1.EndpointSlice
 
-// TestCompareFinds has one entry for each way in which a slice can be wrong.
+// TestCompareFinds has a case for each way in which a slice can be wrong.
 func TestCompareFinds(t *testing.T) {
 	endpoint := func(change func(*discoveryv1.Endpoint)) func(*slice) {
 		return func(s *slice) { change(&s.Endpoints[0]) }
@@ -97,7 +97,7 @@ func TestCompareNamesTheReasonOfASkip(t *testing.T) {
 	service := makeService()
 	want := Compute(Rules{}, []corev1.Service{service}, workloads{makeWorkload("a", "127.0.0.1")})
 	if text := Text(Compare(Rules{}, want, slicesFor())); !strings.Contains(text, string(BadAddress)) {
-		t.Errorf("the difference does not say why:\n%s", text)
+		t.Errorf("the difference does not have the reason:\n%s", text)
 	}
 }
 

@@ -14,8 +14,8 @@ import (
 
 var dnsLabel = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// Compute returns what must be published for these Services and workloads. Its
-// arguments are only read.
+// Compute returns the desired state of these Services and workloads. It does not change its
+// arguments.
 func Compute(rules Rules, services []corev1.Service, workloads []v1beta1.ExternalWorkload) Publication {
 	rules = rules.withDefaults()
 	publication := Publication{}
@@ -28,7 +28,7 @@ func Compute(rules Rules, services []corev1.Service, workloads []v1beta1.Externa
 	return publication
 }
 
-// computeService returns nil for a Service that takes no part at all.
+// computeService returns nil for a Service that must have no slices.
 func computeService(rules Rules, service *corev1.Service, workloads []v1beta1.ExternalWorkload) *ServicePublication {
 	if service.Spec.Type == corev1.ServiceTypeExternalName || len(service.Spec.Selector) == 0 {
 		return nil
@@ -47,8 +47,8 @@ func computeService(rules Rules, service *corev1.Service, workloads []v1beta1.Ex
 	return computed
 }
 
-// computeFamily publishes the workloads in the order given: one that comes
-// later and whose address and port are taken is skipped.
+// computeFamily publishes the workloads in the given order. It skips a workload if an earlier
+// one has its address and port.
 func computeFamily(into *ServicePublication, service *corev1.Service, family discoveryv1.AddressType, selected []*v1beta1.ExternalWorkload, ready func(*v1beta1.ExternalWorkload) bool) {
 	taken := map[string]bool{}
 	for _, workload := range selected {
@@ -124,7 +124,7 @@ func selectedBy(service *corev1.Service, workloads []v1beta1.ExternalWorkload) [
 	return selected
 }
 
-// goesFirst says which of two workloads is published where only one can be.
+// goesFirst reports whether a is published rather than b if only one can be.
 func goesFirst(a, b *v1beta1.ExternalWorkload, ready func(*v1beta1.ExternalWorkload) bool) bool {
 	aUsable := ready(a) && !isTerminating(a)
 	bUsable := ready(b) && !isTerminating(b)
@@ -137,8 +137,8 @@ func goesFirst(a, b *v1beta1.ExternalWorkload, ready func(*v1beta1.ExternalWorkl
 	return a.Name < b.Name
 }
 
-// isTerminating reports whether a workload is being deleted, or is drained by a
-// value, of any kind, of the annotation for that.
+// isTerminating reports whether a workload is being deleted or has a non-empty drain
+// annotation.
 func isTerminating(workload *v1beta1.ExternalWorkload) bool {
 	return workload.DeletionTimestamp != nil || workload.Annotations["external-workload.io/drain"] != ""
 }

@@ -19,7 +19,7 @@ const http = `["http"=8080/TCP]`
 
 type workloads = []v1beta1.ExternalWorkload
 
-// TestCompute has one entry for each sentence of the rules.
+// TestCompute has a case for each sentence of the rules.
 func TestCompute(t *testing.T) {
 	for _, test := range []struct {
 		sentence  string

@@ -6,8 +6,7 @@
 // import the controller's own packages apart from the API types: otherwise an error
 // could be in both and stay undetected.
 //
-// It does not check the order of writes, the names after the generated prefix, how
-// endpoints are distributed over slices of one family and port list, the order of
-// ports, and annotations. Services that are being deleted but kept by a finalizer count
-// as existing.
+// It does not check the order of writes, the generated part of names, the distribution of
+// endpoints over slices with the same family and ports, the order of ports, and annotations.
+// A Service that is being deleted but has a finalizer counts as existing.
 package oracle

@@ -18,12 +18,11 @@ import (
 	"github.com/external-workload/controller/pkg/explain"
 )
 
-// clusters is how many random clusters are explained.
+// clusters is the number of random clusters.
 const clusters = 10_000
 
-// TestWhyAndTheOracleAgree explains every workload of random clusters in every
-// Service, in the middle of a change too, and expects what the oracle says of
-// the rules and what it reads from the slices.
+// TestWhyAndTheOracleAgree explains every workload of random clusters in every Service, also in
+// the middle of a change. The answers must agree with the oracle's rules and with the slices.
 func TestWhyAndTheOracleAgree(t *testing.T) {
 	for seed := range uint64(clusters) {
 		explainRandomCluster(t, build.RandomChoices(seed, 400))
@@ -89,10 +88,10 @@ func randomWorkloads(choices *build.Choices) []v1beta1.ExternalWorkload {
 	return workloads
 }
 
-// play carries out at most so many steps of the controller for each Service.
-func play(services []corev1.Service, workloads []v1beta1.ExternalWorkload, standing []*discoveryv1.EndpointSlice, options explain.Options, steps int) []*discoveryv1.EndpointSlice {
+// play makes a limited number of steps of the controller for each Service.
+func play(services []corev1.Service, workloads []v1beta1.ExternalWorkload, actual []*discoveryv1.EndpointSlice, options explain.Options, steps int) []*discoveryv1.EndpointSlice {
 	owned := map[types.NamespacedName][]*discoveryv1.EndpointSlice{}
-	for _, slice := range standing {
+	for _, slice := range actual {
 		name := types.NamespacedName{Namespace: "shop", Name: slice.Labels[discoveryv1.LabelServiceName]}
 		owned[name] = append(owned[name], slice)
 	}
@@ -123,7 +122,7 @@ func pointersTo[T any](items []T) []*T {
 	return all
 }
 
-// compareAnswer holds one answer against the oracle.
+// compareAnswer compares an answer with the oracle.
 func compareAnswer(t *testing.T, service *corev1.Service, workload *v1beta1.ExternalWorkload, publication Publication, published []*discoveryv1.EndpointSlice, answers *explain.Namespace) {
 	t.Helper()
 	got, err := answers.Workload(workload.Name, service.Name)
@@ -152,12 +151,12 @@ func compareAnswer(t *testing.T, service *corev1.Service, workload *v1beta1.Exte
 	}
 }
 
-// whyReasons are the reasons of why for those of the oracle.
+// whyReasons maps the oracle's reasons to those of why.
 var whyReasons = map[Reason]string{
 	NoAddress: "NoAddress", BadAddress: "InvalidAddress", NoPort: "NoMatchingPort", DuplicateAddress: "DuplicateAddress",
 }
 
-// compareFamily returns whether the oracle says that the workload is served.
+// compareFamily returns whether the workload is served according to the oracle.
 func compareFamily(t *testing.T, service *corev1.Service, workload *v1beta1.ExternalWorkload, family discoveryv1.AddressType, got *explain.Family, want *ServicePublication, published []*discoveryv1.EndpointSlice) bool {
 	t.Helper()
 	where := fmt.Sprintf("%s in %s, %s", workload.Name, service.Name, family)
@@ -167,7 +166,7 @@ func compareFamily(t *testing.T, service *corev1.Service, workload *v1beta1.Exte
 			continue
 		}
 		if got.Skipped != "" || got.Address != endpoint.Address || got.Ready != endpoint.Ready || got.Serving != endpoint.Serving || got.Terminating != endpoint.Terminating {
-			t.Errorf("%s: the oracle wants %+v, why says %+v", where, endpoint, got)
+			t.Errorf("%s: the oracle has %+v, why says %+v", where, endpoint, got)
 		}
 		served := endpoint.Ready && isPublished(service, endpoint, group, published)
 		if served != got.Served {
@@ -181,14 +180,13 @@ func compareFamily(t *testing.T, service *corev1.Service, workload *v1beta1.Exte
 		}
 	}
 	if got.Served || got.Ready || got.Skipped == "" {
-		t.Errorf("%s: the oracle wants no endpoint, why says %+v", where, got)
+		t.Errorf("%s: the oracle has no endpoint, why says %+v", where, got)
 	}
 	return false
 }
 
-// bothTrue accepts another reason where each is true: a workload may have a
-// fault in its address and in its ports, and the oracle does not say which
-// family an address that is none belongs to.
+// bothTrue accepts another reason if both are true: a workload may have both an invalid
+// address and no matching ports, and an invalid address belongs to no family.
 func bothTrue(reason Reason, got string) bool {
 	switch reason {
 	case NoAddress:
@@ -199,7 +197,7 @@ func bothTrue(reason Reason, got string) bool {
 	return false
 }
 
-// isPublished reads from the slices whether a ready endpoint is as it must be.
+// isPublished reports whether the slices have the ready endpoint as desired.
 func isPublished(service *corev1.Service, want Endpoint, group GroupKey, published []*discoveryv1.EndpointSlice) bool {
 	for _, slice := range published {
 		if slice.Labels[discoveryv1.LabelServiceName] != service.Name || slice.AddressType != group.Family || portSetOfSlice(slice.Ports) != group.Ports {

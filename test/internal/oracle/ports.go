@@ -12,8 +12,7 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// port is one published port. Only its number and protocol say whether two
-// workloads are in each other's way.
+// port is a published port. Its number and protocol decide whether two workloads collide.
 type port struct {
 	name        string
 	number      int32
@@ -28,8 +27,7 @@ func protocolOf(text corev1.Protocol) corev1.Protocol {
 	return corev1.Protocol(strings.ToUpper(string(text)))
 }
 
-// portsOf returns the ports that the workload serves for the Service, in the
-// Service's order.
+// portsOf returns the Service's ports that the workload serves, in the Service's order.
 func portsOf(service *corev1.Service, workload *v1beta1.ExternalWorkload) []port {
 	var ports []port
 	for _, servicePort := range service.Spec.Ports {
@@ -71,7 +69,7 @@ func numberFor(servicePort corev1.ServicePort, workload *v1beta1.ExternalWorkloa
 	return 0, false
 }
 
-// portSet returns one text for all lists with the same ports, whatever their order.
+// portSet returns the same text for all lists with the same ports in any order.
 func portSet(ports []port) string {
 	var texts []string
 	for _, p := range ports {
@@ -85,8 +83,8 @@ func portSet(ports []port) string {
 	return "[" + strings.Join(texts, " ") + "]"
 }
 
-// portSetOfSlice is portSet for a slice that exists. A part that must never be
-// nil is named as such, so that it matches no port set that is wanted.
+// portSetOfSlice is portSet for an actual slice. A nil field is marked, so that the result
+// matches no desired port set.
 func portSetOfSlice(ports []discoveryv1.EndpointPort) string {
 	var texts []string
 	for _, p := range ports {

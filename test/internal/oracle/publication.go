@@ -8,23 +8,20 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// DefaultManagedBy is the value of the managed-by label on slices that belong
-// to the controller when no other value is configured.
+// DefaultManagedBy is the default value of the managed-by label on the controller's slices.
 const DefaultManagedBy = "linkerd-external-workloads-controller"
 
-// DefaultMaxEndpoints is how many endpoints one slice may hold when no other
-// limit is configured.
+// DefaultMaxEndpoints is the default maximum number of endpoints in a slice.
 const DefaultMaxEndpoints = 100
 
-// Rules are the settings of the controller that change what it publishes. The
-// zero value stands for the defaults.
+// Rules are the settings of the controller that affect the slices. The zero value has the
+// defaults.
 type Rules struct {
 	// ManagedBy is the value of the managed-by label; empty means DefaultManagedBy.
 	ManagedBy string
-	// MaxEndpoints is the limit of endpoints per slice; 0 means DefaultMaxEndpoints.
+	// MaxEndpoints is the maximum number of endpoints in a slice; 0 means DefaultMaxEndpoints.
 	MaxEndpoints int
-	// IgnoreProbes is set where the controller does not probe, so that the
-	// annotation means nothing.
+	// IgnoreProbes is set if the controller does not probe and ignores the annotation.
 	IgnoreProbes bool
 }
 
@@ -38,52 +35,51 @@ func (r Rules) withDefaults() Rules {
 	return r
 }
 
-// Publication is all that must be published, one entry for each Service that
-// can have endpoints. A Service with an entry and no group has no slice.
+// Publication is the desired state, with an entry for each Service that can have endpoints. A
+// Service with an entry and no group has no slice.
 type Publication map[types.NamespacedName]*ServicePublication
 
-// ServicePublication is what must be published for one Service.
+// ServicePublication is the desired state of one Service.
 type ServicePublication struct {
-	// UID of the Service, which its slices must name as their owner.
+	// UID is the UID of the Service, which must be the owner of its slices.
 	UID types.UID
-	// Labels that each of the Service's slices must carry, no more and no less.
+	// Labels are the exact labels of each of the Service's slices.
 	Labels map[string]string
-	// Groups hold the endpoints by family and ports.
+	// Groups are the endpoints by family and ports.
 	Groups map[GroupKey]map[string]Endpoint
-	// Skipped are the workloads that are selected and not published, by family.
+	// Skipped are the selected workloads that are not published, by family.
 	Skipped []Skip
 }
 
-// GroupKey is what all endpoints of one slice share.
+// GroupKey has the properties that all endpoints of a slice share.
 type GroupKey struct {
 	Family discoveryv1.AddressType
-	// Ports is the canonical text of the port set; see portSet.
+	// Ports is the port set as text; see portSet.
 	Ports string
 }
 
 // String names the group in a difference.
 func (k GroupKey) String() string { return fmt.Sprintf("%s %s", k.Family, k.Ports) }
 
-// Endpoint is one published workload. All of its fields are comparable, so that
-// two endpoints are alike exactly if they are ==.
+// Endpoint is a published workload. Endpoints can be compared with ==.
 type Endpoint struct {
 	Workload    string
 	Address     string
 	Ready       bool
 	Serving     bool
 	Terminating bool
-	// Zone, Hint and Hostname are empty where nothing must be published.
+	// Zone, Hint and Hostname are empty if they must not be published.
 	Zone     string
 	Hint     string
 	Hostname string
-	// TargetRef is the canonical text of the reference; see targetRefText.
+	// TargetRef is the reference as text; see targetRefText.
 	TargetRef string
 }
 
-// Reason says why a selected workload is not published.
+// Reason is the reason why a selected workload is not published.
 type Reason string
 
-// The reasons for which a workload is not published in a family.
+// The reasons why a workload is not published in a family.
 const (
 	NoAddress        Reason = "no address of this family"
 	BadAddress       Reason = "address cannot be published"
@@ -91,7 +87,7 @@ const (
 	DuplicateAddress Reason = "another workload has this address and port"
 )
 
-// Skip is one workload that is not published in one family.
+// Skip is a workload that is not published in a family.
 type Skip struct {
 	Workload string
 	Family   discoveryv1.AddressType

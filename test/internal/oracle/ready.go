@@ -8,8 +8,8 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// isReady reports whether a workload is ready at its address of the family. One
-// that is probed must have passed the probe at this very address.
+// isReady reports whether a workload is ready at its address of the family. A probed workload
+// must have passed its probe at exactly this address.
 func isReady(rules Rules, workload *v1beta1.ExternalWorkload, family discoveryv1.AddressType) bool {
 	ready := false
 	for _, condition := range workload.Status.Conditions {

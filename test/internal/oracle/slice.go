@@ -13,11 +13,11 @@ import (
 
 const (
 	slicePrefix = "linkerd-external-"
-	// longestGenerateName is what the API server keeps of a generateName.
+	// longestGenerateName is the maximum length of a generateName's prefix in a name.
 	longestGenerateName = 58
 )
 
-// compareMetadata reports what is wrong with a slice apart from its endpoints.
+// compareMetadata reports the differences of a slice other than in its endpoints.
 func compareMetadata(rules Rules, service types.NamespacedName, want *ServicePublication, slice *discoveryv1.EndpointSlice, report func(string, ...any)) {
 	prefix := slicePrefix + service.Name + "-"
 	if len(prefix) > longestGenerateName {
@@ -59,8 +59,8 @@ func ownerProblem(service types.NamespacedName, uid types.UID, slice *discoveryv
 	}
 }
 
-// readEndpoint turns a published endpoint into the form in which it is
-// compared, and names what no endpoint may have.
+// readEndpoint converts a published endpoint for the comparison, and reports fields that no
+// endpoint may have.
 func readEndpoint(published *discoveryv1.Endpoint) (Endpoint, []string) {
 	var problems []string
 	endpoint := Endpoint{TargetRef: targetRefText(published.TargetRef)}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// An axis says where a value lies between the lower end, 0, and the upper, 1.
+// An axis maps a value to a position between the lower end, 0, and the upper end, 1.
 type axis struct {
 	ticks []float64
 	scale func(float64) float64
@@ -17,7 +17,7 @@ func (a axis) position(value float64) float64 {
 	return min(max((a.scale(value)-low)/(high-low), 0), 1)
 }
 
-// axisFor has room for all values of the series.
+// axisFor returns an axis for all values of the series.
 func axisFor(all []Series, logarithmic bool) axis {
 	var values []float64
 	for _, s := range all {
@@ -36,7 +36,7 @@ func axisFor(all []Series, logarithmic bool) axis {
 	return axis{steps(slices.Max(values)), func(v float64) float64 { return v }}
 }
 
-// steps go from 0 over at most four equal steps of 1, 2 or 5 to high or above.
+// steps returns an axis from 0 to high or above, with at most four equal steps of 1, 2 or 5.
 func steps(high float64) []float64 {
 	const most = 4
 	if high <= 0 {
@@ -56,7 +56,7 @@ func steps(high float64) []float64 {
 	return ticks
 }
 
-// decades returns the powers of ten around what is between low and high.
+// decades returns an axis of the powers of ten around low and high.
 func decades(low, high float64) []float64 {
 	first := math.Floor(math.Log10(low))
 	last := max(math.Ceil(math.Log10(high)), first+1)
@@ -67,7 +67,7 @@ func decades(low, high float64) []float64 {
 	return ticks
 }
 
-// moments are whole steps since the begin, about five of them.
+// moments returns about five round times since the start.
 func moments(length time.Duration) []time.Duration {
 	const few = 5
 	step := 10 * time.Second

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// A Board is what of a dashboard is needed to ask its queries and to draw it.
+// A Board is the part of a dashboard that is needed to run its queries and to draw it.
 type Board struct {
 	Title string
-	// Rows are in the order of the file. Every panel is in one.
+	// Rows are in the order of the file. Every panel is in a row.
 	Rows []Row
-	// Annotations are the queries for marks across all panels.
+	// Annotations are the queries of marks across all panels.
 	Annotations []Query
 }
 
@@ -24,25 +24,25 @@ type Row struct {
 	Panels []Panel
 }
 
-// A Kind is how a panel shows its series.
+// A Kind is the type of a panel.
 type Kind string
 
 const (
-	// Stat shows one number, the last one.
+	// Stat shows the last value.
 	Stat Kind = "stat"
 	// TimeSeries shows a line for each series.
 	TimeSeries Kind = "timeseries"
 )
 
-// A Panel shows the answers to its queries. Its title is its own on the board.
+// A Panel shows the results of its queries. Its title is unique on the board.
 type Panel struct {
 	Title string
 	Kind  Kind
 	// Unit is one of Grafana's names for units, such as "s" or "reqps".
 	Unit string
-	// Logarithmic is whether the axis of values is.
+	// Logarithmic is true for a logarithmic axis of values.
 	Logarithmic bool
-	// Steps give the color of a number, from the lowest value up.
+	// Steps are the colors of a number, from the lowest value up.
 	Steps   []Step
 	Place   Place
 	Queries []Query
@@ -57,27 +57,25 @@ type Step struct {
 // A Place is a rectangle on Grafana's grid, which is 24 columns wide.
 type Place struct{ X, Y, W, H int }
 
-// A Query is one in PromQL, with Grafana's variables in it.
+// A Query is a PromQL query with Grafana's variables.
 type Query struct {
-	// Name identifies it: the letter that it has in its panel, or the name
-	// of an annotation.
+	// Name is the letter of the query in its panel, or the name of an annotation.
 	Name string
 	Expr string
 	// Legend is the name of each series, with its labels in double braces.
 	Legend string
-	// Instant is whether it is asked for one moment, and not for a range of time.
+	// Instant is true for an instant query, and false for a range query.
 	Instant bool
 }
 
-// Variables stand for what Grafana puts in the place of its variables.
+// Variables are the values of Grafana's variables.
 type Variables struct {
 	Job          string
 	Range        time.Duration
 	RateInterval time.Duration
 }
 
-// Fill returns the query as Prometheus understands it. A variable that is not one
-// of Variables is an error.
+// Fill returns the query with its variables replaced. An unknown variable is an error.
 func (v Variables) Fill(query Query) (string, error) {
 	filled := strings.NewReplacer(
 		"$__rate_interval", duration(v.RateInterval),
@@ -90,11 +88,11 @@ func (v Variables) Fill(query Query) (string, error) {
 	return filled, nil
 }
 
-// duration writes whole seconds as Prometheus does.
+// duration formats whole seconds like Prometheus.
 func duration(d time.Duration) string { return fmt.Sprintf("%.0fs", math.Ceil(d.Seconds())) }
 
-// Read reads a dashboard. It refuses panels above the first row, kinds of panels
-// that it does not know, and titles that are there twice.
+// Read reads a dashboard. It refuses panels above the first row, unknown types of panels, and
+// duplicate titles.
 func Read(text []byte) (Board, error) {
 	var file struct {
 		Title       string      `json:"title"`
@@ -129,7 +127,7 @@ func Read(text []byte) (Board, error) {
 	return board, nil
 }
 
-// panelFile is a panel as the file has it.
+// panelFile is a panel in the file.
 type panelFile struct {
 	Title       string   `json:"title"`
 	Type        Kind     `json:"type"`
@@ -163,7 +161,7 @@ func (p panelFile) panel() Panel {
 		panel.Queries = append(panel.Queries, t.query())
 	}
 	for _, s := range defaults.Thresholds.Steps {
-		step := Step{From: math.Inf(-1), Color: s.Color} // no value: from the beginning
+		step := Step{From: math.Inf(-1), Color: s.Color} // no value: from minus infinity
 		if s.Value != nil {
 			step.From = *s.Value
 		}

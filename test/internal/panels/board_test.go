@@ -66,10 +66,10 @@ func TestRead(t *testing.T) {
 			text: `{"annotations": {"list": [{"name": "Restart", "expr": "changes(up)"}]}}`,
 			want: Board{Annotations: []Query{{Name: "Restart", Expr: "changes(up)"}}},
 		},
-		"a title that is there twice": {text: `{"panels": [` + row + `,` + row + `]}`, wrong: `two panels have the title "Now"`},
+		"a duplicate title":           {text: `{"panels": [` + row + `,` + row + `]}`, wrong: `two panels have the title "Now"`},
 		"a panel above the first row": {text: `{"panels": [{"type": "stat", "title": "Alone"}]}`, wrong: `"Alone" is in no row`},
 		"a panel of an unknown type":  {text: `{"panels": [` + row + `, {"type": "pie", "title": "Cake"}]}`, wrong: `unknown type "pie"`},
-		"a file that is no dashboard": {text: `[]`, wrong: "reading the dashboard"},
+		"an invalid dashboard":        {text: `[]`, wrong: "reading the dashboard"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

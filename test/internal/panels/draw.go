@@ -19,29 +19,27 @@ const (
 	boldWidth   = 0.64 // of the usual bold letter, for each pixel of its size
 )
 
-// style keeps the picture readable on a light and on a dark page. A program that
-// does not know about dark pages draws the light one.
+// style keeps the picture readable on light and dark pages. A program without support for
+// dark pages draws the light version.
 const style = `<style>
 .board{fill:#f4f5f5}.card{fill:#ffffff;stroke:#d5d7da}.text{fill:#24292f}.faint{fill:#5f6670}.grid{stroke:#e3e5e8}
 @media (prefers-color-scheme:dark){.board{fill:#111217}.card{fill:#181b1f;stroke:#2c3235}.text{fill:#d8d9da}.faint{fill:#9aa0a6}.grid{stroke:#2c3235}}
 </style>
 `
 
-// A Picture is rows of panels and what Prometheus answered.
+// A Picture is rows of panels with the results of their queries.
 type Picture struct {
 	Title, Caption string
-	// From and To are the ends of the axis of time.
+	// From and To are the ends of the time axis.
 	From, To time.Time
-	// Step is the time from one point to the next; a line has a gap where points
-	// are further apart.
+	// Step is the time between points. A line has a gap if points are further apart.
 	Step time.Duration
 	Rows []Row
-	// Series are those of each panel, by its title.
+	// Series are the series of each panel, by title.
 	Series map[string][]Series
 }
 
-// Draw returns the picture as an SVG. It fails where a panel has a unit that it
-// cannot write.
+// Draw returns the picture as an SVG. It fails if the unit of a panel is unknown.
 func Draw(p Picture) ([]byte, error) {
 	if len(p.Rows) == 0 {
 		return nil, fmt.Errorf("drawing %q: there are no rows", p.Title)
@@ -79,7 +77,7 @@ func (p Picture) drawPanel(c *canvas, panel Panel, at box) error {
 		return fmt.Errorf("drawing %q: the unit %q is unknown", panel.Title, panel.Unit)
 	}
 	c.printf(`<rect class="card" x="%.1f" y="%.1f" width="%.1f" height="%.1f" rx="3"/>`, at.left, at.top, at.width, at.height)
-	// A long title of a narrow panel is written smaller.
+	// A long title of a narrow panel has smaller letters.
 	size := min(12, (at.width-20)/(float64(len(panel.Title))*boldWidth))
 	c.text(at.left+10, at.top+18, fmt.Sprintf(`class="text" font-size="%.1f" font-weight="bold"`, size), panel.Title)
 	if panel.Kind == Stat {
@@ -98,10 +96,10 @@ func drawNumber(c *canvas, panel Panel, at box, value float64, write func(float6
 	c.text(at.left+at.width/2, at.top+at.height/2+20, fill+` text-anchor="middle" font-size="28" font-weight="bold"`, text)
 }
 
-// named are the colors of the dashboard, as they can be read on white and on black.
+// named are the colors of the dashboard, in shades that are readable on white and on black.
 var named = map[string]string{"green": "#37872d", "orange": "#d9771e", "red": "#d6353f", "blue": "#3c7fd9"}
 
-// color returns that of the highest step that the value has reached.
+// color returns the color of the highest step that the value has reached.
 func (p Panel) color(value float64) string {
 	color := named["blue"]
 	for _, step := range p.Steps {
@@ -115,7 +113,7 @@ func (p Panel) color(value float64) string {
 // A box is a rectangle in pixels.
 type box struct{ left, top, width, height float64 }
 
-// place returns where the rectangle of the grid lies when its line top is the first.
+// place returns the box of a rectangle of the grid, if the line top is the first.
 func place(p Place, top int) box {
 	return box{
 		left:   float64(border + p.X*columnWidth),

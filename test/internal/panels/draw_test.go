@@ -39,7 +39,7 @@ func TestDraw(t *testing.T) {
 		picture  Picture
 		has, not []string
 	}{
-		"titles are escaped, and the picture suits dark pages": {
+		"titles are escaped, and there is a style for dark pages": {
 			picture: picture(Panel{Kind: Stat, Unit: "short"}, line("", 1)),
 			has:     []string{"A &lt;panel&gt;", ">Board<", ">one run<", ">Now<", "prefers-color-scheme:dark"},
 		},
@@ -47,11 +47,11 @@ func TestDraw(t *testing.T) {
 			picture: picture(Panel{Kind: Stat, Unit: "s", Steps: thresholds}, line("", 3, 1.5)),
 			has:     []string{`fill="#37872d" text-anchor="middle" font-size="28" font-weight="bold">1.5 s<`},
 		},
-		"a number that there is not": {
+		"a missing number": {
 			picture: picture(Panel{Kind: Stat, Unit: "s"}, line("", math.NaN())),
 			has:     []string{">no data<"},
 		},
-		"a title that is too long is written smaller": {
+		"a long title has smaller letters": {
 			picture: Picture{Rows: []Row{{Panels: []Panel{{Title: strings.Repeat("x", 30), Kind: Stat, Unit: "s", Place: Place{W: 4, H: 4}}}}}},
 			has:     []string{`font-size="9.0" font-weight="bold">xxx`},
 		},
@@ -65,12 +65,12 @@ func TestDraw(t *testing.T) {
 			has:     []string{">moves<", ">and 2 others, at 0<"},
 			not:     []string{">stays<"},
 		},
-		"when all stay at 0 they are named": {
+		"if all stay at 0 they are named": {
 			picture: picture(Panel{Kind: TimeSeries, Unit: "wps"}, line("stays", 0, 0)),
 			has:     []string{">stays<", ">1 wr/s<"},
 			not:     []string{"others"},
 		},
-		"a legend has as many names as there is room for": {
+		"a legend has as many names as fit": {
 			picture: picture(Panel{Kind: TimeSeries, Unit: "ops"}, longNames(12)...),
 			has:     []string{">and 10 others<"},
 		},

@@ -14,13 +14,13 @@ const (
 	legendLine   = 15
 	legendLines  = 2
 	valueWidth   = 66
-	letterWidth  = 6.5 // of the usual letter; a little more than most have
+	letterWidth  = 6.5 // a little more than the average letter
 	swatchWidth  = 14
 	swatchLength = 9
-	restWidth    = 100 // of what says how many are not named
+	restWidth    = 100 // of the text for the number of unnamed series
 )
 
-// colors distinguish the series of a panel, on white and on black.
+// colors are the colors of a panel's series, for white and black backgrounds.
 var colors = []string{"#3c7fd9", "#d9771e", "#37872d", "#d6353f", "#8f5bd0", "#a8871a", "#1f9393", "#c2559d", "#7d7d7d"}
 
 // drawLines draws the axes, a line for each series, and the legend.
@@ -61,12 +61,12 @@ func (p Picture) drawTimes(c *canvas, plot box) {
 	}
 }
 
-// position returns where a time lies between From, 0, and To, 1.
+// position maps a time to a position between From, 0, and To, 1.
 func (p Picture) position(at time.Time) float64 {
 	return float64(at.Sub(p.From)) / float64(p.To.Sub(p.From))
 }
 
-// points returns those of the series in pixels, with NaN where the line has a gap.
+// points returns the points of the series in pixels, with NaN for a gap.
 func (p Picture) points(s Series, values axis, plot box) (xs, ys []float64) {
 	var before time.Time
 	for _, point := range s.Points {
@@ -84,8 +84,8 @@ func (p Picture) points(s Series, values axis, plot box) (xs, ys []float64) {
 	return xs, ys
 }
 
-// drawLegend names the series that move, as far as there is room, and counts the
-// rest. When none moves it names them all.
+// drawLegend names the series that are not always 0, as far as they fit, and counts the rest.
+// If all are 0 it names them all.
 func drawLegend(c *canvas, all []Series, at box) {
 	listed, rest := moving(all)
 	x, y, shown := at.left, at.top, 0
@@ -112,8 +112,8 @@ func drawLegend(c *canvas, all []Series, at box) {
 	}
 }
 
-// moving returns the places of the series that are not always 0, or of all when
-// there is none, and what to call the rest.
+// moving returns the indexes of the series that are not always 0, or of all if there is none,
+// and the text for the rest.
 func moving(all []Series) (places []int, rest string) {
 	for i, s := range all {
 		if !s.flat() {

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// A Series is a line: its name in the legend and its points in order of time.
+// A Series is a line: its name in the legend, and its points in order of time.
 type Series struct {
 	Name   string
 	Points []Point
 }
 
-// A Point is the value at a time. It may be NaN, which is no value.
+// A Point is the value at a time. NaN means no value.
 type Point struct {
 	At    time.Time
 	Value float64
@@ -21,8 +21,7 @@ type Point struct {
 
 var labelInBraces = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
 
-// Series returns the name of a series with the labels. A label that it does not have is
-// left out.
+// Series returns the name of a series with these labels. It omits missing labels.
 func (q Query) Series(labels map[string]string) string {
 	return strings.TrimSpace(labelInBraces.ReplaceAllStringFunc(q.Legend, func(braces string) string {
 		return labels[labelInBraces.FindStringSubmatch(braces)[1]]
@@ -43,7 +42,7 @@ func HasData(all []Series) bool {
 
 func finite(value float64) bool { return !math.IsNaN(value) && !math.IsInf(value, 0) }
 
-// last returns the last value of the first series; NaN: there is none.
+// last returns the last value of the first series, or NaN if there is none.
 func last(all []Series) float64 {
 	if len(all) == 0 || len(all[0].Points) == 0 {
 		return math.NaN()

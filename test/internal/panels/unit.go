@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// units write values, by Grafana's names for units.
+// units format values, by Grafana's names for units.
 var units = map[string]func(float64) string{
 	"short": number,
 	"s":     seconds,
@@ -14,7 +14,7 @@ var units = map[string]func(float64) string{
 	"ops":   func(v float64) string { return number(v) + " ops/s" },
 }
 
-// number writes three digits, and no fewer than are before the point.
+// number formats at least three significant digits.
 func number(value float64) string {
 	if math.Abs(value) >= 100 {
 		return fmt.Sprintf("%.0f", value)

@@ -1,13 +1,13 @@
-// Package process runs programs as children that end with the program that
-// started them, however that ends.
+// Package process runs programs as child processes that end with their parent, however it
+// ends.
 //
-// On Linux the kernel sends a child its parent death signal when the thread that
-// forked it ends, and not when the process does. Go threads come and go: one that
-// a goroutine locked and never gave back ends with the goroutine. So all
-// children are forked on one thread that is locked for ever, and the signal comes
-// exactly when the whole program is gone, also after SIGKILL or a test's timeout.
+// On Linux the kernel sends the parent death signal when the thread that forked the child
+// ends, not when the process ends. Go threads may end: a thread that a goroutine locked and
+// did not unlock ends with the goroutine. So one thread that is locked for ever forks all
+// children, and the signal comes exactly when the whole program ends, also after SIGKILL or a
+// test's timeout.
 //
-// The package must not know which programs it runs.
+// The package must not depend on the programs that it runs.
 package process
 
 import (
@@ -25,33 +25,30 @@ import (
 const (
 	// DefaultGrace is the time between SIGTERM and SIGKILL.
 	DefaultGrace = 20 * time.Second
-	// readyInterval is how often readiness is asked for.
+	// readyInterval is the interval between readiness checks.
 	readyInterval = 50 * time.Millisecond
 )
 
-// A Spec says how to run a program.
+// A Spec describes how to run a program.
 type Spec struct {
-	// Name stands for the program in errors.
+	// Name is the program's name in errors.
 	Name string
-	// Command is the program and its arguments. A program that runs another one,
-	// such as nsenter, must replace itself by it (exec): a grandchild would not
-	// get the signals, nor end with this program.
+	// Command is the program and its arguments. A program that runs another one, such as
+	// nsenter, must exec it: a grandchild would neither get signals nor end with this
+	// program.
 	Command []string
-	// Environment is added to that of this program, as name=value.
+	// Environment is added to this program's environment, as name=value.
 	Environment []string
-	// Log is the file to which the program's output is appended.
+	// Log is the path of the file to which the output is appended.
 	Log string
-	// Ready returns nil once the program can be used. It is asked again and again
-	// until then, with a context that ends when the program does. Nil: the program
-	// can be used at once.
+	// Ready returns nil once the program is ready. It is called repeatedly until then, with a
+	// context that ends with the program. Nil: the program is ready at once.
 	Ready func(context.Context) error
-	// Grace is the time that Stop gives the program before it kills it.
-	// Zero: DefaultGrace.
+	// Grace is the time between SIGTERM and SIGKILL in Stop. Zero: DefaultGrace.
 	Grace time.Duration
 }
 
-// A Process is one program that was started. Its methods may be called by
-// several goroutines.
+// A Process is a started program. Its methods are safe for concurrent use.
 type Process struct {
 	spec    Spec
 	command *exec.Cmd
@@ -59,10 +56,10 @@ type Process struct {
 	err     error // valid once exited is closed
 }
 
-// An ExitError says that a program ended on its own before it was ready.
+// An ExitError means that a program ended before it was ready.
 type ExitError struct {
 	Name string
-	// Err is what the operating system said; nil when the program ended with 0.
+	// Err is the error of the exit; nil for exit code 0.
 	Err error
 	// Tail is the end of its log.
 	Tail string
@@ -78,9 +75,9 @@ func (e *ExitError) Error() string {
 
 func (e *ExitError) Unwrap() error { return e.Err }
 
-// Start runs the program and returns when it is ready. When it does not get
-// there before ctx ends, it is killed, and the error shows the end of its log;
-// when it ended by itself the error is an *ExitError. Later, ctx has no meaning.
+// Start runs the program and returns when it is ready. If it is not ready before ctx ends,
+// Start kills it, and the error has the end of its log. If the program ends before it is ready,
+// the error is an *ExitError. Later, ctx has no effect.
 func Start(ctx context.Context, spec Spec) (*Process, error) {
 	p := &Process{spec: spec, exited: make(chan struct{})}
 	if p.spec.Grace == 0 {
@@ -96,8 +93,8 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	p.command.Stdout, p.command.Stderr = log, log
 	p.command.SysProcAttr = &syscall.SysProcAttr{
 		Pdeathsig: syscall.SIGKILL,
-		// A group of its own keeps the Ctrl-C of a terminal from it: this program
-		// decides when and in which order its children end.
+		// In its own process group it does not get a terminal's Ctrl-C: this program decides when
+		// and in which order its children end.
 		Setpgid: true,
 	}
 	if err := onForkingThread(p.command.Start); err != nil {
@@ -114,7 +111,7 @@ func Start(ctx context.Context, spec Spec) (*Process, error) {
 	return p, nil
 }
 
-// forks hands functions to the one thread that forks.
+// forks passes functions to the thread that forks.
 var forks = sync.OnceValue(func() chan<- func() {
 	queue := make(chan func())
 	go func() {
@@ -176,27 +173,27 @@ func (p *Process) tail() string {
 	return tail
 }
 
-// Pid returns the process id. It is that of another process, or of none, after Exited.
+// Pid returns the process id. After Exited, it may belong to another process.
 func (p *Process) Pid() int { return p.command.Process.Pid }
 
-// Exited is closed when the program has ended, for whatever reason.
+// Exited returns a channel that is closed when the program has ended, for any reason.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Signal sends a signal, such as SIGSTOP. The error is os.ErrProcessDone when
-// the program has ended.
+// Signal sends a signal, such as SIGSTOP. The error is os.ErrProcessDone if the program has
+// ended.
 func (p *Process) Signal(signal os.Signal) error { return p.command.Process.Signal(signal) }
 
-// Kill ends the program with SIGKILL and waits for its end. It does nothing
-// when the program has ended.
+// Kill ends the program with SIGKILL and waits for its end. It does nothing if the program has
+// ended.
 func (p *Process) Kill() {
-	// SIGKILL fails only when there is nothing left to kill.
+	// SIGKILL fails only if the program has ended.
 	_ = p.Signal(syscall.SIGKILL)
 	<-p.exited
 }
 
-// Stop ends the program with SIGTERM and waits for its end. The error says that
-// it took longer than its grace and was killed, or how it ended when that was not
-// by that signal or with 0. It does nothing when the program has ended before.
+// Stop ends the program with SIGTERM and waits for its end. It returns an error if the program
+// took longer than its grace and was killed, or if it ended otherwise than by SIGTERM or with
+// 0. It does nothing if the program has ended before.
 func (p *Process) Stop() error {
 	select {
 	case <-p.exited:
@@ -206,7 +203,7 @@ func (p *Process) Stop() error {
 	if err := p.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stopping %s: %w", p.spec.Name, err)
 	}
-	_ = p.Signal(syscall.SIGCONT) // a program that SIGSTOP holds would not see the other signal
+	_ = p.Signal(syscall.SIGCONT) // a stopped program would not handle SIGTERM
 	grace := time.NewTimer(p.spec.Grace)
 	defer grace.Stop()
 	select {

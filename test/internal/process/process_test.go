@@ -18,8 +18,8 @@ import (
 	"github.com/external-workload/controller/test/internal/process"
 )
 
-// actAsParent makes the test binary a program that starts a child, prints its
-// pid and waits, so that the test can kill it.
+// actAsParent makes the test binary a program that starts a child, prints its pid and waits,
+// so that the test can kill it.
 const actAsParent = "PROCESS_TEST_ACT_AS_PARENT"
 
 func TestMain(m *testing.M) {
@@ -60,8 +60,8 @@ func TestAChildEndsWhenItsParentIsKilled(t *testing.T) {
 }
 
 func TestAChildOutlivesTheThreadOfItsCaller(t *testing.T) {
-	// Two callers at once have two threads, and at most one of these is the
-	// program's first, which does not end.
+	// Two concurrent callers have two threads. At most one of these is the program's first
+	// thread, which does not end.
 	const callers = 2
 	started, end := make(chan *process.Process), make(chan struct{})
 	for range callers {
@@ -87,12 +87,12 @@ func TestStop(t *testing.T) {
 		script, wantError string
 		pause             bool
 	}{
-		"a program that SIGTERM ends":            {script: `echo up; exec sleep 600`},
-		"a program that ends with 0 on SIGTERM":  {script: `trap "exit 0" TERM; echo up; while :; do sleep 0.05; done`},
-		"a program that fails on SIGTERM":        {script: `trap "echo broken; exit 3" TERM; echo up; while :; do sleep 0.05; done`, wantError: "exit status 3; its log ends with:\nup\nbroken"},
-		"a program that ignores SIGTERM":         {script: `trap "" TERM; echo up; while :; do sleep 0.05; done`, wantError: "was killed"},
-		"a program that is paused by SIGSTOP":    {script: `echo up; exec sleep 600`, pause: true},
-		"a program that ended before it was due": {script: `echo up`},
+		"a program that SIGTERM ends":           {script: `echo up; exec sleep 600`},
+		"a program that ends with 0 on SIGTERM": {script: `trap "exit 0" TERM; echo up; while :; do sleep 0.05; done`},
+		"a program that fails on SIGTERM":       {script: `trap "echo broken; exit 3" TERM; echo up; while :; do sleep 0.05; done`, wantError: "exit status 3; its log ends with:\nup\nbroken"},
+		"a program that ignores SIGTERM":        {script: `trap "" TERM; echo up; while :; do sleep 0.05; done`, wantError: "was killed"},
+		"a program that is paused by SIGSTOP":   {script: `echo up; exec sleep 600`, pause: true},
+		"a program that has already ended":      {script: `echo up`},
 	}
 	for sentence, c := range cases {
 		t.Run(sentence, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestAProgramThatIsNotReadyInTimeIsKilled(t *testing.T) {
 		Ready:   func(context.Context) error { return notYet },
 	}))
 	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, notYet) {
-		t.Errorf("error is %v, want the deadline and what readiness said last", err)
+		t.Errorf("error is %v, want the deadline and the last readiness error", err)
 	}
 }
 
@@ -184,8 +184,7 @@ func logHas(path, text string) error {
 	return nil
 }
 
-// waitUntilGone waits until no process has the pid. One that is dead and that
-// its new parent has not yet buried counts as gone.
+// waitUntilGone waits until no process has the pid. A zombie counts as gone.
 func waitUntilGone(t *testing.T, pid int) {
 	t.Helper()
 	deadline := time.After(10 * time.Second)
@@ -199,7 +198,7 @@ func waitUntilGone(t *testing.T, pid int) {
 		select {
 		case <-ticker.C:
 		case <-deadline:
-			t.Fatalf("process %d is still there: %s", pid, status)
+			t.Fatalf("process %d still exists: %s", pid, status)
 		}
 	}
 }

@@ -10,28 +10,27 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// ticks of the kernel's clock that /proc counts in are a second.
+// ticks is the number of clock ticks in a second, the unit of /proc.
 const ticks = 100
 
-// startMeter begins now; the returned function reports the time since and the CPU time
-// that the whole cluster has used.
+// startMeter returns a function that reports the time and the CPU time of the whole cluster
+// since the call of startMeter.
 func startMeter() (used func() string) {
 	begin := time.Now()
-	before, errBefore := processorSeconds()
+	before, errBefore := cpuSeconds()
 	return func() string {
 		seconds := time.Since(begin).Seconds()
-		after, err := processorSeconds()
+		after, err := cpuSeconds()
 		if err := errors.Join(errBefore, err); err != nil {
 			return fmt.Sprintf("%6.1fs  (CPU time unknown: %v)", seconds, err)
 		}
-		return fmt.Sprintf("%6.1fs, %5.1fs of processors", seconds, after-before)
+		return fmt.Sprintf("%6.1fs, %5.1fs CPU", seconds, after-before)
 	}
 }
 
-// processorSeconds returns the CPU time of all processes in this program's
-// namespace of processes, which are the whole cluster, and of those that have
-// ended there and were waited for.
-func processorSeconds() (float64, error) {
+// cpuSeconds returns the CPU time of all processes in this program's PID namespace, which
+// are the whole cluster, including ended processes that were waited for.
+func cpuSeconds() (float64, error) {
 	processes, err := procfs.AllProcs()
 	if err != nil {
 		return 0, err
