@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fuzzes every target of the main module and of test/validation for a time each. What
-# fails is kept in the testdata folder of the package, and becomes a test; some of what
-# covers something new, from runs of ten minutes, is kept there too.
+# Fuzzes every target of the main module and of test/validation for a time each. Go writes
+# failing inputs to the testdata folder of the package, where they become tests. The folder
+# also has some inputs with new coverage from runs of ten minutes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 time=${1:-1m}

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds the plugin for kubectl for every platform, packs each with the licence,
-# and writes the manifest by which krew installs them.
+# Builds the kubectl plugin for every platform, packs each with the license, and writes the
+# krew manifest.
 #
 #   hack/plugin.sh VERSION COMMIT [BASE_URL]
 #
-# PLATFORMS names other platforms, and DIST another folder, which is replaced.
+# PLATFORMS selects other platforms, and DIST another folder, which is replaced.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,7 +12,7 @@ version=$1
 commit=$2
 base=${3:-https://github.com/external-workload/controller/releases/download/$version}
 if [[ ! $version =~ ^v[0-9]+\.[0-9]+\.[0-9]+ ]]; then
-    echo "krew would refuse the version $version; it accepts such as v1.2.3 (make plugin VERSION=v1.2.3)" >&2
+    echo "krew would refuse the version $version; it accepts versions like v1.2.3 (make plugin VERSION=v1.2.3)" >&2
 fi
 dist=${DIST:-dist/plugin}
 rm -rf "$dist"
@@ -27,11 +27,11 @@ metadata:
 spec:
   version: ${version}
   homepage: https://github.com/external-workload/controller
-  shortDescription: Say why a machine outside the cluster is served or not
+  shortDescription: Explain why a machine outside the cluster gets traffic or not
   description: |
-    Says for each Service whether it sends traffic to a machine outside the
-    cluster (an ExternalWorkload), with every check in order and what to do;
-    lists and watches machines, drains them, and registers them.
+    Explains for each Service whether it sends traffic to a machine outside the
+    cluster (an ExternalWorkload), with every check in order and a fix. Also lists,
+    watches, drains, invites and registers machines.
   platforms:
 EOF
 

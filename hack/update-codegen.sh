@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Generates everything that is made from the types in pkg/apis: deep copies,
-# registration, OpenAPI, apply configurations, clientset, listers, informers
-# and the CustomResourceDefinition. Run it after changing a type or a marker.
+# Generates code from the types in pkg/apis: deep copies, registration, OpenAPI, apply
+# configurations, clientset, listers, informers and the CustomResourceDefinition. Run it
+# after changing a type or a marker.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 module=github.com/external-workload/controller
 boilerplate=hack/boilerplate.go.txt
-# A module that was never used on this machine has no folder yet.
+# Download the module, or it has no folder.
 go -C hack/tools mod download k8s.io/code-generator
 generators=$(go -C hack/tools list -m -f '{{.Dir}}' k8s.io/code-generator)
 crd=charts/external-workload-controller/files/crds
 
-# The generators are installed into a folder of their own and taken away again.
+# The generators are installed into a temporary folder.
 GOBIN=$(mktemp -d)
 export GOBIN
 trap 'rm -rf "$GOBIN"' EXIT
@@ -28,7 +28,7 @@ kube::codegen::gen_openapi \
     --report-filename "$GOBIN/violations" --update-report \
     --boilerplate "$boilerplate" pkg/apis
 
-# The apply configurations take their schema from the OpenAPI that was just made.
+# The apply configurations use the schema of the new OpenAPI.
 go run ./hack/openapi >"$GOBIN/openapi.json"
 kube::codegen::gen_client \
     --with-watch --with-applyconfig \

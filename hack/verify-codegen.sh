@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Fails if the generated code differs from what the generators make of the
-# types now. It generates in a copy and leaves the working tree alone.
+# Fails if the generated code is stale. It generates in a copy and does not change the
+# working tree.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,7 +17,7 @@ for path in pkg/apis pkg/generated charts/external-workload-controller/files/crd
     diff -Naupr "$path" "$copy/$path" || stale=1
 done
 if [ "$stale" != 0 ]; then
-    echo "generated code is stale: run hack/update-codegen.sh and commit what it changes" >&2
+    echo "generated code is stale: run make generate and commit the changes" >&2
     exit 1
 fi
 echo "generated code is current"

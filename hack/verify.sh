@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checks everything that needs no test run: format, vet, lint, import rules,
-# generated code and documents, modules, shell scripts, known vulnerabilities.
-# Each check says its name; all run, and the first failure decides the exit code.
+# Checks everything that needs no test run: format, words, vet, lint, import rules, generated
+# code and documents, modules, known vulnerabilities. All checks run and print their names.
+# The exit code is 1 if one fails.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -44,7 +44,7 @@ linted() {
     return $result
 }
 
-# The database of known vulnerabilities is not reachable from everywhere.
+# The check is skipped where the vulnerability database is not reachable.
 vulnerable() {
     local output
     if output=$(go -C hack/lint tool govulncheck -C "$PWD" ./... 2>&1); then
@@ -67,7 +67,7 @@ tidy() {
     done
 }
 
-# Words that this project once used in a sense of its own. Use the field's term.
+# Words that this project once used with its own meaning. Use the usual term.
 worded() {
     local found
     if found=$(git grep -nwiE 'anew|astray|audience|census|complain|fenced?|judge[sd]?|unfenced|patience|tells whether|told|tried again by itself|verdict|whoever' -- \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes and removes the cgroup below which the test's kubelet keeps its Pods, in
-# every hierarchy that the machine has.
+# Creates and removes the parent cgroup of the test kubelet's Pods in every hierarchy of the
+# machine.
 #
 #   cgroups.sh create|remove NAME
 set -euo pipefail
@@ -12,7 +12,7 @@ create() {
     local at
     for at in $(hierarchies); do
         mkdir -p "$at/$1" 2>/dev/null || continue
-        # Without these a cgroup of cpusets takes no process.
+        # Without these a cpuset cgroup accepts no process.
         for file in cpuset.mems cpuset.cpus; do
             [[ -e $at/$1/$file && -z $(cat "$at/$1/$file") ]] || continue
             cat "$at/$file" >"$at/$1/$file" || true
@@ -20,7 +20,7 @@ create() {
     done
 }
 
-# remove waits a little: a process that was killed leaves its cgroup some time later.
+# remove waits a little: a killed process leaves its cgroup some time later.
 remove() {
     local at attempt
     for at in $(hierarchies); do
@@ -29,7 +29,7 @@ remove() {
             find "$at/$1" -depth -type d -exec rmdir {} + 2>/dev/null && break
             sleep 0.1
         done
-        [[ ! -d $at/$1 ]] || echo "e2e: the cgroup $at/$1 is left behind" >&2
+        [[ ! -d $at/$1 ]] || echo "e2e: the cgroup $at/$1 could not be removed" >&2
     done
 }
 

@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# The first process of the test's own namespaces. It makes the network of the
-# cluster and of the VMs, and runs the test in it.
+# The first process in the test's namespaces. It creates the networks of the cluster and of
+# the VMs, and runs the test in them.
 #
 #   inside.sh WORK CGROUP [flags of the test]
 #
-# The cluster is in the network namespace where this begins; the VMs are in one
-# called "vm", behind a pair of virtual links.
+# The cluster is in the network namespace in which this script starts. The VMs are in the
+# namespace "vm", behind a pair of virtual links.
 set -euo pipefail
 work=$1 cgroup=$2
 shift 2
 
-# What programs leave in these folders stays in here and goes with the mounts.
+# Files that programs leave in these folders disappear with the mounts.
 mount --make-rprivate /
 for folder in /run /var/log /var/lib/cni /var/lib/kubelet; do
     mkdir -p "$folder"
     mount -t tmpfs tmpfs "$folder"
 done
 
-# Where cgroups of version 1 have one of version 2 beside them, crun refuses both.
+# crun refuses a hybrid setup of cgroups of version 1 and 2.
 if [[ $(stat -fc %T /sys/fs/cgroup) == tmpfs ]] && mountpoint -q /sys/fs/cgroup/unified; then
     umount /sys/fs/cgroup/unified
 fi

@@ -1,25 +1,22 @@
 #!/usr/bin/env bash
-# Proves the chart in a whole cluster on this machine: control plane, scheduler,
-# kubelet, containerd, kube-proxy and CoreDNS, with a "VM" beside them, watched
-# by Prometheus.
+# Tests the chart in a whole cluster on this machine: control plane, scheduler, kubelet,
+# containerd, kube-proxy and CoreDNS, with "VMs" outside of it, and monitored by Prometheus.
 #
-# It needs root, since all of it runs in namespaces of its own: processes,
-# mounts and network. When the first process there ends, however it ends, the
-# kernel ends all others and takes back the mounts and the links.
+# It needs root, since everything runs in separate PID, mount and network namespaces. When the
+# first process there ends, for any reason, the kernel ends all others and removes the mounts
+# and the links.
 #
-# It uses the programs of the Debian packages below where they are installed. It
-# installs what is missing only with --install or E2E_INSTALL=1, by apt-get, and
-# lets none of the packages' daemons start. One of the VMs is booted by systemd if
-# that is installed.
+# It uses the programs of the Debian packages below. It installs missing packages only with
+# --install or E2E_INSTALL=1, with apt-get, and starts none of their daemons. systemd boots
+# one of the VMs if it is installed.
 #
-# Other flags are those of the program in test/e2e, such as --picture FILE and
-# --hold.
+# Other flags are passed to the program in test/e2e, such as --picture FILE and --hold.
 #
 # Environment:
-#   E2E=auto   leave it out, and say why, where the machine does not allow it
+#   E2E=auto   skip it with a message if the machine does not allow it
 #   E2E_INSTALL=1  install Debian packages that are missing
-#   E2E_TIMEOUT  seconds for all of it, builds included (default 2400)
-#   E2E_LOGS   where the logs are left when it fails (default .cache/e2e-logs)
+#   E2E_TIMEOUT  maximum seconds for everything, including builds (default 2400)
+#   E2E_LOGS   folder for the logs of a failure (default .cache/e2e-logs)
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$here/../.."
@@ -35,14 +32,14 @@ fi
 E2E_LOGS=${E2E_LOGS:-.cache/e2e-logs}
 packages=(containerd crun containernetworking-plugins iproute2 nftables prometheus)
 
-# leave_out ends the run on a machine that cannot carry it.
+# leave_out ends the run on an unsuitable machine.
 leave_out() {
     echo "e2e: left out: $1" >&2
     [[ ${E2E:-} == auto ]] && exit 0
     exit 3
 }
 
-# stage runs one step, in a process group of its own that finish can end.
+# stage runs one step in its own process group, which finish can end.
 stage() {
     local name=$1 begin=$SECONDS status=0
     shift
@@ -70,9 +67,9 @@ missing() {
     [[ -x /usr/lib/cni/ptp ]] || echo /usr/lib/cni/ptp
 }
 
-# install_packages must not start the daemons that the packages bring. Their
-# scripts ask whether systemd runs, and else for the run level; where apt-get runs
-# the first is hidden, and the second is the one of single users.
+# install_packages must not start the packages' daemons. Their scripts check whether systemd
+# runs, and otherwise the run level. For apt-get, systemd is hidden and the run level is that
+# of single-user mode.
 install_packages() {
     command -v apt-get >/dev/null || return 1
     install_quietly && return 0
@@ -94,7 +91,7 @@ build_programs() {
     go build -trimpath -o "$work/bin/" ./cmd/kubectl-external_workload
 }
 
-# collect makes one folder of all programs.
+# collect puts all programs into one folder.
 collect() {
     local kubernetes
     kubernetes=$(KUBEBUILDER_ASSETS='' go -C hack/kubernetes run . kube-scheduler kubelet kube-proxy)
@@ -107,12 +104,12 @@ current= inside= work=
 cgroup=external-workload-e2e-$$
 finish() {
     local status=$?
-    # Nothing interrupts the cleaning up: a terminal or make may send its signal twice.
+    # Nothing may interrupt the cleanup: a terminal or make may send its signal twice.
     trap '' INT TERM HUP
     trap - EXIT
     [[ -z $current ]] || kill -TERM -- "-$current" 2>/dev/null || true
     if [[ -n $inside ]]; then
-        # The end of unshare ends what it started, at once.
+        # The end of unshare ends all its processes at once.
         kill -KILL "$inside" 2>/dev/null || true
         wait "$inside" 2>/dev/null || true
     fi
@@ -152,7 +149,7 @@ stage "build the test" build_programs
 stage "collect the programs" collect
 
 "$here/cgroups.sh" create "$cgroup"
-# Also when this script is killed, unshare ends.
+# unshare also ends when this script is killed.
 setpriv --pdeathsig KILL unshare --net --mount --pid --fork --kill-child --mount-proc \
     "$here/inside.sh" "$work" "$cgroup" "$@" &
 inside=$!

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Builds the controller's image for amd64 and arm64, without a container engine
-# and without a registry: the base is empty, since the binary is static and
-# needs nothing beside it. The same tree gives the same digest.
+# Builds the controller's image for amd64 and arm64, without a container engine and without a
+# registry. The base image is empty, since the binary is static. The same tree gives the same
+# digest.
 #
 # It writes to dist/:
 #   image/                 both platforms, as an OCI layout
 #   image-linux-ARCH.tar   one platform, for ctr -n k8s.io images import
-#   sbom/                  what is in it, as SPDX
-#   image.digest           the digest of the whole
+#   sbom/                  the contents, as SPDX
+#   image.digest           the digest of the image index
 #
 # Environment:
 #   VERSION    of the program and of the tag (default: from git)
-#   IMAGE      the name the image goes by
-#   PUSH=1     copy it and its SBOMs to IMAGE, with the same digest
+#   IMAGE      name of the image
+#   PUSH=1     push the image and its SBOMs to IMAGE, with the same digest
 #   PLATFORMS  which to build (default linux/amd64,linux/arm64)
 #   OUT        where to write (default dist)
 set -euo pipefail
@@ -34,7 +34,7 @@ finish() {
         kill "$registry_pid" 2>/dev/null || true
         wait "$registry_pid" 2>/dev/null || true
     fi
-    # What the tools said matters only when one of them failed.
+    # The output of the tools is shown only if one of them fails.
     [[ $status == 0 ]] || tail -n 20 "$scratch"/*.log >&2 || true
     rm -rf "$scratch"
 }
@@ -45,8 +45,8 @@ trap 'exit 130' INT TERM
 crane=$(go -C hack/image tool -n crane)
 ko=$(go -C hack/image tool -n ko)
 
-# start_registry serves an empty registry on loopback. Its port is fixed, because
-# ko writes the base's name into the image, and so into the digest.
+# start_registry serves an empty registry on loopback. Its port is fixed, because ko writes
+# the name of the base image into the image, and so into the digest.
 registry=127.0.0.1:${REGISTRY_PORT:-51737}
 start_registry() {
     "$crane" registry serve --address "$registry" 2>"$scratch/registry.out" &
@@ -61,7 +61,7 @@ start_registry() {
     return 1
 }
 
-# push_base gives the registry a base with nothing in it, for each platform.
+# push_base pushes an empty base image for each platform to the registry.
 push_base() {
     local platform members=()
     head -c 1024 /dev/zero >"$scratch/empty.tar"
@@ -91,8 +91,8 @@ build() {
         --image-label "org.opencontainers.image.created=$created"
 }
 
-# save writes the layout, and a tarball of each platform that containerd and
-# docker import under the image's real name.
+# save writes the layout, and for each platform a tarball that containerd and docker import
+# with the image's real name.
 save() {
     local built=$registry/controller:$VERSION platform
     "$crane" pull --format oci "$built" "$OUT/image"
@@ -103,8 +103,8 @@ save() {
     "$crane" digest "$built" >"$OUT/image.digest"
 }
 
-# name_tarball copies a tarball of an image and puts its real name in the place
-# of the one that it had in the registry on loopback.
+# name_tarball copies a tarball of an image and replaces its name in the registry on loopback
+# with its real name.
 name_tarball() {
     local unpacked
     unpacked=$(mktemp -d -p "$scratch")
@@ -120,7 +120,7 @@ push_base >"$scratch/base.log" 2>&1
 build >"$scratch/ko.log" 2>&1
 save
 if [[ ${PUSH:-} == 1 ]]; then
-    # The other tags are those of the SBOMs, one for each digest.
+    # The other tags belong to the SBOMs, one for each digest.
     for tag in $("$crane" ls "$registry/controller"); do
         "$crane" copy "$registry/controller:$tag" "$IMAGE:$tag"
     done

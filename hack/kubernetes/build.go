@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// lockInterval is how often a run looks whether the one before it has finished.
+// lockInterval is the interval between attempts to get the lock.
 const lockInterval = 200 * time.Millisecond
 
 // A builder fills a folder with binaries.
@@ -22,8 +22,8 @@ type builder struct {
 	say func(format string, values ...any)
 }
 
-// all makes the wanted binaries that are missing. Of several runs one builds and
-// the others wait for it; a binary appears under its name when it is whole.
+// all builds the missing binaries. Of several concurrent runs, one builds and the others
+// wait. A binary gets its final name when it is complete.
 func (b builder) all(ctx context.Context, wanted []component) error {
 	if len(b.missing(wanted)) == 0 {
 		return nil
@@ -34,7 +34,7 @@ func (b builder) all(ctx context.Context, wanted []component) error {
 	}
 	defer unlock()
 
-	missing := b.missing(wanted) // again: the run before may have made some
+	missing := b.missing(wanted) // again: the previous run may have built some
 	for index, c := range missing {
 		b.say("building %s (%d of %d) into %s", c.name, index+1, len(missing), b.folder)
 		if err := b.one(ctx, c); err != nil {
@@ -55,8 +55,7 @@ func (b builder) missing(wanted []component) []component {
 }
 
 func (b builder) one(ctx context.Context, c component) error {
-	// Its own name, which only the holder of the lock uses: what a run that was
-	// killed left there is written over.
+	// Only the holder of the lock uses this name. It overwrites what a killed run left.
 	output := filepath.Join(b.folder, ".building-"+c.name)
 	if err := b.compile(ctx, c, output); err != nil {
 		return errors.Join(err, removeIfThere(output))
@@ -71,8 +70,8 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// lock waits until no other run builds into the folder. The kernel gives the
-// lock back when its holder dies, so no lock is ever stale.
+// lock waits until no other run builds into the folder. The kernel releases the lock when
+// its holder dies, so no lock is ever stale.
 func (b builder) lock(ctx context.Context) (unlock func(), err error) {
 	file, err := os.OpenFile(filepath.Join(b.folder, ".lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

@@ -17,12 +17,12 @@ func TestTheChoiceOfComponents(t *testing.T) {
 		asked, want []string
 		wantError   string
 	}{
-		"nothing asked for":             {want: always},
-		"what is built anyway":          {asked: []string{"kubectl"}, want: always},
-		"more, in the order of builds":  {asked: []string{"kube-proxy", "kubelet"}, want: append(slices.Clone(always), "kubelet", "kube-proxy")},
-		"a name that no component has":  {asked: []string{"kublet"}, wantError: `no component is called "kublet"`},
-		"a package in place of a name":  {asked: []string{"k8s.io/kubernetes/cmd/kubelet"}, wantError: "no component"},
-		"one component asked for twice": {asked: []string{"kubelet", "kubelet"}, want: append(slices.Clone(always), "kubelet")},
+		"nothing requested":                {want: always},
+		"a component that is always built": {asked: []string{"kubectl"}, want: always},
+		"others, in build order":           {asked: []string{"kube-proxy", "kubelet"}, want: append(slices.Clone(always), "kubelet", "kube-proxy")},
+		"an unknown name":                  {asked: []string{"kublet"}, wantError: `no component is called "kublet"`},
+		"a package instead of a name":      {asked: []string{"k8s.io/kubernetes/cmd/kubelet"}, wantError: "no component"},
+		"one component requested twice":    {asked: []string{"kubelet", "kubelet"}, want: append(slices.Clone(always), "kubelet")},
 	}
 	for sentence, c := range cases {
 		t.Run(sentence, func(t *testing.T) {
@@ -130,14 +130,14 @@ func TestGivenAssetsAreUsedAndNothingIsBuilt(t *testing.T) {
 	}
 }
 
-func TestAGivenVersionIsStrongerThanGivenAssets(t *testing.T) {
+func TestVersionTakesPrecedenceOverAssets(t *testing.T) {
 	environment := func(name string) string {
 		return map[string]string{assetsVariable: "/given"}[name]
 	}
 	var printed strings.Builder
 	err := run(t.Context(), []string{"-version", "0.1"}, environment, &printed, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "no module for Kubernetes 0.1") || printed.String() != "" {
-		t.Errorf("error is %v and %q is printed, want that there is no such version", err, printed.String())
+		t.Errorf("error is %v and %q is printed, want an error about an unknown version", err, printed.String())
 	}
 }
 

@@ -16,19 +16,19 @@ import (
 // and the reader's workspace does not take part.
 var buildEnvironment = []string{"CGO_ENABLED=0", "GOWORK=off"}
 
-// endGrace is how long the go command has to end after it was interrupted.
+// endGrace is the time that the go command has to exit after an interrupt.
 const endGrace = 10 * time.Second
 
 // A compiler builds one component after the other with the go command.
 type compiler struct {
-	// modfile is the go.mod that decides which version comes out.
+	// modfile is the go.mod that decides which version is built.
 	modfile  string
 	flags    []string
 	progress *progress
 }
 
-// compile shows what it does while it does it: first modules arrive, then
-// packages are compiled. The binary is left at output.
+// compile shows its progress: first it downloads modules, then it compiles packages. It
+// leaves the binary at output.
 func (c compiler) compile(ctx context.Context, wanted component, output string) error {
 	c.progress.begin(wanted.name)
 	defer c.progress.end()
@@ -57,7 +57,7 @@ func (c compiler) goCommand(ctx context.Context, stdout io.Writer, arguments ...
 		return context.Cause(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("go %s: %w\n%s", arguments[0], err, strings.Join(c.progress.complaints(), "\n"))
+		return fmt.Errorf("go %s: %w\n%s", arguments[0], err, strings.Join(c.progress.errorLines(), "\n"))
 	}
 	return nil
 }

@@ -9,12 +9,11 @@ import (
 // A component is one binary.
 type component struct {
 	name, pkg string
-	// always is true for what everybody needs; the others are built on request.
+	// always is true for components that every run needs; others are built on request.
 	always bool
 }
 
-// components are in the order in which they are built: what the first run of
-// everything waits for comes first.
+// components are in build order: those that every run needs come first.
 var components = []component{
 	{name: "etcd", pkg: "go.etcd.io/etcd/server/v3", always: true},
 	{name: "kube-apiserver", pkg: "k8s.io/kubernetes/cmd/kube-apiserver", always: true},
@@ -25,7 +24,7 @@ var components = []component{
 	{name: "kube-proxy", pkg: "k8s.io/kubernetes/cmd/kube-proxy"},
 }
 
-// choose returns the components that are always built and those that are asked for.
+// choose returns the components that are always built and those that are requested.
 func choose(asked []string) ([]component, error) {
 	var chosen []component
 	for _, candidate := range components {
@@ -41,8 +40,8 @@ func choose(asked []string) ([]component, error) {
 	return chosen, nil
 }
 
-// available divides the wanted components into those that the module can build
-// and those that it lacks.
+// available divides the requested components into those that the module can build and
+// those that it lacks.
 func (m module) available(wanted []component) (built, lacking []component) {
 	for _, c := range wanted {
 		if m.has(c) {

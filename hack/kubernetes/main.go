@@ -1,22 +1,20 @@
-// Command kubernetes builds the control plane that this project is tried and
-// tested against, from Go modules: etcd, kube-apiserver, kube-controller-manager
-// and kubectl, and on request what a node runs. It prints the folder that holds
-// them.
+// Command kubernetes builds the control plane for make run and the tests from Go modules:
+// etcd, kube-apiserver, kube-controller-manager and kubectl, and on request the programs
+// of a node. It prints the folder that holds them.
 //
 //	go -C hack/kubernetes run . [-version 1.33] [-cache folder] [component ...]
 //	go -C hack/kubernetes run . -list
 //
 // The go.mod beside it pins the version that is built by default. Each file
 // versions/*.mod is the go.mod of another version, which -version or the variable
-// KUBERNETES chooses; the go command takes it as -modfile. With -list the versions
-// are printed, the newest first.
+// KUBERNETES chooses; the go command takes it as -modfile. -list prints the versions,
+// newest first.
 //
-// What was built once is used again, until the go.mod, its sums or the build
-// flags change. When KUBEBUILDER_ASSETS names a folder and -version is not given,
-// nothing is built and that folder is printed.
+// Binaries are reused until the go.mod, its sums or the build flags change. If
+// KUBEBUILDER_ASSETS names a folder and -version is not given, the program builds nothing
+// and prints that folder.
 //
-// The program must not start what it builds, and it names no version: those files
-// are the only places that name one.
+// The program must not start what it builds. It names no version: only those files do.
 package main
 
 import (
@@ -33,7 +31,7 @@ import (
 )
 
 const (
-	// assetsVariable is the name that envtest gave to a folder of binaries.
+	// assetsVariable is the variable in which envtest expects the folder of binaries.
 	assetsVariable = "KUBEBUILDER_ASSETS"
 	// versionVariable names the version to build.
 	versionVariable = "KUBERNETES"
@@ -53,8 +51,8 @@ func main() {
 	}
 }
 
-// run does what the package comment says. The folder is the only thing that it
-// writes to stdout.
+// run does what the package comment says. It writes only the folder, or the list, to
+// stdout.
 func run(ctx context.Context, arguments []string, getenv func(string) string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("kubernetes", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -113,8 +111,8 @@ func printVersions(stdout io.Writer) error {
 	return nil
 }
 
-// build makes the wanted components and gives their folder. A component that the
-// module lacks is an error, unless it is one of those that are always built.
+// build builds the requested components and returns their folder. A component that the
+// module lacks is an error, unless it is one that is always built.
 func (m module) build(ctx context.Context, wanted []component, cache string, shown *progress) (string, error) {
 	wanted, lacking := m.available(wanted)
 	for _, c := range lacking {

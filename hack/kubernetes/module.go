@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// A module is what decides which binaries come out.
+// A module decides which version of the binaries is built.
 type module struct {
 	// path is the go.mod, relative to this program's folder.
 	path         string
@@ -73,8 +73,8 @@ func readModule(path string) (module, error) {
 	return m, nil
 }
 
-// find returns the module of a version such as 1.33, v1.33 or 1.33.13; the first,
-// which is the pinned one, where none is asked for.
+// find returns the module of a version such as 1.33, v1.33 or 1.33.13, or the first
+// module, which is the pinned one, if the version is empty.
 func find(modules []module, version string) (module, error) {
 	asked := strings.TrimPrefix(version, "v")
 	for _, m := range modules {
@@ -114,14 +114,14 @@ func (m module) minor() string {
 }
 
 // has reports whether the component is a tool of the module. Some versions lack
-// some, because modules that they need were not published.
+// components that need unpublished modules.
 func (m module) has(c component) bool {
 	return regexp.MustCompile(`(?m)^\s*(?:tool\s+)?` + regexp.QuoteMeta(c.pkg) + `$`).Match(m.goMod)
 }
 
-// buildFlags stamps the version into both places that report it: the API server
-// answers /version from the one and clients name themselves by the other.
-// Without it they call themselves v0.0.0-master, which kubectl cannot parse.
+// buildFlags stamps the version into both variables that report it: one for /version of
+// the API server, one for the user agent of clients. Without it the version is
+// v0.0.0-master, which kubectl cannot parse.
 func (m module) buildFlags() []string {
 	parts := majorAndMinor.FindStringSubmatch(m.version)
 	linker := []string{"-s", "-w"}
@@ -135,7 +135,7 @@ func (m module) buildFlags() []string {
 	return []string{"-trimpath", "-ldflags", strings.Join(linker, " ")}
 }
 
-// folder returns where the binaries of exactly this module belong.
+// folder returns the cache folder of exactly this module's binaries.
 func (m module) folder(cache string) (string, error) {
 	parent, err := cacheFolder(cache)
 	if err != nil {
@@ -144,7 +144,7 @@ func (m module) folder(cache string) (string, error) {
 	return filepath.Join(parent, m.version+"-"+m.hash()), nil
 }
 
-// hash changes with all that can change a binary.
+// hash changes with everything that can change a binary.
 func (m module) hash() string {
 	sum := sha256.New()
 	for _, part := range []string{

@@ -23,7 +23,7 @@ func TestTheVersionIsReadFromGoMod(t *testing.T) {
 		"in a block":           {goMod: someGoMod, want: "v1.36.3"},
 		"in a line of its own": {goMod: "require k8s.io/kubernetes v1.2.3\n", want: "v1.2.3"},
 		"a pre-release":        {goMod: "require k8s.io/kubernetes v1.40.0-rc.1\n", want: "v1.40.0-rc.1"},
-		"not there":            {goMod: "tool k8s.io/kubernetes/cmd/kubelet\n", wantError: "does not require k8s.io/kubernetes"},
+		"missing":              {goMod: "tool k8s.io/kubernetes/cmd/kubelet\n", wantError: "does not require k8s.io/kubernetes"},
 		"not a version":        {goMod: "require k8s.io/kubernetes v1\n", wantError: "is no release"},
 	}
 	for sentence, c := range cases {
@@ -109,13 +109,13 @@ func TestTheChoiceOfAVersion(t *testing.T) {
 	pinned := mustModule(t, someGoMod, "")
 	older := mustModule(t, strings.ReplaceAll(someGoMod, "v1.36.3", "v1.33.13"), "")
 	for sentence, c := range map[string]struct{ asked, want, wantError string }{
-		"nothing is asked for: the pinned one": {"", "v1.36.3", ""},
-		"the pinned one by its number":         {"1.36", "v1.36.3", ""},
-		"another one":                          {"1.33", "v1.33.13", ""},
-		"with a v":                             {"v1.33", "v1.33.13", ""},
-		"with its patch":                       {"1.33.13", "v1.33.13", ""},
-		"with another patch":                   {"1.33.12", "", "choose from 1.36, 1.33"},
-		"a part of a number":                   {"1.3", "", "choose from 1.36, 1.33"},
+		"no version: the pinned one":   {"", "v1.36.3", ""},
+		"the pinned one by its number": {"1.36", "v1.36.3", ""},
+		"another one":                  {"1.33", "v1.33.13", ""},
+		"with a v":                     {"v1.33", "v1.33.13", ""},
+		"with its patch":               {"1.33.13", "v1.33.13", ""},
+		"with another patch":           {"1.33.12", "", "choose from 1.36, 1.33"},
+		"a part of a number":           {"1.3", "", "choose from 1.36, 1.33"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			got, err := find([]module{pinned, older}, c.asked)

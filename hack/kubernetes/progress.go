@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// terminalInterval is how often the line on a terminal is drawn again.
+	// terminalInterval is the interval between updates of the line on a terminal.
 	terminalInterval = 200 * time.Millisecond
-	// plainInterval is how often a line is added to a file or a pipe.
+	// plainInterval is the interval between lines in a file or a pipe.
 	plainInterval = 15 * time.Second
-	// complaintLines is how many lines of the go command are kept for an error.
-	complaintLines = 40
+	// maxErrorLines is the number of lines of the go command that are kept for an error.
+	maxErrorLines = 40
 )
 
-// A progress reads what the go command writes and shows how far it is: one line
-// that changes on a terminal, now and then a new line elsewhere.
+// A progress reads the output of the go command and shows how far it is: in one changing
+// line on a terminal, and in a new line at intervals elsewhere.
 // It may be used by several goroutines.
 type progress struct {
 	out      io.Writer
@@ -35,7 +35,7 @@ type progress struct {
 	stopped sync.WaitGroup
 }
 
-// A buildState is what is known of the build that runs.
+// A buildState is the state of the current build.
 type buildState struct {
 	name       string
 	began      time.Time
@@ -58,7 +58,7 @@ func isTerminal(out io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// begin starts to show the build of name, until end.
+// begin starts showing the build of name, until end.
 func (p *progress) begin(name string) {
 	p.mu.Lock()
 	p.state = buildState{name: name, began: p.now()}
@@ -83,8 +83,8 @@ func (p *progress) begin(name string) {
 	})
 }
 
-// expect says how many packages the build consists of. Those that the Go build
-// cache holds are not compiled again, so fewer may be counted.
+// expect sets the number of packages of the build. Packages in the Go build cache are not
+// compiled again, so fewer may be counted.
 func (p *progress) expect(packages int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,7 +111,7 @@ func (p *progress) show(last bool) {
 	}
 }
 
-// say writes one line of its own.
+// say writes one line.
 func (p *progress) say(format string, values ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -133,15 +133,15 @@ func (p *progress) Write(data []byte) (int, error) {
 	}
 }
 
-// complaints returns the lines that are neither about a download nor about a package.
-func (p *progress) complaints() []string {
+// errorLines returns the lines that are neither about a download nor about a package.
+func (p *progress) errorLines() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.state.other)
 }
 
-// read takes one line of the go command. With -v it names each package that it
-// compiles on a line of its own; no other line of it is a single word.
+// read reads one line of the go command. With -v the command prints each package that it
+// compiles on its own line; no other line is a single word.
 func (s *buildState) read(line string) {
 	switch {
 	case strings.HasPrefix(line, "go: downloading "):
@@ -150,7 +150,7 @@ func (s *buildState) read(line string) {
 		s.compiled++
 	default:
 		s.other = append(s.other, line)
-		s.other = s.other[max(0, len(s.other)-complaintLines):]
+		s.other = s.other[max(0, len(s.other)-maxErrorLines):]
 	}
 }
 

@@ -21,8 +21,8 @@ func TestProgressCountsWhatTheGoCommandWrites(t *testing.T) {
 		p.expect(500)
 		fmt.Fprint(p, "example.test/a\nexample.test/a/b\n# example.test/c\nc.go:1:1: a mistake\n")
 		p.end()
-		if want := []string{"# example.test/c", "c.go:1:1: a mistake"}; !slices.Equal(p.complaints(), want) {
-			t.Errorf("complaints are %q, want %q", p.complaints(), want)
+		if want := []string{"# example.test/c", "c.go:1:1: a mistake"}; !slices.Equal(p.errorLines(), want) {
+			t.Errorf("error lines are %q, want %q", p.errorLines(), want)
 		}
 	})
 	want := "  etcd: 2 modules downloaded, reading the modules, 15s\n" +
@@ -46,13 +46,13 @@ func TestProgressDrawsOneLineOnATerminal(t *testing.T) {
 	}
 }
 
-func TestComplaintsAreBounded(t *testing.T) {
+func TestErrorLinesAreBounded(t *testing.T) {
 	p := newProgress(io.Discard)
-	for line := range 3 * complaintLines {
+	for line := range 3 * maxErrorLines {
 		fmt.Fprintf(p, "line %d\n", line)
 	}
-	got := p.complaints()
-	if len(got) != complaintLines || got[complaintLines-1] != fmt.Sprintf("line %d", 3*complaintLines-1) {
-		t.Errorf("kept %d lines up to %q, want the last %d", len(got), got[len(got)-1], complaintLines)
+	got := p.errorLines()
+	if len(got) != maxErrorLines || got[maxErrorLines-1] != fmt.Sprintf("line %d", 3*maxErrorLines-1) {
+		t.Errorf("kept %d lines up to %q, want the last %d", len(got), got[len(got)-1], maxErrorLines)
 	}
 }

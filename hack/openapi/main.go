@@ -37,8 +37,8 @@ func reference(name string) spec.Ref {
 	return spec.MustCreateRef("#/definitions/" + friendly(name))
 }
 
-// friendly returns the name under which the generator and a scheme look for a type:
-// one that is a Go path is turned round, as in com.github.example.Type.
+// friendly returns the name under which the generator and a scheme look for a type. The
+// domain of a Go path is reversed, as in com.github.example.Type.
 func friendly(name string) string {
 	if !strings.Contains(name, "/") {
 		return name

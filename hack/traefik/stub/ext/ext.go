@@ -1,6 +1,6 @@
-// Package ext takes the place of a module in Traefik's repository that has no
-// version: Traefik's go.mod replaces it by a folder, which is not in the module.
-// Traefik itself has no fields there.
+// Package ext replaces a module in Traefik's repository that has no version: Traefik's
+// go.mod replaces it with a folder that is not part of the module. Traefik's own types
+// have no fields either.
 package ext
 
 // HTTP has no fields.

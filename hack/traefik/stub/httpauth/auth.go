@@ -1,10 +1,10 @@
-// Package auth takes the place of a fork that Traefik uses for its middlewares of
-// basic and digest authentication. It lets nobody in.
+// Package auth replaces a fork that Traefik uses for basic and digest authentication. It
+// refuses every request.
 package auth
 
 import "net/http"
 
-// SecretProvider gives the secret of a user.
+// SecretProvider returns the secret of a user.
 type SecretProvider func(user, realm string) string
 
 // CheckSecret accepts no password.
@@ -22,10 +22,10 @@ func (*BasicAuth) RequireAuth(w http.ResponseWriter, r *http.Request) { refuse(w
 // DigestAuth refuses every request.
 type DigestAuth struct{}
 
-// NewDigestAuthenticator gives one that refuses every request.
+// NewDigestAuthenticator returns an authenticator that refuses every request.
 func NewDigestAuthenticator(realm string, secrets SecretProvider) *DigestAuth { return &DigestAuth{} }
 
-// CheckAuth gives no user.
+// CheckAuth returns no user.
 func (*DigestAuth) CheckAuth(r *http.Request) (user string, info *string) { return "", nil }
 
 // RequireAuth refuses the request.
@@ -34,7 +34,7 @@ func (*DigestAuth) RequireAuth(w http.ResponseWriter, r *http.Request) { refuse(
 // RequireAuthStale refuses the request.
 func (*DigestAuth) RequireAuthStale(w http.ResponseWriter, r *http.Request) { refuse(w) }
 
-// DigestAuthParams gives no parameters.
+// DigestAuthParams returns no parameters.
 func DigestAuthParams(authorization string) map[string]string { return nil }
 
 func refuse(w http.ResponseWriter) {

@@ -1,10 +1,10 @@
-// Package acme has the account of the stub of lego.
+// Package acme contains the account types of the lego stub.
 package acme
 
-// Account is that of an ACME server.
+// Account is an account of an ACME server.
 type Account struct{}
 
-// ExtendedAccount adds the account's URL.
+// ExtendedAccount adds the account's URL to Account.
 type ExtendedAccount struct {
 	Account
 

@@ -1,7 +1,7 @@
-// Package certcrypto has the key types of the stub of lego.
+// Package certcrypto contains the key types of the lego stub.
 package certcrypto
 
-// KeyType is the kind of a certificate's key.
+// KeyType is the type of a certificate's key.
 type KeyType string
 
 // The key types that Traefik knows.

@@ -1,4 +1,5 @@
-// Package certificate obtains no certificates.
+// Package certificate is the part of the lego stub that would obtain certificates; every
+// call fails.
 package certificate
 
 import (
@@ -8,7 +9,7 @@ import (
 	"github.com/go-acme/lego/v5/certcrypto"
 )
 
-// ErrNoACME is what everything in this stub of lego returns.
+// ErrNoACME is the error of every call of the lego stub.
 var ErrNoACME = errors.New("this build of Traefik has no ACME")
 
 // ObtainRequest asks for a certificate.
@@ -39,7 +40,7 @@ type Resource struct {
 	Certificate []byte
 }
 
-// Certifier obtains no certificates.
+// Certifier fails to obtain certificates.
 type Certifier struct{}
 
 // Obtain fails.

@@ -1,4 +1,4 @@
-// Package challenge has the interfaces of the stub of lego.
+// Package challenge contains the interfaces of the lego stub.
 package challenge
 
 import (

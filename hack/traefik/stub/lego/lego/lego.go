@@ -1,6 +1,6 @@
-// Package lego takes the place of the ACME client that Traefik uses. The client comes
-// with the libraries of a hundred DNS providers, of which none is needed for this
-// project's tests and some cannot be had from every module proxy.
+// Package lego replaces the ACME client that Traefik uses. The client depends on the
+// libraries of a hundred DNS providers. This project's tests need none of them, and not
+// every module proxy has all of them.
 package lego
 
 import (
@@ -19,7 +19,7 @@ import (
 // DirectoryURLLetsEncrypt is the default of Traefik's flags.
 const DirectoryURLLetsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
 
-// Config is that of a client.
+// Config is the configuration of a client.
 type Config struct {
 	CADirURL    string
 	UserAgent   string
@@ -27,10 +27,10 @@ type Config struct {
 	Certificate struct{ Timeout time.Duration }
 }
 
-// NewConfig gives an empty one.
+// NewConfig returns an empty Config.
 func NewConfig(any) *Config { return &Config{} }
 
-// Client is never made.
+// Client is never created.
 type Client struct {
 	Certificate  *certificate.Certifier
 	Challenge    *SolverManager
@@ -43,7 +43,7 @@ func NewClient(*Config) (*Client, error) { return nil, certificate.ErrNoACME }
 // CreateCertPool fails.
 func CreateCertPool([]string, bool) (*x509.CertPool, error) { return nil, certificate.ErrNoACME }
 
-// SolverManager solves no challenge.
+// SolverManager fails to set providers.
 type SolverManager struct{}
 
 // SetDNS01Provider fails.

@@ -1,4 +1,4 @@
-// Package log takes the logger of a client that says nothing.
+// Package log accepts the logger for the lego stub, which logs nothing.
 package log
 
 import "log/slog"

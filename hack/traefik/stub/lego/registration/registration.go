@@ -1,4 +1,5 @@
-// Package registration registers no accounts.
+// Package registration is the part of the lego stub that would register accounts; every
+// call fails.
 package registration
 
 import (
@@ -8,16 +9,16 @@ import (
 	"github.com/go-acme/lego/v5/certificate"
 )
 
-// RegisterOptions ask for an account.
+// RegisterOptions describes an account.
 type RegisterOptions struct{ TermsOfServiceAgreed bool }
 
-// RegisterEABOptions ask for an account that is bound to another.
+// RegisterEABOptions describes an account that is bound to another.
 type RegisterEABOptions struct {
 	TermsOfServiceAgreed bool
 	Kid, HmacEncoded     string
 }
 
-// Registrar registers no accounts.
+// Registrar fails to register accounts.
 type Registrar struct{}
 
 // Register fails.

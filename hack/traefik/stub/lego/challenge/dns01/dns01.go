@@ -1,4 +1,4 @@
-// Package dns01 has the options of a challenge that is never made.
+// Package dns01 contains the options of the lego stub's DNS challenge, which never runs.
 package dns01
 
 import (
@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Options say which resolvers to ask.
+// Options lists the resolvers.
 type Options struct{ RecursiveNameservers []string }
 
-// Client asks no resolver.
+// Client does nothing.
 type Client struct{}
 
-// NewClient gives one that asks no resolver.
+// NewClient returns a Client that does nothing.
 func NewClient(*Options) *Client { return &Client{} }
 
 // SetDefaultClient does nothing.

@@ -1,9 +1,9 @@
-// Package http01 has the options of a challenge that is never made.
+// Package http01 contains the options of the lego stub's HTTP challenge, which never runs.
 package http01
 
 import "time"
 
-// PathPrefix begins the path of a challenge.
+// PathPrefix is the prefix of a challenge's path.
 const PathPrefix = "/.well-known/acme-challenge/"
 
 // ChallengeOption changes nothing.

@@ -1,4 +1,5 @@
-// Package tlsalpn01 has the options of a challenge that is never made.
+// Package tlsalpn01 contains the options of the lego stub's TLS-ALPN challenge, which
+// never runs.
 package tlsalpn01
 
 import (

@@ -1,4 +1,4 @@
-// Package dns has no DNS providers.
+// Package dns is the part of the lego stub that would create DNS providers; it has none.
 package dns
 
 import (
