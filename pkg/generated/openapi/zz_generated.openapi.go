@@ -113,14 +113,14 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkload(ref common.ReferenceCallb
 					},
 					"spec": {
 						SchemaProps: spec.SchemaProps{
-							Description: "spec is what the machine is and how it is reached.",
+							Description: "spec describes the machine and how to reach it.",
 							Default:     map[string]interface{}{},
 							Ref:         ref("github.com/external-workload/controller/pkg/apis/workload/v1beta1.ExternalWorkloadSpec"),
 						},
 					},
 					"status": {
 						SchemaProps: spec.SchemaProps{
-							Description: "status is what has been observed of the machine. It is a subresource: the API server drops it from an ordinary create or update.",
+							Description: "status is the observed state of the machine. It is a subresource: the API server drops it from a create or update of the object.",
 							Default:     map[string]interface{}{},
 							Ref:         ref("github.com/external-workload/controller/pkg/apis/workload/v1beta1.ExternalWorkloadStatus"),
 						},
@@ -187,12 +187,12 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkloadSpec(ref common.ReferenceC
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ExternalWorkloadSpec is what a machine is and how it is reached.",
+				Description: "ExternalWorkloadSpec describes a machine and how to reach it.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"meshTLS": {
 						SchemaProps: spec.SchemaProps{
-							Description: "meshTLS is the identity under which the machine's proxy is known to the mesh.",
+							Description: "meshTLS is the identity of the machine's proxy in the mesh.",
 							Default:     map[string]interface{}{},
 							Ref:         ref("github.com/external-workload/controller/pkg/apis/workload/v1beta1.MeshTLS"),
 						},
@@ -226,7 +226,7 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkloadSpec(ref common.ReferenceC
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "workloadIPs are the addresses at which the machine is reached: one, or two where one is IPv4 and the other IPv6.",
+							Description: "workloadIPs are the addresses of the machine: at most one IPv4 and one IPv6 address.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -250,7 +250,7 @@ func schema_pkg_apis_workload_v1beta1_ExternalWorkloadStatus(ref common.Referenc
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ExternalWorkloadStatus is what has been observed of a machine.",
+				Description: "ExternalWorkloadStatus is the observed state of a machine.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"conditions": {
@@ -286,7 +286,7 @@ func schema_pkg_apis_workload_v1beta1_MeshTLS(ref common.ReferenceCallback) comm
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "MeshTLS is the identity under which a machine's proxy is known to the mesh.",
+				Description: "MeshTLS is the identity of a machine's proxy in the mesh.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"identity": {
@@ -336,7 +336,7 @@ func schema_pkg_apis_workload_v1beta1_PortSpec(ref common.ReferenceCallback) com
 					},
 					"protocol": {
 						SchemaProps: spec.SchemaProps{
-							Description: "protocol is TCP, UDP or SCTP; TCP if not given.",
+							Description: "protocol is TCP, UDP or SCTP. The default is TCP.",
 							Default:     "TCP",
 							Type:        []string{"string"},
 							Format:      "",
@@ -374,26 +374,26 @@ func schema_pkg_apis_workload_v1beta1_WorkloadCondition(ref common.ReferenceCall
 					},
 					"lastProbeTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "lastProbeTime is when the condition was last looked at. It alone never changes what is published.",
+							Description: "lastProbeTime is the last time at which the condition was checked. It does not affect what is published.",
 							Ref:         ref(v1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"lastTransitionTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "lastTransitionTime is when status last changed.",
+							Description: "lastTransitionTime is the last time at which status changed.",
 							Ref:         ref(v1.Time{}.OpenAPIModelName()),
 						},
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason says in one CamelCase word why status is what it is.",
+							Description: "reason is the reason for the last change of status, as one CamelCase word.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"message": {
 						SchemaProps: spec.SchemaProps{
-							Description: "message tells a human the details.",
+							Description: "message is a human-readable message with details.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

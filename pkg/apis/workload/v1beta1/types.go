@@ -24,19 +24,19 @@ type ExternalWorkload struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// spec is what the machine is and how it is reached.
+	// spec describes the machine and how to reach it.
 	// +required
 	Spec ExternalWorkloadSpec `json:"spec"`
 
-	// status is what has been observed of the machine. It is a subresource:
-	// the API server drops it from an ordinary create or update.
+	// status is the observed state of the machine. It is a subresource: the
+	// API server drops it from a create or update of the object.
 	// +optional
 	Status ExternalWorkloadStatus `json:"status,omitempty"`
 }
 
-// ExternalWorkloadSpec is what a machine is and how it is reached.
+// ExternalWorkloadSpec describes a machine and how to reach it.
 type ExternalWorkloadSpec struct {
-	// meshTLS is the identity under which the machine's proxy is known to the mesh.
+	// meshTLS is the identity of the machine's proxy in the mesh.
 	// +required
 	MeshTLS MeshTLS `json:"meshTLS"`
 
@@ -51,8 +51,8 @@ type ExternalWorkloadSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(p, !has(p.name) || p.name == '' || self.exists_one(q, has(q.name) && q.name == p.name))",message="two ports have the same name; give each port of the workload a name of its own"
 	Ports []PortSpec `json:"ports,omitempty"`
 
-	// workloadIPs are the addresses at which the machine is reached: one, or
-	// two where one is IPv4 and the other IPv6.
+	// workloadIPs are the addresses of the machine: at most one IPv4 and one
+	// IPv6 address.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=2
@@ -60,7 +60,7 @@ type ExternalWorkloadSpec struct {
 	WorkloadIPs []WorkloadIP `json:"workloadIPs,omitempty"`
 }
 
-// MeshTLS is the identity under which a machine's proxy is known to the mesh.
+// MeshTLS is the identity of a machine's proxy in the mesh.
 type MeshTLS struct {
 	// identity is the name in the machine's certificate, a SPIFFE ID or a DNS
 	// name. Peers verify it in the TLS handshake.
@@ -93,7 +93,7 @@ type PortSpec struct {
 	// +kubebuilder:validation:Maximum=65535
 	Port int32 `json:"port"`
 
-	// protocol is TCP, UDP or SCTP; TCP if not given.
+	// protocol is TCP, UDP or SCTP. The default is TCP.
 	// +optional
 	// +default="TCP"
 	// +kubebuilder:default=TCP
@@ -112,7 +112,7 @@ type WorkloadIP struct {
 	IP string `json:"ip,omitempty"`
 }
 
-// ExternalWorkloadStatus is what has been observed of a machine.
+// ExternalWorkloadStatus is the observed state of a machine.
 type ExternalWorkloadStatus struct {
 	// conditions describe the machine's state. The machine gets traffic while
 	// the condition of type Ready has status True.
@@ -122,7 +122,7 @@ type ExternalWorkloadStatus struct {
 	Conditions []WorkloadCondition `json:"conditions,omitempty"`
 }
 
-// WorkloadConditionType names what a condition is about.
+// WorkloadConditionType is the type of a condition.
 //
 // +kubebuilder:validation:MaxLength=316
 // +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$`
@@ -132,20 +132,20 @@ const (
 	// WorkloadReady says whether the machine gets traffic.
 	WorkloadReady WorkloadConditionType = "Ready"
 
-	// WorkloadReadyIPv4 is beside WorkloadReady on a workload with a probe and an
-	// IPv4 address. While it is True, its message is a Proof; the address gets
-	// traffic only if the Proof names it.
+	// WorkloadReadyIPv4 is the readiness of the IPv4 address of a workload with a
+	// probe, in addition to WorkloadReady. While it is True, its message is a
+	// Proof; the address gets traffic only if the Proof names it.
 	WorkloadReadyIPv4 WorkloadConditionType = "ReadyIPv4"
 
 	// WorkloadReadyIPv6 is the same for an IPv6 address.
 	WorkloadReadyIPv6 WorkloadConditionType = "ReadyIPv6"
 
-	// WorkloadAccepted is False while something about the object keeps it from
-	// being published or probed; its message says what to repair.
+	// WorkloadAccepted is False while an error in the object prevents publishing
+	// or probing it; its message says what to correct.
 	WorkloadAccepted WorkloadConditionType = "Accepted"
 
-	// WorkloadDraining is True while the machine is drained; its last transition
-	// says since when.
+	// WorkloadDraining is True while the machine is drained, since its last
+	// transition time.
 	WorkloadDraining WorkloadConditionType = "Draining"
 )
 
@@ -171,23 +171,23 @@ type WorkloadCondition struct {
 	// +required
 	Status ConditionStatus `json:"status"`
 
-	// lastProbeTime is when the condition was last looked at. It alone never
-	// changes what is published.
+	// lastProbeTime is the last time at which the condition was checked. It
+	// does not affect what is published.
 	// +optional
 	LastProbeTime metav1.Time `json:"lastProbeTime,omitempty,omitzero"`
 
-	// lastTransitionTime is when status last changed.
+	// lastTransitionTime is the last time at which status changed.
 	// +optional
 	LastTransitionTime metav1.Time `json:"lastTransitionTime,omitempty,omitzero"`
 
-	// reason says in one CamelCase word why status is what it is.
+	// reason is the reason for the last change of status, as one CamelCase word.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
 	// +kubebuilder:validation:Pattern=`^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$`
 	Reason string `json:"reason,omitempty"`
 
-	// message tells a human the details.
+	// message is a human-readable message with details.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32768
 	Message string `json:"message,omitempty"`

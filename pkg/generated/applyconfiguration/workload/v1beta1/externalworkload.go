@@ -23,10 +23,10 @@ import (
 type ExternalWorkloadApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration    `json:""`
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
-	// spec is what the machine is and how it is reached.
+	// spec describes the machine and how to reach it.
 	Spec *ExternalWorkloadSpecApplyConfiguration `json:"spec,omitempty"`
-	// status is what has been observed of the machine. It is a subresource:
-	// the API server drops it from an ordinary create or update.
+	// status is the observed state of the machine. It is a subresource: the
+	// API server drops it from a create or update of the object.
 	Status *ExternalWorkloadStatusApplyConfiguration `json:"status,omitempty"`
 }
 

@@ -7,16 +7,16 @@ package v1beta1
 // ExternalWorkloadSpecApplyConfiguration represents a declarative configuration of the ExternalWorkloadSpec type for use
 // with apply.
 //
-// ExternalWorkloadSpec is what a machine is and how it is reached.
+// ExternalWorkloadSpec describes a machine and how to reach it.
 type ExternalWorkloadSpecApplyConfiguration struct {
-	// meshTLS is the identity under which the machine's proxy is known to the mesh.
+	// meshTLS is the identity of the machine's proxy in the mesh.
 	MeshTLS *MeshTLSApplyConfiguration `json:"meshTLS,omitempty"`
 	// ports are the ports that the machine serves. A Service reaches a port by
 	// the name or the number in its targetPort; a port that is not listed here
 	// is not published.
 	Ports []PortSpecApplyConfiguration `json:"ports,omitempty"`
-	// workloadIPs are the addresses at which the machine is reached: one, or
-	// two where one is IPv4 and the other IPv6.
+	// workloadIPs are the addresses of the machine: at most one IPv4 and one
+	// IPv6 address.
 	WorkloadIPs []WorkloadIPApplyConfiguration `json:"workloadIPs,omitempty"`
 }
 

@@ -7,7 +7,7 @@ package v1beta1
 // ExternalWorkloadStatusApplyConfiguration represents a declarative configuration of the ExternalWorkloadStatus type for use
 // with apply.
 //
-// ExternalWorkloadStatus is what has been observed of a machine.
+// ExternalWorkloadStatus is the observed state of a machine.
 type ExternalWorkloadStatusApplyConfiguration struct {
 	// conditions describe the machine's state. The machine gets traffic while
 	// the condition of type Ready has status True.

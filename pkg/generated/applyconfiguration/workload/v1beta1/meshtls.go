@@ -7,7 +7,7 @@ package v1beta1
 // MeshTLSApplyConfiguration represents a declarative configuration of the MeshTLS type for use
 // with apply.
 //
-// MeshTLS is the identity under which a machine's proxy is known to the mesh.
+// MeshTLS is the identity of a machine's proxy in the mesh.
 type MeshTLSApplyConfiguration struct {
 	// identity is the name in the machine's certificate, a SPIFFE ID or a DNS
 	// name. Peers verify it in the TLS handshake.

@@ -18,7 +18,7 @@ type PortSpecApplyConfiguration struct {
 	Name *string `json:"name,omitempty"`
 	// port is the port's number, 1 to 65535.
 	Port *int32 `json:"port,omitempty"`
-	// protocol is TCP, UDP or SCTP; TCP if not given.
+	// protocol is TCP, UDP or SCTP. The default is TCP.
 	Protocol *v1.Protocol `json:"protocol,omitempty"`
 }
 

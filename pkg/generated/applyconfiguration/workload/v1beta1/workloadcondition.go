@@ -18,14 +18,14 @@ type WorkloadConditionApplyConfiguration struct {
 	Type *workloadv1beta1.WorkloadConditionType `json:"type,omitempty"`
 	// status is True, False or Unknown.
 	Status *workloadv1beta1.ConditionStatus `json:"status,omitempty"`
-	// lastProbeTime is when the condition was last looked at. It alone never
-	// changes what is published.
+	// lastProbeTime is the last time at which the condition was checked. It
+	// does not affect what is published.
 	LastProbeTime *v1.Time `json:"lastProbeTime,omitempty"`
-	// lastTransitionTime is when status last changed.
+	// lastTransitionTime is the last time at which status changed.
 	LastTransitionTime *v1.Time `json:"lastTransitionTime,omitempty"`
-	// reason says in one CamelCase word why status is what it is.
+	// reason is the reason for the last change of status, as one CamelCase word.
 	Reason *string `json:"reason,omitempty"`
-	// message tells a human the details.
+	// message is a human-readable message with details.
 	Message *string `json:"message,omitempty"`
 }
 
