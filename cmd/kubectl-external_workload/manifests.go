@@ -16,6 +16,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
@@ -28,10 +29,10 @@ type manifestObjects struct {
 	workloads []*v1beta1.ExternalWorkload
 }
 
-func (m *manifestObjects) workloadNames() []string {
-	var names []string
+func (m *manifestObjects) workloadNames() []types.NamespacedName {
+	var names []types.NamespacedName
 	for _, w := range m.workloads {
-		names = append(names, w.Name)
+		names = append(names, types.NamespacedName{Namespace: w.Namespace, Name: w.Name})
 	}
 	return names
 }

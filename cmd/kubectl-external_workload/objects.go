@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
@@ -117,13 +118,13 @@ func (c *cluster) namespaces() []string {
 	return slices.Compact(names)
 }
 
-// byNamespace returns the objects of one namespace for package explain.
+// in returns the objects of one namespace for package explain.
 func (c *cluster) in(namespace string) *explain.Namespace {
 	return explain.New(namespace, c.objects, c.options)
 }
 
 // gather reads the cluster, the manifests, or the manifests over the cluster.
-func (p *program) gather(ctx context.Context, namespace string, files []string, local bool) (*cluster, []string, error) {
+func (p *program) gather(ctx context.Context, namespace string, files []string, local bool) (*cluster, []types.NamespacedName, error) {
 	if local && len(files) == 0 {
 		return nil, nil, fmt.Errorf("--local needs manifests: give them with -f")
 	}

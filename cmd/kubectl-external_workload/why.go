@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/external-workload/controller/pkg/explain"
 )
@@ -65,13 +66,12 @@ func (p *program) why(ctx context.Context, flags whyFlags, args []string) error 
 	if err != nil {
 		return err
 	}
-	answers := seen.in(namespace)
 	if flags.service != "" {
-		return p.whyService(answers, flags.service, seen)
+		return p.whyService(seen.in(namespace), flags.service, seen)
 	}
 	service := ""
 	if len(args) > 0 {
-		given = args[:1]
+		given = []types.NamespacedName{{Namespace: namespace, Name: args[0]}}
 	}
 	if len(args) > 1 {
 		service = args[1]
@@ -79,13 +79,25 @@ func (p *program) why(ctx context.Context, flags whyFlags, args []string) error 
 	if len(given) == 0 {
 		return errors.New("there is no ExternalWorkload in the manifests; name one of the cluster")
 	}
-	return p.whyWorkloads(answers, given, service)
+	// Without a cluster, each manifest is explained in its own namespace.
+	if !flags.local || p.overrides.Context.Namespace != "" {
+		for _, w := range given {
+			if w.Namespace != namespace {
+				return fmt.Errorf("the manifest of ExternalWorkload %q is for namespace %q; give -n %[2]s", w.Name, w.Namespace)
+			}
+		}
+	}
+	return p.whyWorkloads(seen, given, service)
 }
 
-func (p *program) whyWorkloads(answers *explain.Namespace, names []string, service string) error {
+func (p *program) whyWorkloads(seen *cluster, names []types.NamespacedName, service string) error {
+	answers := map[string]*explain.Namespace{}
 	var all []*explain.Workload
 	for _, name := range names {
-		one, err := answers.Workload(name, service)
+		if answers[name.Namespace] == nil {
+			answers[name.Namespace] = seen.in(name.Namespace)
+		}
+		one, err := answers[name.Namespace].Workload(name.Name, service)
 		if err != nil {
 			return err
 		}

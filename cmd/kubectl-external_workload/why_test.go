@@ -43,8 +43,7 @@ type result struct {
 	out, err string
 }
 
-// execute runs the program with manifests on the standard input. It knows no
-// cluster.
+// execute runs the program with manifests on standard input and without a cluster.
 func execute(t *testing.T, stdin string, args ...string) result {
 	t.Helper()
 	t.Setenv("KUBECONFIG", filepath.Join(t.TempDir(), "none"))
@@ -61,8 +60,8 @@ func TestWhyOfManifests(t *testing.T) {
 		code  int
 		want  string
 	}{
-		"a machine that is served":                           {goodService + "---" + goodWorkload, []string{"vm-1"}, exitOK, "Service web: served"},
-		"all machines of the manifests, where none is named": {goodService + "---" + goodWorkload, nil, exitOK, "Service web: served"},
+		"a machine that is served":                        {goodService + "---" + goodWorkload, []string{"vm-1"}, exitOK, "Service web: served"},
+		"all machines of the manifests, if none is named": {goodService + "---" + goodWorkload, nil, exitOK, "Service web: served"},
 		"one that no Service selects": {goodService + "---" + other, []string{"vm-1"}, exitNotServed,
 			`The nearest is Service web: label app is "shop", the selector wants "web"`},
 		"one Service by its name":     {goodService + "---" + other, []string{"vm-1", "web"}, exitNotServed, "Service web: not served"},
@@ -77,6 +76,19 @@ func TestWhyOfManifests(t *testing.T) {
 				t.Errorf("exit code %d, want %d; output does not contain %q:\n%s%s", got.code, test.code, test.want, got.out, got.err)
 			}
 		})
+	}
+}
+
+// The command of a CI job: the manifests name their namespaces, and there is no kubeconfig.
+func TestWhyOfManifestsInTheirOwnNamespaces(t *testing.T) {
+	elsewhere := strings.ReplaceAll("---"+goodService+"---"+goodWorkload, "namespace: shop", "namespace: warehouse")
+	got := execute(t, goodService+"---"+goodWorkload+elsewhere, "why", "--local", "-f", "-")
+	if got.code != exitOK || !strings.Contains(got.out, "shop/vm-1") || !strings.Contains(got.out, "warehouse/vm-1") {
+		t.Errorf("exit code %d:\n%s%s", got.code, got.out, got.err)
+	}
+	got = execute(t, goodService+"---"+goodWorkload, "why", "--local", "-f", "-", "-n", "default")
+	if got.code != exitError || !strings.Contains(got.err, "give -n shop") {
+		t.Errorf("with another namespace: exit code %d:\n%s%s", got.code, got.out, got.err)
 	}
 }
 
@@ -134,7 +146,7 @@ func TestBadInputIsOneClearLine(t *testing.T) {
 	}
 }
 
-// TestWhatTheServerRefuses has an API server that answers each request alike.
+// TestWhatTheServerRefuses has an API server that gives every request the same answer.
 func TestWhatTheServerRefuses(t *testing.T) {
 	status := func(code int, reason, message string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -147,10 +159,10 @@ func TestWhatTheServerRefuses(t *testing.T) {
 		answer http.HandlerFunc
 		want   string
 	}{
-		"no permission":         {status(403, "Forbidden", "not you"), "no permission to list "},
-		"expired credentials":   {status(401, "Unauthorized", "Unauthorized"), "they may have expired"},
-		"no definition":         {status(404, "NotFound", "the server could not find the requested resource"), "install the chart or the CustomResourceDefinition"},
-		"one that never speaks": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "cannot reach the API server"},
+		"no permission":       {status(403, "Forbidden", "not you"), "no permission to list "},
+		"expired credentials": {status(401, "Unauthorized", "Unauthorized"), "they may have expired"},
+		"no definition":       {status(404, "NotFound", "the server could not find the requested resource"), "install the chart or the CustomResourceDefinition"},
+		"no answer":           {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "cannot reach the API server"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			server := httptest.NewServer(test.answer)
