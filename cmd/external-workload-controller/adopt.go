@@ -36,9 +36,9 @@ func adoptCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	dryRun, handBack, refreshes, refreshRate := false, false, false, 0.0
 	flags := pflag.NewFlagSet(defaultName+" "+adoption, pflag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.BoolVar(&dryRun, "dry-run", false, "print what this controller would write in the cluster, endpoint by endpoint, and write nothing")
-	flags.BoolVar(&handBack, "hand-back", false, "free the Lease that --take-over-lease names after it was parked, so that Linkerd's controller leads again")
-	flags.BoolVar(&refreshes, "refresh", false, "let the running controller withdraw and publish every ready endpoint once, one after the other, so that clients that Linkerd's controller left with an old value learn the present one")
+	flags.BoolVar(&dryRun, "dry-run", false, "print what the controller would write, endpoint by endpoint, and write nothing")
+	flags.BoolVar(&handBack, "hand-back", false, "release the Lease of --take-over-lease, so that Linkerd's controller leads again")
+	flags.BoolVar(&refreshes, "refresh", false, "let the running controller announce every ready endpoint again, one after the other, so that clients with old values from Linkerd's controller get the current ones")
 	flags.Float64Var(&refreshRate, "refresh-rate", defaultRefreshRate, fmt.Sprintf("maximum number of endpoints per second with --refresh (%v to %v)", minRefreshRate, maxRefreshRate))
 	all := newFlags(&o)
 	for _, name := range adoptFlags {
@@ -51,7 +51,7 @@ func adoptCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	case flags.NArg() > 0:
 		return fmt.Errorf("%w: unexpected argument %q", errUsage, flags.Arg(0))
 	case count(dryRun, handBack, refreshes) != 1:
-		return fmt.Errorf("%w: give adopt one of --dry-run, to see what would be written, --refresh, to announce every endpoint again, and --hand-back, to let Linkerd's controller lead again", errUsage)
+		return fmt.Errorf("%w: give adopt one of --dry-run, to print what would be written, --refresh, to announce every endpoint again, and --hand-back, to let Linkerd's controller lead again", errUsage)
 	case refreshRate < minRefreshRate || refreshRate > maxRefreshRate:
 		return fmt.Errorf("%w: --refresh-rate is %v, want %s", errUsage, refreshRate, bounds(minRefreshRate, maxRefreshRate))
 	case handBack && o.takeOver.lease == "":

@@ -124,7 +124,7 @@ func (r *refresh) endpoint(ctx context.Context, slice *discoveryv1.EndpointSlice
 	if err != nil || !marked {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, refreshTimeout, errors.New("it was not published again in time; see whether the controller is running and leads"))
+	ctx, cancel := context.WithTimeoutCause(ctx, refreshTimeout, errors.New("it was not published again in time; check that the controller is running and leads"))
 	defer cancel()
 	for {
 		now, at, err := r.find(ctx, slice, workload)

@@ -141,12 +141,12 @@ func TestInterruptedRefreshLeavesNothingWithdrawn(t *testing.T) {
 		}
 		s.mustBeReady("a b")
 		if !plan.RefreshRequested(s.slice()) {
-			t.Error("nothing was under way")
+			t.Error("no refresh was in progress")
 		}
 		defer s.run()()
 		s.mustBeReady("a b")
 		if plan.RefreshRequested(s.slice()) {
-			t.Error("the controller did not announce the endpoint that was under way")
+			t.Error("the controller did not announce the endpoint whose refresh was in progress")
 		}
 	})
 }
@@ -154,7 +154,7 @@ func TestInterruptedRefreshLeavesNothingWithdrawn(t *testing.T) {
 func TestRefreshSaysThatNoControllerRuns(t *testing.T) {
 	inRefreshSite(t, func(s *refreshSite) {
 		s.run()()
-		if err := s.refresh(s.t.Context()); err == nil || !strings.Contains(err.Error(), "see whether the controller is running") {
+		if err := s.refresh(s.t.Context()); err == nil || !strings.Contains(err.Error(), "check that the controller is running") {
 			t.Errorf("it ended with %v", err)
 		}
 		s.mustBeReady("a b")

@@ -36,24 +36,21 @@ const selfTest = "selftest"
 // everything that it started has ended, or after a fatal error.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == selfTest {
-		if err := selftest.Command(ctx, args[1:], stdout); err != nil {
-			return printError(stderr, err, exitFailed)
-		}
-		return exitDone
+		return finish(selftest.Command(ctx, args[1:], stdout), stderr)
 	}
 	if len(args) > 0 && args[0] == adoption {
 		return finish(adoptCommand(ctx, args[1:], stdout, stderr), stderr)
 	}
 	var o options
 	flags := newFlags(&o)
-	flags.SetOutput(stderr)
+	flags.Usage = func() { printUsage(stdout, flags) }
 	switch err := flags.Parse(args); {
 	case errors.Is(err, pflag.ErrHelp):
 		return exitDone
 	case err != nil:
 		return printError(stderr, err, exitUsage)
 	case flags.NArg() > 0:
-		return printError(stderr, fmt.Errorf("unexpected argument %q; apart from selftest and adopt all settings are flags, see --help", flags.Arg(0)), exitUsage)
+		return printError(stderr, fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0)), exitUsage)
 	case o.version:
 		_, _ = fmt.Fprintln(stdout, versionLine())
 		return exitDone
@@ -67,6 +64,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return printError(stderr, err, exitFailed)
 	}
 	return exitDone
+}
+
+// printUsage prints the help of the program.
+func printUsage(out io.Writer, flags *pflag.FlagSet) {
+	_, _ = fmt.Fprintf(out, `Publish Linkerd ExternalWorkloads, machines outside the cluster, as EndpointSlices of the Services that select them.
+
+Usage:
+  %[1]s [flags]
+  %[1]s %[2]s [flags]      preview a takeover from Linkerd's controller, or hand back
+  %[1]s %[3]s [flags]   check an installation, as helm test does
+
+Flags:
+%[4]s`, defaultName, adoption, selfTest, flags.FlagUsages())
 }
 
 // finish prints the error of a subcommand and returns the exit code.

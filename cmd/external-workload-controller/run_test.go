@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// runWith runs the program until it ends by itself.
+// runWith runs the program until it exits.
 func runWith(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
@@ -39,19 +39,19 @@ func TestTheProgramEndsWithOneLineThatSaysWhatToDo(t *testing.T) {
 		want string
 	}{
 		"an unknown flag":                 {[]string{"--worker=3"}, exitUsage, "unknown flag: --worker"},
-		"an argument":                     {[]string{"start"}, exitUsage, `unexpected argument "start"; apart from selftest and adopt all settings are flags, see --help`},
-		"adopt without a task":            {[]string{"adopt"}, exitUsage, "give adopt one of --dry-run"},
-		"adopt with both tasks":           {[]string{"adopt", "--dry-run", "--hand-back"}, exitUsage, "give adopt one of --dry-run"},
+		"an argument":                     {[]string{"start"}, exitUsage, `unexpected argument "start"; see --help`},
+		"adopt without a mode":            {[]string{"adopt"}, exitUsage, "give adopt one of --dry-run"},
+		"adopt with two modes":            {[]string{"adopt", "--dry-run", "--hand-back"}, exitUsage, "give adopt one of --dry-run"},
 		"adopt with an argument":          {[]string{"adopt", "--dry-run", "now"}, exitUsage, `unexpected argument "now"`},
 		"adopt with an unknown flag":      {[]string{"adopt", "--workers=3"}, exitUsage, "unknown flag: --workers"},
 		"adopt with a flag out of bounds": {[]string{"adopt", "--dry-run", "--max-endpoints-per-slice=0"}, exitUsage, "--max-endpoints-per-slice is 0, want 1 to 1000"},
 		"a hand-back of no Lease":         {[]string{"adopt", "--hand-back"}, exitUsage, "give --take-over-lease with --hand-back"},
 		"adopt without a cluster":         {[]string{"adopt", "--dry-run"}, exitFailed, "not in a cluster: give --kubeconfig"},
-		"adopt in a cluster that is away": {[]string{"adopt", "--dry-run", "--kubeconfig=" + working}, exitFailed, "asking the API server: it cannot be reached"},
+		"adopt in an unreachable cluster": {[]string{"adopt", "--dry-run", "--kubeconfig=" + working}, exitFailed, "asking the API server: it cannot be reached"},
 		"a flag out of bounds":            {[]string{"--workers=0"}, exitUsage, "--workers is 0, want 1 to 256"},
 		"no cluster":                      {nil, exitFailed, "not in a cluster: give --kubeconfig, or run as a Pod"},
-		"a kubeconfig that is absent":     {[]string{"--kubeconfig=/nowhere/config"}, exitFailed, "reading --kubeconfig /nowhere/config"},
-		"a kubeconfig that is no such":    {[]string{"--kubeconfig=" + broken}, exitFailed, "reading --kubeconfig " + broken},
+		"a missing kubeconfig":            {[]string{"--kubeconfig=/nowhere/config"}, exitFailed, "reading --kubeconfig /nowhere/config"},
+		"a malformed kubeconfig":          {[]string{"--kubeconfig=" + broken}, exitFailed, "reading --kubeconfig " + broken},
 		"a kubeconfig without cluster":    {[]string{"--kubeconfig=" + os.DevNull}, exitFailed, "it names no cluster"},
 		"an address in use":               {[]string{"--kubeconfig=" + working, "--health-bind-address=0", "--metrics-bind-address=" + taken.Addr().String()}, exitFailed, "address already in use"},
 	} {
@@ -71,6 +71,17 @@ func TestVersionIsPrintedAndNothingElseDone(t *testing.T) {
 	}
 }
 
+func TestHelpIsNoError(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {selfTest, "--help"}, {adoption, "--help"}} {
+		if code, stdout, stderr := runWith(t, args...); code != exitDone || !strings.Contains(stdout+stderr, "--kubeconfig") || strings.Contains(stderr, "error") {
+			t.Errorf("%v: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+	if _, stdout, _ := runWith(t, "--help"); !strings.Contains(stdout, adoption) || !strings.Contains(stdout, selfTest) {
+		t.Errorf("the help does not name the subcommands:\n%s", stdout)
+	}
+}
+
 func TestAFailingReadIsExplained(t *testing.T) {
 	resource := schema.GroupResource{Group: "workload.linkerd.io", Resource: "externalworkloads"}
 	for name, test := range map[string]struct {
@@ -80,7 +91,7 @@ func TestAFailingReadIsExplained(t *testing.T) {
 		"the CustomResourceDefinition is missing": {apierrors.NewNotFound(resource, ""), "install the CustomResourceDefinition"},
 		"the permission is missing":               {apierrors.NewForbidden(resource, "", errors.New("no")), "give the service account the permissions of the chart"},
 		"the credentials are wrong":               {apierrors.NewUnauthorized("no"), "give the service account the permissions of the chart"},
-		"nobody answers":                          {&net.OpError{Op: "dial", Err: errors.New("connection refused")}, "check its address"},
+		"the API server does not answer":          {&net.OpError{Op: "dial", Err: errors.New("connection refused")}, "check its address"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if text := explain(test.err, resource.Group, resource.Resource, "vms").Error(); !strings.Contains(text, test.want) {
@@ -90,16 +101,16 @@ func TestAFailingReadIsExplained(t *testing.T) {
 	}
 }
 
-func TestTheMemoryLimitIsAPartOfTheContainers(t *testing.T) {
+func TestMemoryLimitIsAFractionOfTheContainers(t *testing.T) {
 	for name, test := range map[string]struct {
 		content string
 		limit   int64
 		limited bool
 	}{
-		"a limit":               {"134217728\n", 120795955, true},
-		"none, in cgroup v2":    {"max\n", 0, false},
-		"none, in cgroup v1":    {"9223372036854771712\n", 0, false},
-		"something that is not": {"", 0, false},
+		"a limit":            {"134217728\n", 120795955, true},
+		"none, in cgroup v2": {"max\n", 0, false},
+		"none, in cgroup v1": {"9223372036854771712\n", 0, false},
+		"an empty file":      {"", 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			limit, limited := memoryLimit(test.content)

@@ -29,9 +29,9 @@ func newCommand(name string, io streams) *cobra.Command {
 	p := &program{name: name, streams: io}
 	root := &cobra.Command{
 		Use:   "external-workload",
-		Short: "Say why a machine outside the cluster is served or not, drain it, and register it",
-		Long: "external-workload works with ExternalWorkloads, the machines outside a cluster that Services send traffic to.\n\n" +
-			"Exit codes: 0 if all is as asked, 2 if a workload is not served, 1 for errors.",
+		Short: "Explain why a machine outside the cluster gets traffic or not, drain it, and register it",
+		Long: "Manage ExternalWorkloads: machines outside the cluster to which Services send traffic.\n\n" +
+			"Exit codes: 0 for success, 1 for an error, 2 if a workload is not served.",
 		SilenceErrors: true, SilenceUsage: true,
 		Annotations: map[string]string{cobra.CommandDisplayNameAnnotation: name},
 		Version:     version(),

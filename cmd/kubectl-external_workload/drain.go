@@ -36,20 +36,20 @@ func (p *program) drainCommand() *cobra.Command {
 	flags := drainFlags{}
 	command := &cobra.Command{
 		Use:   "drain [WORKLOAD]",
-		Short: "Take a machine out of all Services, and wait until it is out",
-		Long: "Take a machine out of all Services with the annotation " + v1beta1.DrainAnnotation + ", wait until no EndpointSlice has it ready, " +
-			"then for the grace period, in which open connections end. With --delete the object is deleted after that.\n\n" +
-			"It may be called again at any time: what is done already is not done again.\n\n" +
-			"With the kubeconfig of an invitation the machine drains itself and may leave its name out. Such a drain ends when the machine registers again; " +
-			"that of somebody else does not. The machine cannot delete its object, because its invitation would end with it.",
-		Example: p.examples("# Take vm-1 out of service", "drain vm-1", "# And remove it for good", "drain vm-1 --delete --grace 1m",
+		Short: "Take a machine out of service, and wait until it gets no new traffic",
+		Long: "Take a machine out of service: set the annotation " + v1beta1.DrainAnnotation + ", wait until no EndpointSlice has the machine ready, " +
+			"and then wait for the grace period, in which open connections end. With --delete, delete the ExternalWorkload after that.\n\n" +
+			"You can run drain again at any time; it does not repeat completed steps.\n\n" +
+			"With the kubeconfig of an invitation, a machine drains itself and may omit its name. Such a drain ends when the machine registers again; " +
+			"a drain by another user does not. A machine cannot delete its ExternalWorkload, because that would end its invitation.",
+		Example: p.examples("# Take vm-1 out of service", "drain vm-1", "# Drain vm-1, then delete it", "drain vm-1 --delete --grace 1m",
 			"# Take this machine out of service, on the machine", "drain --kubeconfig /etc/external-workload/kubeconfig"),
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: p.completeWorkload,
 		RunE: func(c *cobra.Command, args []string) error { return p.drain(c.Context(), flags, args) },
 	}
-	command.Flags().DurationVar(&flags.grace, "grace", defaultGrace, "time for open connections to end, once no slice has the machine ready")
-	command.Flags().BoolVar(&flags.remove, "delete", false, "delete the ExternalWorkload afterwards")
-	command.Flags().DurationVar(&flags.timeout, "timeout", defaultDrainTimeout, "maximum time to wait until no slice has the machine ready")
+	command.Flags().DurationVar(&flags.grace, "grace", defaultGrace, "time for open connections to end after no EndpointSlice has the machine ready")
+	command.Flags().BoolVar(&flags.remove, "delete", false, "delete the ExternalWorkload after the grace period")
+	command.Flags().DurationVar(&flags.timeout, "timeout", defaultDrainTimeout, "maximum time to wait until no EndpointSlice has the machine ready")
 	return command
 }
 

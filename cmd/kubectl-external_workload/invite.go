@@ -40,24 +40,25 @@ func (p *program) inviteCommand() *cobra.Command {
 	var flags inviteFlags
 	command := &cobra.Command{
 		Use:   "invite WORKLOAD [-f FILE]",
-		Short: "Let a machine register itself, with a credential for this machine alone",
+		Short: "Create a credential with which a machine can register itself",
 		Long: "Create the ExternalWorkload of a manifest, if it does not exist, and a ServiceAccount with which the machine may set its addresses, " +
-			"drain itself and renew its token, and nothing else. Print a kubeconfig for the machine, or user data for cloud-init, to the standard output; " +
-			"on the machine, the verb register uses it. The output is a credential: write it to a new file that only you can read, as the examples do.\n\n" +
-			"The manifest fixes labels, ports, identity and server name, and --cidr the ranges for its addresses; a manifest with addresses and without --cidr permits these alone. " +
-			"Run invite again, without -f, for a new token, and with --cidr for other ranges: the machine keeps its address until it registers again. Delete the ServiceAccount to revoke it; deleting the ExternalWorkload does the same.\n\n" +
-			"It needs the role admin in the namespace, and the chart's admission policies (invitations.enabled). It checks that they limit the new credential.",
+			"drain itself and renew its token, and nothing else. Print a kubeconfig for the machine, or user data for cloud-init, to standard output; " +
+			"on the machine, register uses it. The output is a credential: write it to a new file that only you can read, as in the examples.\n\n" +
+			"The manifest sets labels, ports, identity and server name, and --cidr the permitted address ranges. Without --cidr, only the addresses in the manifest are permitted. " +
+			"To get a new token, run invite again without -f. To change the ranges, run it with --cidr; the machine keeps its address until it registers again. " +
+			"To revoke the invitation, delete the ServiceAccount or the ExternalWorkload.\n\n" +
+			"This command needs the role admin in the namespace, and the chart's admission policies (invitations.enabled). It checks that they limit the new credential.",
 		Example: p.examples(
-			"# Invite vm-1, which may have any address of a network", "invite vm-1 -f vm-1.yaml --cidr 10.20.0.0/16 > vm-1.kubeconfig",
-			"# The same as user data for cloud-init", "invite vm-1 -f vm-1.yaml --cidr 10.20.0.0/16 -o cloud-init > user-data",
-			"# A new token for vm-1, after it was off for too long", "invite vm-1 > vm-1.kubeconfig"),
+			"# Invite vm-1, which may have any address in a range", "invite vm-1 -f vm-1.yaml --cidr 10.20.0.0/16 > vm-1.kubeconfig",
+			"# Print user data for cloud-init instead", "invite vm-1 -f vm-1.yaml --cidr 10.20.0.0/16 -o cloud-init > user-data",
+			"# Get a new token for vm-1 after its token has expired", "invite vm-1 > vm-1.kubeconfig"),
 		Args: cobra.ExactArgs(1), ValidArgsFunction: p.completeWorkload,
 		RunE: func(c *cobra.Command, args []string) error { return p.invite(c.Context(), flags, args[0]) },
 	}
-	command.Flags().StringVarP(&flags.file, "filename", "f", "", "manifest of the ExternalWorkload; - for the standard input. May be left out if it exists in the cluster")
-	command.Flags().StringSliceVar(&flags.cidrs, "cidr", nil, "address ranges in which the machine may set its addresses")
-	command.Flags().StringVar(&flags.server, "machine-server", "", "URL at which the machine reaches the API server; if empty, that of your kubeconfig")
-	command.Flags().DurationVar(&flags.validFor, "valid-for", defaultValidFor, "time within which the machine has to register first")
+	command.Flags().StringVarP(&flags.file, "filename", "f", "", "manifest of the ExternalWorkload, or - for standard input; optional if the ExternalWorkload exists")
+	command.Flags().StringSliceVar(&flags.cidrs, "cidr", nil, "address ranges from which the machine may set its addresses")
+	command.Flags().StringVar(&flags.server, "machine-server", "", "URL of the API server for the machine; if empty, the URL in your kubeconfig")
+	command.Flags().DurationVar(&flags.validFor, "valid-for", defaultValidFor, "time within which the machine must register")
 	command.Flags().DurationVar(&flags.tokenLifetime, "token-lifetime", defaultTokenLifetime, "lifetime of the tokens that the machine requests when it registers")
 	p.addOutputFlag(command, formatKubeconfig, formatCloudInit)
 	return command

@@ -18,7 +18,7 @@ func (p *program) listCommand() *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List machines, their readiness, and how many Services serve them",
-		Example: p.examples("# The machines of the namespace", "list", "# Those of all namespaces, with the reason why they are not served", "list -A -o wide"),
+		Example: p.examples("# List the machines of the namespace", "list", "# List the machines of all namespaces, with the reason why they are not served", "list -A -o wide"),
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return p.list(c.Context(), all) },
 	}

@@ -29,24 +29,24 @@ func (p *program) registerCommand() *cobra.Command {
 	var flags registerFlags
 	command := &cobra.Command{
 		Use:   "register",
-		Short: "Register this machine, with the kubeconfig that invite has printed",
-		Long: "Set the addresses of this machine in its ExternalWorkload, end a drain that the machine itself has begun, renew its token, and wait until it is ready. " +
-			"It may be run again at any time.\n\n" +
-			"The address of a family is that of the route to the API server, if the invitation permits it, and else the only permitted one of the interfaces; --ip gives others. " +
-			"The token of the invitation is replaced at once by one of --token-lifetime, which is renewed when half of its lifetime is over; the API server may grant less than asked for. It is kept in the kubeconfig, with mode 0600.\n\n" +
-			"With --watch it runs on, follows changes of addresses and renews the token. If the invitation has expired it says so once, and goes on when a new kubeconfig is in its place.",
+		Short: "Register this machine with the kubeconfig of its invitation",
+		Long: "Set the addresses of this machine in its ExternalWorkload, end a drain that the machine itself began, renew its token, and wait until it is ready. " +
+			"You can run register again at any time.\n\n" +
+			"For each family, register uses the source address of the route to the API server, if the invitation permits it, or else the only permitted address of the interfaces. --ip sets other addresses. " +
+			"It replaces the token of the invitation at once with a token of --token-lifetime, and renews that when half of its lifetime is over; the API server may grant a shorter lifetime. It stores the token in the kubeconfig, with mode 0600.\n\n" +
+			"With --watch it keeps running, follows address changes and renews the token. If the invitation expires, it reports that once, and continues when you replace the kubeconfig.",
 		Example: p.examples(
 			"# Register this machine", "register --kubeconfig /etc/external-workload/kubeconfig",
-			"# Follow its addresses, as a systemd unit does", "register --watch --kubeconfig /etc/external-workload/kubeconfig",
-			"# With addresses of your choice", "register --ip 10.20.0.7 --ip 2001:db8::7"),
+			"# Keep running and follow address changes, for example in a systemd unit", "register --watch --kubeconfig /etc/external-workload/kubeconfig",
+			"# Set the addresses explicitly", "register --ip 10.20.0.7 --ip 2001:db8::7"),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return p.register(c.Context(), flags) },
 	}
-	command.Flags().StringSliceVar(&flags.ips, "ip", nil, "address of this machine, at most one IPv4 and one IPv6 address; if empty, it is found")
+	command.Flags().StringSliceVar(&flags.ips, "ip", nil, "address of this machine, at most one IPv4 and one IPv6 address; if empty, detected")
 	command.Flags().DurationVar(&flags.timeout, "timeout", defaultRegisterTimeout, "maximum time to wait until the machine is ready")
-	command.Flags().BoolVarP(&flags.watch, "watch", "w", false, "run on, follow changes of addresses and renew the token")
-	command.Flags().DurationVar(&flags.interval, "interval", defaultRegisterInterval, "with --watch, interval at which addresses and token are looked at")
-	command.Flags().DurationVar(&flags.tokenLifetime, "token-lifetime", defaultTokenLifetime, "lifetime of the tokens that are requested")
+	command.Flags().BoolVarP(&flags.watch, "watch", "w", false, "keep running, follow address changes and renew the token")
+	command.Flags().DurationVar(&flags.interval, "interval", defaultRegisterInterval, "with --watch, interval between checks of the addresses and the token")
+	command.Flags().DurationVar(&flags.tokenLifetime, "token-lifetime", defaultTokenLifetime, "lifetime of requested tokens")
 	return command
 }
 

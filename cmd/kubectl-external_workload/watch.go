@@ -25,9 +25,9 @@ import (
 func (p *program) watchCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "watch WORKLOAD",
-		Short: "Show what happens to a machine, as it happens",
-		Long: "Show each change of a machine's conditions, and each write of a slice that changes its endpoints, with the time from the change to the write. " +
-			"It ends with Ctrl-C.",
+		Short: "Watch the conditions and endpoints of a machine",
+		Long: "Print each change of a machine's conditions, and each write of an EndpointSlice that changes its endpoints, with the time from the change to the write. " +
+			"Press Ctrl-C to stop.",
 		Example: p.examples("# Watch vm-1", "watch vm-1"),
 		Args:    cobra.ExactArgs(1), ValidArgsFunction: p.completeWorkload,
 		RunE: func(c *cobra.Command, args []string) error { return p.watch(c.Context(), args[0]) },

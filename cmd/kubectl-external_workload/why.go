@@ -23,14 +23,14 @@ func (p *program) whyCommand() *cobra.Command {
 	var flags whyFlags
 	command := &cobra.Command{
 		Use:   "why [WORKLOAD [SERVICE]]",
-		Short: "Say whether Services send traffic to a machine, and why not",
-		Long: "Say for each Service that selects a machine, or for one, whether it sends traffic to it, with every check in order, " +
-			"what else limits who reaches it, and what to do.\n\nIt lists Services, EndpointSlices and ExternalWorkloads, and needs no controller. " +
-			"With -f it looks at manifests as if they were applied to the cluster; with --local at manifests alone.",
+		Short: "Explain why Services send traffic to a machine or not",
+		Long: "Explain for each Service that selects a machine, or for one Service, whether it sends traffic to the machine: print every check in order, " +
+			"other settings that limit the traffic, and a fix.\n\nThe command lists Services, EndpointSlices and ExternalWorkloads, and needs no controller. " +
+			"With -f it also reads manifests, as if they were applied to the cluster. With --local it reads only manifests.",
 		Example: p.examples(
 			"# Why is machine vm-1 not served?", "why vm-1",
-			"# By Service web alone", "why vm-1 web",
-			"# All machines of Service web", "why --service web",
+			"# Explain only Service web", "why vm-1 web",
+			"# Explain all machines of Service web", "why --service web",
 			"# What would happen if these manifests were applied?", "why vm-1 -f manifests/",
 			"# The same in CI, without a cluster", "why -f manifests/ --local"),
 		Args:              cobra.MaximumNArgs(2),
@@ -40,8 +40,8 @@ func (p *program) whyCommand() *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&flags.service, "service", "", "explain all machines of this Service")
-	command.Flags().StringSliceVarP(&flags.files, "filename", "f", nil, "manifests to look at: files, directories or - for the standard input")
-	command.Flags().BoolVar(&flags.local, "local", false, "look at the manifests alone, and contact no API server")
+	command.Flags().StringSliceVarP(&flags.files, "filename", "f", nil, "manifests to read: files, directories or - for standard input")
+	command.Flags().BoolVar(&flags.local, "local", false, "read only the manifests, and contact no API server")
 	_ = command.RegisterFlagCompletionFunc("service", p.completeServices)
 	p.controller.add(command.Flags())
 	p.addOutputFlag(command, formatJSON, formatYAML)

@@ -40,9 +40,9 @@ func parse(args []string, out io.Writer) (options Options, kubeconfig string, er
 	flags := pflag.NewFlagSet("selftest", pflag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.StringVar(&kubeconfig, "kubeconfig", "", "path to a kubeconfig file; if empty, the Pod's service account is used")
-	flags.StringVar(&options.Namespace, "namespace", "default", "namespace in which the test publishes; the controller must serve it")
+	flags.StringVar(&options.Namespace, "namespace", "default", "namespace of the test; the controller must serve it")
 	flags.StringVar(&options.Address, "address", "192.0.2.1", "address of the workload; nothing is sent to it")
-	flags.DurationVar(&options.Timeout, "timeout", time.Minute, "how long to wait for the endpoint")
+	flags.DurationVar(&options.Timeout, "timeout", time.Minute, "maximum time to wait for the endpoint")
 	flags.BoolVar(&options.Ready, "ready", true, "wait until the endpoint is ready, by declared readiness")
 	if err := flags.Parse(args); err != nil {
 		return Options{}, "", err
