@@ -40,10 +40,10 @@ func options() explain.Options {
 type given struct {
 	services  []*corev1.Service
 	workloads []*v1beta1.ExternalWorkload
-	// published are the workloads as they were when the controller last wrote
-	// slices; those of today if it is nil.
+	// published are the workloads at the controller's last write of slices; nil means the
+	// current ones.
 	published []*v1beta1.ExternalWorkload
-	// change does something to the slices.
+	// change changes the slices.
 	change  func([]*discoveryv1.EndpointSlice) []*discoveryv1.EndpointSlice
 	options func(*explain.Options)
 }
@@ -92,7 +92,7 @@ func (g *given) namespace() *explain.Namespace {
 	return explain.New("shop", explain.Objects{Services: g.services, Workloads: g.workloads, Slices: written}, o)
 }
 
-// sliceName is the part of a slice's name that depends on the content.
+// sliceName matches the part of a slice's name that depends on the content.
 var sliceName = regexp.MustCompile(`linkerd-external-(web|admin)-[a-z0-9]+`)
 
 // text returns the answer about workload a, and about the Service web.
@@ -140,7 +140,7 @@ func web(options ...build.ServiceOption) []*corev1.Service {
 	return []*corev1.Service{build.Service("shop/web", options...)}
 }
 
-// policies sets what no builder does.
+// policies sets fields for which there is no builder.
 func policies(change func(*corev1.Service)) []*corev1.Service {
 	service := build.Service("shop/web")
 	change(service)
@@ -197,7 +197,7 @@ func cases() map[string]given {
 		"readiness: a probe without result":      {services: web(), workloads: one(probed(build.Conditions())...)},
 		"readiness: InvalidProbe":                {services: web(), workloads: withCondition(one(probed(build.Conditions())...), accepted("InvalidProbe", "annotation external-workload.io/probe: port is missing"))},
 		"readiness: ProbeAddressRefused":         {services: web(), workloads: withCondition(one(probed(build.Conditions())...), accepted("ProbeAddressRefused", "192.0.2.1 must not be probed"))},
-		"readiness: held":                        {services: web(), workloads: one(probed(ready("True", "ReadinessHeld", "most probes fail together: readiness is frozen"), build.Passed("192.0.2.1"))...)},
+		"readiness: held":                        {services: web(), workloads: one(probed(ready("True", "ProbeHeld", "most probes fail together: readiness is frozen"), build.Passed("192.0.2.1"))...)},
 		"readiness: a message with escapes":      {services: web(), workloads: one(probed(ready("False", "ProbeFailed", "\x1b[2Jgone\nService web: served"))...)},
 		"draining: by the annotation":            {services: web(), workloads: withCondition(one(build.Drained()), v1beta1.WorkloadCondition{Type: v1beta1.WorkloadDraining, Status: v1beta1.ConditionTrue})},
 		"draining: by deletion":                  {services: web(), workloads: []*v1beta1.ExternalWorkload{deleting()}},
@@ -238,7 +238,7 @@ func deleting() *v1beta1.ExternalWorkload {
 	return w
 }
 
-// soon looks while the controller is about to write.
+// soon asks while the controller is about to write.
 func soon(o *explain.Options) { o.Now = now.Add(-3*time.Minute + time.Second) }
 
 func writtenBy(managers ...string) func([]*discoveryv1.EndpointSlice) []*discoveryv1.EndpointSlice {
@@ -314,7 +314,7 @@ func TestEverySkipReasonHasACase(t *testing.T) {
 			}
 		}
 		if !found {
-			t.Errorf("no case has the reason %s as its cause", reason)
+			t.Errorf("no case has the cause %s", reason)
 		}
 	}
 }

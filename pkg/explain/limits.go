@@ -19,10 +19,10 @@ func serviceLimits(service *corev1.Service) []Limit {
 		return nil
 	}
 	if service.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
-		add("externalTrafficPolicy: Local", "traffic from outside the cluster goes only to endpoints of the node that it enters by, and a machine is on no node; MetalLB announces no node for it")
+		add("externalTrafficPolicy: Local", "traffic from outside the cluster goes only to endpoints on the node where it arrives, and a machine is on no node; MetalLB announces no node for it")
 	}
 	if policy := service.Spec.InternalTrafficPolicy; policy != nil && *policy == corev1.ServiceInternalTrafficPolicyLocal {
-		add("internalTrafficPolicy: Local", "kube-proxy sends traffic from Pods only to endpoints of their own node, and a machine is on no node")
+		add("internalTrafficPolicy: Local", "kube-proxy sends traffic from Pods only to endpoints on their own node, and a machine is on no node")
 	}
 	headless := service.Spec.ClusterIP == corev1.ClusterIPNone
 	if headless {
@@ -81,6 +81,6 @@ func hintLimit(service *corev1.Service, zone string) *Limit {
 	case corev1.ServiceTrafficDistributionPreferSameNode:
 		return &Limit{name, "a machine is on no node: clients whose node has a ready Pod do not use it"}
 	default:
-		return &Limit{name, "the value is not known, and no hints are published"}
+		return &Limit{name, "the value is unknown, so no hints are published"}
 	}
 }

@@ -102,7 +102,7 @@ func checkPlace(f *Family) Check {
 	switch {
 	case f.Skipped != "":
 		check.Result, check.Reason = Wait, "StillPublished"
-		check.Detail += "; it is to be removed"
+		check.Detail += "; the controller will remove it"
 	case len(f.Published) == 0:
 		check.Result, check.Reason = Wait, "NotYetPublished"
 		check.Detail = fmt.Sprintf("no slice has it yet; desired: %s, %s", f.Address, readyText(f.Ready))
@@ -144,7 +144,7 @@ func (n *Namespace) checkStep(v *view, workload string) Check {
 	if waited := n.options.Now.Sub(last); !last.IsZero() && waited > stepTime {
 		check.Result, check.Reason = No, "NotWritten"
 		check.Detail = fmt.Sprintf("nothing was written for %s; %s", age(last, n.options.Now), check.Detail)
-		check.Fix = fmt.Sprintf("see whether the controller runs, serves namespace %s and may write: kubectl get events -n %s --field-selector involvedObject.name=%s, and its log", n.name, n.name, v.service.Name)
+		check.Fix = fmt.Sprintf("check that the controller runs, serves namespace %s and may write: kubectl get events -n %s --field-selector involvedObject.name=%s, and its log", n.name, n.name, v.service.Name)
 	}
 	return check
 }

@@ -103,7 +103,7 @@ func checkDraining(service *corev1.Service, object *v1beta1.ExternalWorkload, no
 	case object.DeletionTimestamp != nil:
 		check.Reason = "Deleting"
 		check.Detail = fmt.Sprintf("the object is being deleted for %s, and waits for finalizers %s", age(object.DeletionTimestamp.Time, now), strings.Join(object.Finalizers, ", "))
-		check.Fix = "let the owners of the finalizers finish; a deleted object cannot be brought back, so apply it again under the same name afterwards"
+		check.Fix = "wait until the finalizers are removed; a deletion cannot be undone, so apply the object again afterwards"
 	case object.Annotations[v1beta1.DrainAnnotation] != "":
 		check.Reason = "Draining"
 		check.Detail = fmt.Sprintf("the annotation %s is %q", v1beta1.DrainAnnotation, object.Annotations[v1beta1.DrainAnnotation])
@@ -116,7 +116,7 @@ func checkDraining(service *corev1.Service, object *v1beta1.ExternalWorkload, no
 	}
 	if service.Spec.PublishNotReadyAddresses {
 		check.Result, check.Fix = Note, ""
-		check.Detail += "; the Service publishes it nevertheless (publishNotReadyAddresses)"
+		check.Detail += "; the Service publishes it anyway (publishNotReadyAddresses)"
 	}
 	return []Check{check}
 }
@@ -136,7 +136,7 @@ func checkReadiness(service *corev1.Service, object *v1beta1.ExternalWorkload, f
 	}
 	if check.Result == OK && unprovenEverywhere(families) {
 		check.Result, check.Reason = No, "AddressNotProven"
-		check.Detail += "; but the present address has not passed the probe"
+		check.Detail += "; but the current address has not passed the probe"
 	}
 	check.Detail += "; " + sourceText(object)
 	if accepted := conditionOf(object, v1beta1.WorkloadAccepted); accepted != nil && accepted.Status == v1beta1.ConditionFalse {
@@ -151,7 +151,7 @@ func checkReadiness(service *corev1.Service, object *v1beta1.ExternalWorkload, f
 	check.Fix = readinessFix(object, check.Reason)
 	if service.Spec.PublishNotReadyAddresses {
 		check.Result, check.Fix = Note, ""
-		check.Detail += "; the Service publishes it nevertheless (publishNotReadyAddresses)"
+		check.Detail += "; the Service publishes it anyway (publishNotReadyAddresses)"
 	}
 	return check
 }
@@ -200,7 +200,7 @@ func sourceText(object *v1beta1.ExternalWorkload) string {
 	case declared:
 		return fmt.Sprintf("set by its annotation %s: %q", v1beta1.ReadyAnnotation, value)
 	default:
-		return "set by others, since it has neither a probe nor a declaration"
+		return "set by another writer, since it has neither a probe nor a declaration"
 	}
 }
 
@@ -219,11 +219,11 @@ func readinessFix(object *v1beta1.ExternalWorkload, reason string) string {
 	case annotationReason(reason):
 		return "correct the annotation that the message names"
 	case probed && reason == "NoReadyCondition":
-		return "wait for the first probes; if none comes, look whether the controller runs with --readiness and may reach the machine"
+		return "wait for the first probes; if none comes, check that the controller runs with --readiness and can reach the machine"
 	case probed && (reason == "AddressNotProven" || reason == "AddressChanged"):
-		return "wait until the new address has passed the probe, and start what listens there"
+		return "start the server at the new address, and wait until it passes the probe"
 	case probed:
-		return "start what answers the probe on the machine, or correct the annotation " + v1beta1.ProbeAnnotation
+		return "start the server that answers the probe on the machine, or correct the annotation " + v1beta1.ProbeAnnotation
 	case declared:
 		return declare
 	default:

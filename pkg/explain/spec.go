@@ -28,7 +28,7 @@ func checkObject(object *v1beta1.ExternalWorkload) []Check {
 func checkPorts(service *corev1.Service, object *v1beta1.ExternalWorkload, families []Family) Check {
 	check := Check{Name: CheckPorts, Result: OK}
 	if len(service.Spec.Ports) == 0 {
-		check.Detail = "the Service has no ports: addresses alone are published"
+		check.Detail = "the Service has no ports: only addresses are published"
 		return check
 	}
 	var matched, missing []string
