@@ -1,13 +1,13 @@
-// Package interruption keeps list and watch requests going while the API server
-// is away, and knows until when consumers of EndpointSlices may lack what was
-// written, because their watches were interrupted as ours were.
+// Package interruption retries list and watch requests while the API server is
+// unavailable, and computes until when consumers of EndpointSlices may lack
+// recent writes, because their watches were interrupted like ours.
 //
-// An informer whose requests fail waits longer and longer, up to a minute: after
-// an API server was killed, the list of workloads came back 65 s later. A Monitor
-// tries a failed request again within a second instead.
+// An informer waits up to a minute between retries: after an API server was
+// killed and restarted, the list of workloads came 65 s late. A Monitor retries
+// within a second.
 //
-// Other programs wait that long. One that lists again sees only the last of the
-// writes that were made until then, so a change that takes two writes must not
-// make the second too early. How long an informer may wait follows from the time
-// that the API server was away (Recovery).
+// Other programs do wait that long. A program that lists again sees only the last
+// of the writes in between, so the second write of a change must wait until they
+// have listed. The longest wait follows from the time for which the API server
+// was unavailable (Recovery).
 package interruption
