@@ -19,7 +19,7 @@ import (
 // chain empty, and kube-proxy's rules refuse it: 16 of 682,042 connections over
 // 1,758 replacements of such a chain on Linux 6.18, without kube-proxy, and 0 of
 // 753,210 over 1,833 where the chain had rules in place of the map. No writer of
-// slices can prevent that, so these are told from requests that a machine refused.
+// slices can prevent that, so they are counted apart from requests that a machine refused.
 type untranslatedCount struct {
 	cluster *cluster
 	table   string
