@@ -24,7 +24,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// triggerTime is the annotation that is no reason to write by itself.
+// triggerTime is the annotation that alone is no reason to write.
 const triggerTime = "endpoints.kubernetes.io/last-change-trigger-time"
 
 // catchUpInterval is how often a history is compared with the API server.

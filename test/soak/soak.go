@@ -146,7 +146,7 @@ func (s *soak) restartEnded(ctx context.Context) error {
 		if c.Running() {
 			continue
 		}
-		s.tally.fault("ended by itself")
+		s.tally.fault("ended without a fault")
 		if err := c.Start(ctx); err != nil {
 			return err
 		}
