@@ -24,6 +24,9 @@ const registered = "registered"
 // the API server has another one: the machine chooses the one that the invitation permits.
 var registeredVM = vm{name: registered, address: "192.168.77.13", port: 8081}
 
+// stayingVM stays in the Service while the machine shuts down.
+var stayingVM = vm{name: registered + "-b", address: "192.168.77.12", port: 8083}
+
 // registeredManifest is what the administrator knows of the machine: all but its address.
 const registeredManifest = `apiVersion: workload.linkerd.io/v1beta1
 kind: ExternalWorkload
@@ -66,7 +69,7 @@ func machineRegisters(ctx context.Context, c *cluster) error {
 	if err != nil {
 		return err
 	}
-	if err := c.createWorkload(ctx, workload(registered+"-b", vms[2].address, map[string]string{"app": registered})); err != nil {
+	if _, err := c.startWorkload(ctx, stayingVM, map[string]string{"app": registered}); err != nil {
 		return err
 	}
 	root := filepath.Join(c.work, "machine")
@@ -81,7 +84,7 @@ func machineRegisters(ctx context.Context, c *cluster) error {
 	if err := m.install(ctx, data); err != nil {
 		return err
 	}
-	if err := errors.Join(waitAnswer(ctx, url, registeredVM.name), waitAnswer(ctx, url, "vm-b")); err != nil {
+	if err := errors.Join(waitAnswer(ctx, url, registeredVM.name), waitAnswer(ctx, url, stayingVM.name)); err != nil {
 		return fmt.Errorf("after the first boot: %w", err)
 	}
 	kubeconfig := data.Files[0]
@@ -219,7 +222,7 @@ func (c *cluster) expectDrained(ctx context.Context) error {
 	if !w.DrainedByMachine() {
 		return fmt.Errorf("the machine has not drained itself: its annotation %s is %q", v1beta1.DrainAnnotation, w.Annotations[v1beta1.DrainAnnotation])
 	}
-	return c.waitPublished(ctx, registered, []string{vms[2].address})
+	return c.waitPublished(ctx, registered, []string{stayingVM.address})
 }
 
 // removeMachine is what the administrator does, and leaves nothing that a later stage
@@ -228,5 +231,5 @@ func (c *cluster) removeMachine(ctx context.Context) error {
 	if _, err := c.command(ctx, c.bin("kubectl-external_workload"), "drain", registered, "-n", namespace, "--delete", "--grace=0s"); err != nil {
 		return err
 	}
-	return c.waitPublished(ctx, registered, []string{vms[2].address})
+	return c.waitPublished(ctx, registered, []string{stayingVM.address})
 }

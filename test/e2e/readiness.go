@@ -20,6 +20,8 @@ const (
 	quietRequests = 40
 	// quietTime must pass as well.
 	quietTime = 500 * time.Millisecond
+	// movedVM is the VM whose readiness changes.
+	movedVM = "moving-a"
 	// settleLimit is far above what is measured: it catches a controller that
 	// waits for something, on machines however busy.
 	settleLimit = 5 * time.Second
@@ -36,20 +38,20 @@ func readinessMovesTraffic(ctx context.Context, c *cluster) error {
 		return err
 	}
 	labels := map[string]string{"app": service}
-	if err := errors.Join(
-		c.createWorkload(ctx, workload("moving-a", vms[1].address, labels)),
-		c.createWorkload(ctx, workload("moving-b", vms[2].address, labels)),
-	); err != nil {
+	moved, untouched := vm{name: movedVM, address: vms[1].address, port: 8082}, vm{name: "moving-b", address: vms[2].address, port: 8082}
+	for _, v := range []vm{moved, untouched} {
+		if _, err := c.startWorkload(ctx, v, labels); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(waitAnswer(ctx, url, moved.name), waitAnswer(ctx, url, untouched.name)); err != nil {
 		return err
 	}
-	if err := errors.Join(waitAnswer(ctx, url, "vm-a"), waitAnswer(ctx, url, "vm-b")); err != nil {
-		return err
-	}
-	seen, err := c.watchAddress(ctx, service, vms[1].address)
+	seen, err := c.watchAddress(ctx, service, moved.address)
 	if err != nil {
 		return err
 	}
-	other, err := c.watchAddress(ctx, service, vms[2].address)
+	other, err := c.watchAddress(ctx, service, untouched.address)
 	if err != nil {
 		seen.end()
 		return err
@@ -91,24 +93,24 @@ func (c *cluster) moveTraffic(ctx context.Context, l *load, seen *history) (move
 	var times moves
 	for range readinessRounds {
 		begin := time.Now()
-		if err := c.setReady(ctx, "moving-a", v1beta1.ConditionFalse); err != nil {
+		if err := c.setReady(ctx, movedVM, v1beta1.ConditionFalse); err != nil {
 			return times, err
 		}
-		if err := l.waitQuiet(ctx, "vm-a"); err != nil {
+		if err := l.waitQuiet(ctx, movedVM); err != nil {
 			return times, err
 		}
-		last, _ := l.last("vm-a")
+		last, _ := l.last(movedVM)
 		times.withdrawn = append(times.withdrawn, max(0, last.Sub(begin)))
 		times.unpublished = append(times.unpublished, seen.became(false, begin))
 
 		begin = time.Now()
-		if err := c.setReady(ctx, "moving-a", v1beta1.ConditionTrue); err != nil {
+		if err := c.setReady(ctx, movedVM, v1beta1.ConditionTrue); err != nil {
 			return times, err
 		}
-		if err := l.waitReached(ctx, "vm-a", begin); err != nil {
+		if err := l.waitReached(ctx, movedVM, begin); err != nil {
 			return times, err
 		}
-		times.restored = append(times.restored, l.first("vm-a", begin).Sub(begin))
+		times.restored = append(times.restored, l.first(movedVM, begin).Sub(begin))
 		times.published = append(times.published, seen.became(true, begin))
 	}
 	return times, nil

@@ -117,12 +117,8 @@ func (c *cluster) join(ctx context.Context, service string, lane, number int) (m
 	port := firstReplacementPort + 1000*lane + number
 	address := "192.168.77.14"
 	var err error
-	if m.server, err = c.startVM(ctx, vm{name: m.name, address: address, port: port}); err != nil {
-		return m, err
-	}
-	w := workload(m.name, address, map[string]string{"app": service})
-	w.Spec.Ports = []v1beta1.PortSpec{{Name: "http", Port: int32(port)}}
-	if err := c.createWorkload(ctx, w); err != nil {
+	m.server, err = c.startWorkload(ctx, vm{name: m.name, address: address, port: port}, map[string]string{"app": service})
+	if err != nil {
 		return m, fmt.Errorf("joining %s: %w", net.JoinHostPort(address, strconv.Itoa(port)), err)
 	}
 	return m, c.waitReady(ctx, service, m.name, true)

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/test/internal/process"
 )
 
@@ -37,6 +38,23 @@ func startVMs(ctx context.Context, c *cluster) error {
 // startVM starts a server and waits until it answers.
 func (c *cluster) startVM(ctx context.Context, v vm) (*process.Process, error) {
 	return c.start(ctx, v.name, v.answers, c.inVM(c.bin("peer"), "serve", v.name, v.at()))
+}
+
+// startWorkload starts the server of a VM and creates its workload, which is ready.
+//
+// A stage that sends many requests has a port of its own, which no other ClusterIP
+// reaches. A server remembers a closed connection for a minute, and takes a new one from
+// the same client port only if its timestamps go on. Linux chooses where these begin by
+// the address that the client asks for: by two ClusterIPs, they do not go on, and the
+// new connection waits for seconds.
+func (c *cluster) startWorkload(ctx context.Context, v vm, labels map[string]string) (*process.Process, error) {
+	server, err := c.startVM(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	w := workload(v.name, v.address, labels)
+	w.Spec.Ports = []v1beta1.PortSpec{{Name: "http", Port: int32(v.port)}}
+	return server, c.createWorkload(ctx, w)
 }
 
 // at is where the server listens.
