@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/external-workload/controller/pkg/explain"
@@ -66,6 +68,11 @@ func (p *program) why(ctx context.Context, flags whyFlags, args []string) error 
 	if err != nil {
 		return err
 	}
+	if flags.local && p.overrides.Context.Namespace == "" {
+		if namespace, err = namespaceOfTarget(seen.objects, flags.service, args, namespace); err != nil {
+			return err
+		}
+	}
 	if flags.service != "" {
 		return p.whyService(seen.in(namespace), flags.service, seen)
 	}
@@ -88,6 +95,35 @@ func (p *program) why(ctx context.Context, flags whyFlags, args []string) error 
 		}
 	}
 	return p.whyWorkloads(seen, given, service)
+}
+
+// namespaceOfTarget returns the namespace of the manifest that the arguments name, or
+// otherwise if there is none or the arguments name nothing.
+func namespaceOfTarget(manifests explain.Objects, service string, args []string, otherwise string) (string, error) {
+	switch {
+	case service != "":
+		return namespaceOf("Service", service, manifests.Services, otherwise)
+	case len(args) > 0:
+		return namespaceOf("ExternalWorkload", args[0], manifests.Workloads, otherwise)
+	}
+	return otherwise, nil
+}
+
+func namespaceOf[T metav1.Object](kind, name string, objects []T, otherwise string) (string, error) {
+	var found []string
+	for _, object := range objects {
+		if object.GetName() == name {
+			found = append(found, object.GetNamespace())
+		}
+	}
+	slices.Sort(found)
+	switch found = slices.Compact(found); len(found) {
+	case 0:
+		return otherwise, nil
+	case 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("the manifests have %s %q in namespaces %s; give one of them with -n", kind, name, strings.Join(found, ", "))
 }
 
 func (p *program) whyWorkloads(seen *cluster, names []types.NamespacedName, service string) error {

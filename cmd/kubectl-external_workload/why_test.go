@@ -92,6 +92,37 @@ func TestWhyOfManifestsInTheirOwnNamespaces(t *testing.T) {
 	}
 }
 
+// The context of a kubeconfig may be in another namespace than the manifests.
+func TestWhyFindsTheManifestOfAName(t *testing.T) {
+	shop := goodService + "---" + goodWorkload
+	both := shop + strings.ReplaceAll("---"+shop, "namespace: shop", "namespace: warehouse")
+	for sentence, test := range map[string]struct {
+		stdin string
+		args  []string
+		code  int
+		want  string
+	}{
+		"a workload":               {shop, []string{"vm-1"}, exitOK, "ExternalWorkload shop/vm-1"},
+		"a workload and a Service": {shop, []string{"vm-1", "web"}, exitOK, "Service web: served"},
+		"a Service":                {shop, []string{"--service", "web"}, exitOK, "1 of 1 served"},
+		"a workload of two namespaces": {both, []string{"vm-1"}, exitError,
+			`the manifests have ExternalWorkload "vm-1" in namespaces shop, warehouse; give one of them with -n`},
+		"a Service of two namespaces": {both, []string{"--service", "web"}, exitError,
+			`the manifests have Service "web" in namespaces shop, warehouse; give one of them with -n`},
+		"a workload of two namespaces, with -n": {both, []string{"vm-1", "-n", "warehouse"}, exitOK, "ExternalWorkload warehouse/vm-1"},
+		"a workload of another namespace than -n": {shop, []string{"vm-1", "-n", "default"}, exitError,
+			`ExternalWorkload "vm-1" not found in namespace "default"`},
+		"a workload that no manifest has": {shop, []string{"z"}, exitError, `ExternalWorkload "z" not found in namespace "default"`},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			got := execute(t, test.stdin, append([]string{"why", "--local", "-f", "-"}, test.args...)...)
+			if got.code != test.code || !strings.Contains(got.out+got.err, test.want) {
+				t.Errorf("exit code %d, want %d; output does not contain %q:\n%s%s", got.code, test.code, test.want, got.out, got.err)
+			}
+		})
+	}
+}
+
 // asJSON returns the JSON form of a manifest.
 func asJSON(t *testing.T, manifest string) string {
 	t.Helper()
