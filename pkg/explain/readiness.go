@@ -194,11 +194,14 @@ func conditionText(c *v1beta1.WorkloadCondition, now time.Time) string {
 func sourceText(object *v1beta1.ExternalWorkload) string {
 	_, probed := object.Annotations[v1beta1.ProbeAnnotation]
 	value, declared := object.Annotations[v1beta1.ReadyAnnotation]
+	ready := readyCondition(object)
 	switch {
 	case probed:
 		return "set by its probe"
 	case declared:
 		return fmt.Sprintf("set by its annotation %s: %q", v1beta1.ReadyAnnotation, value)
+	case ready != nil && ready.Reason == "Declared":
+		return "set by a declaration" // the condition's message says which
 	default:
 		return "set by another writer, since it has neither a probe nor a declaration"
 	}
