@@ -133,7 +133,11 @@ func (n *narrator) workloadChanged(event watch.EventType, w *v1beta1.ExternalWor
 	if w.Drained() {
 		state["drained"] = "yes"
 	}
-	state["addresses"] = fmt.Sprint(w.Spec.WorkloadIPs)
+	var addresses []string
+	for _, address := range w.Spec.WorkloadIPs {
+		addresses = append(addresses, address.IP)
+	}
+	state["addresses"] = strings.Join(addresses, ", ")
 	for _, kind := range sortedKeys(state, n.conditions) {
 		before, now := n.conditions[kind], state[kind]
 		switch {

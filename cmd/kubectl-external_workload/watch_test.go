@@ -47,7 +47,7 @@ func TestWatchPrintsEachChangeOfTheWorkloadOnce(t *testing.T) {
 	})
 	want := []string{
 		"Ready: True (ProbeSucceeded) a [31mb",
-		"addresses: [{192.0.2.1}]",
+		"addresses: 192.0.2.1",
 		"Ready: False (ProbeFailed) a [31mb",
 		"Ready: gone, was False (ProbeFailed) a [31mb",
 		"drained: yes",
