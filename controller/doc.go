@@ -2,7 +2,7 @@
 //
 //   - endpointslice: Services and ExternalWorkloads -> EndpointSlices
 //   - readiness: probes and declarations -> the status of ExternalWorkloads (Ready,
-//     Accepted and one condition per address family)
+//     one condition per address family, Accepted and Draining)
 //   - loop: the queue of keys and the workers that both share
 //
 // Decisions are pure functions; I/O is at the edge. Handlers turn an event into a key.
