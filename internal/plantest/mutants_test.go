@@ -182,7 +182,8 @@ func TestMutants(t *testing.T) {
 		t.Run(name, func(t *testing.T) { mutant.mustFail(t, "^TestRandomHistories$", "900000") })
 	}
 	for name, mutant := range ofTime {
-		t.Run(name, func(t *testing.T) { mutant.mustFail(t, "^TestRandomHistories$/behind$", "5000000") })
+		lagging := "^TestRandomHistories$/^" + strings.ReplaceAll(laggingConsumers, " ", "_") + "$"
+		t.Run(name, func(t *testing.T) { mutant.mustFail(t, lagging, "5000000") })
 	}
 }
 

@@ -20,6 +20,10 @@ var (
 
 const historyLength = 30
 
+// laggingConsumers is the installation whose histories detect the mutants of rules about
+// time.
+const laggingConsumers = "consumers that lag"
+
 // start starts a controller.
 type start func(withhold bool) plantest.Controller
 
@@ -36,7 +40,7 @@ func setups(controller start) map[string]*plantest.Setup {
 		"one family":                        setup(false, false, false),
 		"two families, the second withheld": setup(true, true, false),
 		"two families, both published":      setup(true, false, false),
-		"consumers that lag":                setup(true, true, true),
+		laggingConsumers:                    setup(true, true, true),
 		"consumers that lag, one family":    setup(false, false, true),
 	}
 }
