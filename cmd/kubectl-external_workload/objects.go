@@ -150,5 +150,5 @@ func (p *program) gather(ctx context.Context, namespace string, files []string, 
 	return &cluster{manifests.over(objects), options}, manifests.workloadNames(), nil
 }
 
-// args joins words for an error message.
+// words joins arguments for an error message.
 func words(args []string) string { return strings.Join(args, " ") }

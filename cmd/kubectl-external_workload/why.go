@@ -68,7 +68,9 @@ func (p *program) why(ctx context.Context, flags whyFlags, args []string) error 
 	if err != nil {
 		return err
 	}
-	if flags.local && p.overrides.Context.Namespace == "" {
+	// Without a cluster and without -n, each manifest is explained in its own namespace.
+	anyNamespace := flags.local && p.overrides.Context.Namespace == ""
+	if anyNamespace {
 		if namespace, err = namespaceOfTarget(seen.objects, flags.service, args, namespace); err != nil {
 			return err
 		}
@@ -77,24 +79,29 @@ func (p *program) why(ctx context.Context, flags whyFlags, args []string) error 
 		return p.whyService(seen.in(namespace), flags.service, seen)
 	}
 	service := ""
-	if len(args) > 0 {
-		given = []types.NamespacedName{{Namespace: namespace, Name: args[0]}}
-	}
 	if len(args) > 1 {
 		service = args[1]
 	}
+	if len(args) > 0 {
+		given = []types.NamespacedName{{Namespace: namespace, Name: args[0]}}
+	} else if err := checkGiven(given, namespace, anyNamespace); err != nil {
+		return err
+	}
+	return p.whyWorkloads(seen, given, service)
+}
+
+// checkGiven returns an error if the manifests have no workload, or one of a namespace
+// that was not asked for.
+func checkGiven(given []types.NamespacedName, namespace string, anyNamespace bool) error {
 	if len(given) == 0 {
 		return errors.New("there is no ExternalWorkload in the manifests; name one of the cluster")
 	}
-	// Without a cluster, each manifest is explained in its own namespace.
-	if !flags.local || p.overrides.Context.Namespace != "" {
-		for _, w := range given {
-			if w.Namespace != namespace {
-				return fmt.Errorf("the manifest of ExternalWorkload %q is for namespace %q; give -n %[2]s", w.Name, w.Namespace)
-			}
+	for _, w := range given {
+		if !anyNamespace && w.Namespace != namespace {
+			return fmt.Errorf("the manifest of ExternalWorkload %q is for namespace %q; give -n %[2]s", w.Name, w.Namespace)
 		}
 	}
-	return p.whyWorkloads(seen, given, service)
+	return nil
 }
 
 // namespaceOfTarget returns the namespace of the manifest that the arguments name, or

@@ -161,7 +161,7 @@ func (l *laggard) deliver(watch int) {
 	next.event()
 }
 
-// none stands for no watch.
+// none means that there is no watch.
 const none = -1
 
 // nextEvent returns the watch with the next event, and its time.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"time"
 
-	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
@@ -176,13 +175,8 @@ func tokenOf(kubeconfig []byte) (invitation.Token, error) {
 
 // reboot shuts the machine down and boots it again, under load.
 func (c *cluster) reboot(ctx context.Context, m invitedMachine, url string) error {
-	anyReady, err := c.watchReady(ctx, registered, func(discoveryv1.Endpoint) bool { return true })
-	if err != nil {
-		return err
-	}
-	defer anyReady.end()
 	var off, on time.Duration
-	lost, all, err := c.underLoad(ctx, registered, url, func(l *load) error {
+	all, err := c.losesNothing(ctx, registered, url, func(l *load) error {
 		begin := time.Now()
 		if err := m.shutDown(ctx); err != nil {
 			return fmt.Errorf("shutting down: %w", err)
@@ -201,12 +195,6 @@ func (c *cluster) reboot(ctx context.Context, m invitedMachine, url string) erro
 	})
 	if err != nil {
 		return err
-	}
-	if !anyReady.always() {
-		return errors.New("a slice was seen without a ready endpoint")
-	}
-	if len(lost) > 0 {
-		return fmt.Errorf("%d of %d requests failed, the first with: %w", len(lost), all, lost[0].err)
 	}
 	c.note("%.1fs for the shutdown with its drain, %.1fs from power-on to the first request; %d requests, none lost", off.Seconds(), on.Seconds(), all)
 	return nil

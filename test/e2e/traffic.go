@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
 const requestTimeout = 2 * time.Second
@@ -88,6 +90,27 @@ type load struct {
 type failure struct {
 	at  time.Time
 	err error
+}
+
+// losesNothing asks a Service without pause while something is done, and returns the
+// number of requests. It fails if a request is lost, or if the Service has no ready
+// endpoint at some time.
+func (c *cluster) losesNothing(ctx context.Context, service, url string, during func(*load) error) (all int, err error) {
+	anyReady, err := c.watchReady(ctx, service, func(discoveryv1.Endpoint) bool { return true })
+	if err != nil {
+		return 0, err
+	}
+	defer anyReady.end()
+	lost, all, err := c.underLoad(ctx, service, url, during)
+	switch {
+	case err != nil:
+		return all, err
+	case !anyReady.always():
+		return all, errors.New("at one time the Service had no ready endpoint")
+	case len(lost) > 0:
+		return all, fmt.Errorf("%d of %d requests failed, the first with: %w", len(lost), all, lost[0].err)
+	}
+	return all, nil
 }
 
 // underLoad asks a Service without pause while something is done. It returns the
