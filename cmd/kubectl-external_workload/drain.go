@@ -39,7 +39,7 @@ func (p *program) drainCommand() *cobra.Command {
 		Short: "Take a machine out of service, and wait until it gets no new traffic",
 		Long: "Take a machine out of service: set the annotation " + v1beta1.DrainAnnotation + ", wait until no EndpointSlice has the machine ready, " +
 			"and then wait for the grace period, in which open connections end. With --delete, delete the ExternalWorkload after that.\n\n" +
-			"You can run drain again at any time; it does not repeat completed steps.\n\n" +
+			"You can run drain again at any time: it keeps the first drain, and waits for the grace period again.\n\n" +
 			"With the kubeconfig of an invitation, a machine drains itself and may omit its name. Such a drain ends when the machine registers again; " +
 			"a drain by another user does not. A machine cannot delete its ExternalWorkload, because that would end its invitation.",
 		Example: p.examples("# Take vm-1 out of service", "drain vm-1", "# Drain vm-1, then delete it", "drain vm-1 --delete --grace 1m",
