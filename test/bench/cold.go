@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	discoveryv1 "k8s.io/api/discovery/v1"
 )
 
 // A start is one cold start of the controller or the floor.
@@ -15,51 +13,69 @@ type start struct {
 	// floor: until it has listed the workloads), writing the time from then until every
 	// endpoint has been seen.
 	listing, writing time.Duration
-	cpuTime          time.Duration
-	writes           int
+	// used is the usage at that time.
+	used   usage
+	writes int
 }
 
-// coldStart alternates between starts of the controller, starts of the floor and the bare
-// creation of the same slices, and compares them.
+func (s start) whole() float64   { return (s.listing + s.writing).Seconds() }
+func (s start) cpuTime() float64 { return s.used.cpuTime.Seconds() }
+
+// coldTurns are one start of each contender; bare is the time that creating the same slices
+// takes.
+type coldTurns struct {
+	controller, earlier, floor start
+	bare                       time.Duration
+	slices                     int
+}
+
+// coldStart lets the contenders start in turn, and compares them.
 func coldStart(ctx context.Context, s *stage, shape shape, repeats int) ([]row, error) {
 	if err := s.fill(ctx, shape); err != nil {
 		return nil, err
 	}
-	var starts, floors []start
-	var bare []time.Duration
-	var templates []discoveryv1.EndpointSlice
+	var rounds []coldTurns
 	for range repeats {
-		one, err := s.startOnce(ctx, shape)
+		one, err := s.coldTurns(ctx, shape)
 		if err != nil {
 			return nil, err
 		}
-		starts = append(starts, one)
-		if templates == nil {
-			if templates, err = s.slices(ctx); err != nil {
-				return nil, err
-			}
-		}
-		if err := s.withdraw(ctx); err != nil {
-			return nil, err
-		}
-		took, err := s.bareCreate(ctx, templates, shape.total())
-		if err != nil {
-			return nil, err
-		}
-		bare = append(bare, took)
-		if err := s.withdraw(ctx); err != nil {
-			return nil, err
-		}
-		if shape.workloads > floorEndpoints {
-			continue
-		}
-		floor, err := s.floorOnce(ctx, shape)
-		if err != nil {
-			return nil, err
-		}
-		floors = append(floors, floor)
+		rounds = append(rounds, one)
 	}
-	return append(coldRows(shape, starts, bare, len(templates)), startRows(shape, starts, floors)...), nil
+	return coldRows(shape, rounds), nil
+}
+
+// coldTurns begins and ends without slices.
+func (s *stage) coldTurns(ctx context.Context, shape shape) (t coldTurns, err error) {
+	if t.controller, err = s.startOnce(ctx, s.bench.binary, shape); err != nil {
+		return t, err
+	}
+	templates, err := s.slices(ctx)
+	if err != nil {
+		return t, err
+	}
+	t.slices = len(templates)
+	if err := s.withdraw(ctx); err != nil {
+		return t, err
+	}
+	if t.bare, err = s.bareCreate(ctx, templates, shape.total()); err != nil {
+		return t, err
+	}
+	if err := s.withdraw(ctx); err != nil {
+		return t, err
+	}
+	if earlier := s.bench.options.earlier; earlier != "" {
+		if t.earlier, err = s.startOnce(ctx, earlier, shape); err != nil {
+			return t, err
+		}
+		if err := s.withdraw(ctx); err != nil {
+			return t, err
+		}
+	}
+	if shape.workloads <= floorEndpoints {
+		t.floor, err = s.floorOnce(ctx, shape)
+	}
+	return t, err
 }
 
 // floorOnce starts the floor, waits until all is published, stops it and deletes its
@@ -72,26 +88,9 @@ func (s *stage) floorOnce(ctx context.Context, shape shape) (start, error) {
 	return one, errors.Join(p.process.Stop(), s.withdraw(ctx))
 }
 
-// startRows compare whole starts, from the process to everything published.
-func startRows(shape shape, starts, floors []start) []row {
-	if len(floors) == 0 {
-		return nil
-	}
-	whole := func(s start) float64 { return (s.listing + s.writing).Seconds() }
-	cpuTime := func(s start) float64 { return s.cpuTime.Seconds() }
-	return []row{{
-		Part: partCold, Name: "process start to everything published, " + shape.String(), Unit: seconds,
-		Measured: median(starts, whole), Floor: median(floors, whole), Goal: timesFloor(1.3),
-		Note: fmt.Sprintf("with a new Lease; the floor has none; median of %d", len(starts)),
-	}, {
-		Part: partCold, Name: "CPU time of that start, " + shape.String(), Unit: seconds,
-		Measured: median(starts, cpuTime), Floor: median(floors, cpuTime), Goal: timesFloor(2),
-	}}
-}
-
 // startOnce starts the controller, waits until all is published and stops it.
-func (s *stage) startOnce(ctx context.Context, shape shape) (one start, err error) {
-	c, one, err := s.startAndPublish(ctx, shape)
+func (s *stage) startOnce(ctx context.Context, binary string, shape shape) (one start, err error) {
+	c, one, err := s.startAndPublish(ctx, binary, shape)
 	if err != nil {
 		return start{}, err
 	}
@@ -99,7 +98,7 @@ func (s *stage) startOnce(ctx context.Context, shape shape) (one start, err erro
 }
 
 // startAndPublish starts the controller and waits until all is published.
-func (s *stage) startAndPublish(ctx context.Context, shape shape) (*controller, start, error) {
+func (s *stage) startAndPublish(ctx context.Context, binary string, shape shape) (*controller, start, error) {
 	before, err := s.sliceWrites(ctx)
 	if err != nil {
 		return nil, start{}, err
@@ -110,7 +109,7 @@ func (s *stage) startAndPublish(ctx context.Context, shape shape) (*controller, 
 	}
 	defer w.stop()
 	w.expect(shape.total())
-	c, err := s.startController(ctx)
+	c, err := s.startController(ctx, binary)
 	if err != nil {
 		return nil, start{}, err
 	}
@@ -136,21 +135,44 @@ func (s *stage) started(ctx context.Context, c *controller, w *watcher, before i
 	after, err := s.sliceWrites(ctx)
 	return start{
 		listing: c.filled.Sub(c.started), writing: end.Sub(c.filled),
-		cpuTime: used.cpuTime, writes: after - before,
+		used: used, writes: after - before,
 	}, err
 }
 
-func coldRows(shape shape, starts []start, bare []time.Duration, needed int) []row {
-	listing := median(starts, func(s start) float64 { return s.listing.Seconds() })
-	writing := median(starts, func(s start) float64 { return s.writing.Seconds() })
-	cpuTime := median(starts, func(s start) float64 { return s.cpuTime.Seconds() })
-	return []row{{
-		Part: partCold, Name: "cold start, " + shape.String(), Unit: seconds,
-		Measured: writing, Bare: median(bare, time.Duration.Seconds), Goal: ratioAtMost(1.25),
-		Note: fmt.Sprintf("after %.2f s in which the caches were filled; CPU time of the controller %.2f s in all; median of %d", listing, cpuTime, len(starts)),
-	}, {
-		Part: partWrites, Name: "writes of a cold start, " + shape.String(), Unit: writes,
-		Measured: median(starts, func(s start) float64 { return float64(s.writes) }), Bare: float64(needed), Goal: equal(),
+// coldRows compare the medians: first the writing alone, then whole starts, from the process
+// to everything published.
+func coldRows(shape shape, rounds []coldTurns) []row {
+	of := func(figure func(start) float64) func(coldTurns) float64 {
+		return func(t coldTurns) float64 { return figure(t.controller) }
+	}
+	writing := row{
+		Part: partCold, Name: "cold start, " + shape.String(), Unit: seconds, Goal: ratioAtMost(1.25),
+		Note: fmt.Sprintf("after %.2f s in which the caches were filled; CPU time of the controller %.2f s in all, resident %.0f MiB at the end; median of %d",
+			median(rounds, of(func(s start) float64 { return s.listing.Seconds() })), median(rounds, of(start.cpuTime)),
+			median(rounds, of(func(s start) float64 { return s.used.resident / (1 << 20) })), len(rounds)),
+	}.compareStarts(rounds, func(s start) float64 { return s.writing.Seconds() })
+	writing.Bare, writing.Floor = median(rounds, func(t coldTurns) float64 { return t.bare.Seconds() }), 0
+	written := row{
+		Part: partWrites, Name: "writes of a cold start, " + shape.String(), Unit: writes, Goal: equal(),
 		Note: "the API server's count, compared with the number of slices",
-	}}
+	}.compareStarts(rounds, func(s start) float64 { return float64(s.writes) })
+	written.Bare, written.Floor = float64(rounds[0].slices), 0
+	rows := []row{writing, written}
+	if shape.workloads > floorEndpoints {
+		return rows
+	}
+	return append(rows, row{
+		Part: partCold, Name: "process start to everything published, " + shape.String(), Unit: seconds, Goal: timesFloor(1.3),
+		Note: fmt.Sprintf("with a new Lease; the floor has none; median of %d", len(rounds)),
+	}.compareStarts(rounds, start.whole), row{
+		Part: partCold, Name: "CPU time of that start, " + shape.String(), Unit: seconds, Goal: timesFloor(2),
+	}.compareStarts(rounds, start.cpuTime))
+}
+
+// compareStarts fills in the median of a figure for each contender.
+func (r row) compareStarts(rounds []coldTurns, figure func(start) float64) row {
+	r.Measured = median(rounds, func(t coldTurns) float64 { return figure(t.controller) })
+	r.Earlier = median(rounds, func(t coldTurns) float64 { return figure(t.earlier) })
+	r.Floor = median(rounds, func(t coldTurns) float64 { return figure(t.floor) })
+	return r
 }

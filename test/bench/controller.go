@@ -39,8 +39,8 @@ type controller struct {
 	filled time.Time
 }
 
-// startController returns when the controller's caches are filled.
-func (s *stage) startController(ctx context.Context) (*controller, error) {
+// startController starts a build of the controller, and returns when its caches are filled.
+func (s *stage) startController(ctx context.Context, binary string) (*controller, error) {
 	c := &controller{profile: s.bench.options.profiles != ""}
 	for _, address := range []*string{&c.metrics, &c.health} {
 		port, err := controlplane.FreePort(loopback)
@@ -50,7 +50,7 @@ func (s *stage) startController(ctx context.Context) (*controller, error) {
 		*address = net.JoinHostPort(loopback, strconv.Itoa(port))
 	}
 	command := slices.Concat([]string{
-		s.bench.binary, "--kubeconfig=" + s.plane.Kubeconfig(), "--namespaces=" + benchNamespace,
+		binary, "--kubeconfig=" + s.plane.Kubeconfig(), "--namespaces=" + benchNamespace,
 		// Each run has its own new Lease.
 		"--leader-elect-lease-namespace=" + benchNamespace, fmt.Sprintf("--leader-elect-lease-name=run-%d", s.runs+1),
 		"--readiness=false", "--pprof=" + strconv.FormatBool(c.profile),

@@ -74,7 +74,7 @@ func (p *program) published(ctx context.Context, w *watcher) (start, error) {
 		return start{}, err
 	}
 	listed, err := p.listed()
-	return start{listing: listed.Sub(p.started), writing: end.Sub(listed), cpuTime: used.cpuTime}, err
+	return start{listing: listed.Sub(p.started), writing: end.Sub(listed), used: used}, err
 }
 
 // listed returns the time at which the floor had listed the workloads.

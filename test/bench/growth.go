@@ -51,7 +51,7 @@ func (b *bench) growth(ctx context.Context, s *stage) ([]row, error) {
 
 // point measures a controller that starts with the existing objects.
 func (b *bench) point(ctx context.Context, s *stage, extent extent) (point, error) {
-	c, err := s.startController(ctx)
+	c, err := s.startController(ctx, b.binary)
 	if err != nil {
 		return point{}, err
 	}

@@ -31,6 +31,8 @@ type options struct {
 	document   string
 	profiles   string
 	controller string
+	// earlier is the binary of an earlier build of the controller, or empty.
+	earlier string
 	// forController are the flags for the controller.
 	forController []string
 }
@@ -95,11 +97,13 @@ func parse(arguments []string) (options, error) {
 	cold := flags.StringSlice("cold", nil, "shapes of cold starts instead of those of the size, as SERVICESxWORKLOADS")
 	repeats := flags.Int("repeats", 0, "number of measurements of each cold start; 0 uses that of the size")
 	churn := flags.String("churn", "", "shape in which readiness changes, instead of that of the size")
+	growth := flags.String("growth", "", fmt.Sprintf("shape up to which the namespace grows, instead of that of the size; %d workloads in each Service", growthGroup))
 	flags.StringVar(&o.json, "json", "", "write the results to this file")
 	flags.StringVar(&o.chart, "chart", "", "draw the results into this SVG file")
 	flags.StringVar(&o.document, "document", "", "replace the table in this Markdown file")
 	flags.StringVar(&o.profiles, "profiles", "", "write profiles of the controller into this folder")
 	flags.StringVar(&o.controller, "controller", "", "use this binary of the controller instead of building one")
+	flags.StringVar(&o.earlier, "earlier", "", "compare cold starts and changes with this binary of an earlier build of the controller")
 	if err := flags.Parse(arguments); err != nil {
 		return options{}, err
 	}
@@ -112,7 +116,7 @@ func parse(arguments []string) (options, error) {
 		return options{}, fmt.Errorf("--size is %q, want small or full", *name)
 	}
 	o.size.name = *name
-	return o, o.override(*cold, *repeats, *churn)
+	return o, errors.Join(o.override(*cold, *repeats, *churn), o.growTo(*growth))
 }
 
 // override replaces values of the size with those of the command line.
@@ -142,6 +146,23 @@ func (o *options) override(cold []string, repeats int, churn string) error {
 		o.size.flips, o.size.burst = min(o.size.flips, s.total()), min(o.size.burst, s.total())
 	}
 	return err
+}
+
+// growTo replaces all extents after the first.
+func (o *options) growTo(text string) error {
+	if text == "" {
+		return nil
+	}
+	s, err := parseShape(text)
+	if err != nil {
+		return err
+	}
+	first := o.size.growth[0]
+	if s.workloads != growthGroup || s.total() <= first.workloads {
+		return fmt.Errorf("--growth is %q, want %d workloads in each Service and more than %d in all", text, growthGroup, first.workloads)
+	}
+	o.size.growth = []extent{first, {workloads: s.total(), services: s.services}}
+	return nil
 }
 
 func parseShape(text string) (shape, error) {

@@ -8,7 +8,7 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	o, err := parse([]string{"--size=full", "--cold=3x4", "--churn=20x5", "--only=cold,churn", "--repeats=2", "--", "--workers=4"})
+	o, err := parse([]string{"--size=full", "--cold=3x4", "--churn=20x5", "--only=cold,churn", "--repeats=2", "--growth=500x10", "--", "--workers=4"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -18,6 +18,9 @@ func TestParse(t *testing.T) {
 	if o.size.repeats != 2 || o.size.flips != 100 || o.size.burst != 100 || !o.wants(partChurn) || o.wants(partGrowth) {
 		t.Errorf("options are %+v", o)
 	}
+	if diff := cmp.Diff([]extent{{1000, 10}, {5000, 500}}, o.size.growth, cmp.AllowUnexported(extent{})); diff != "" {
+		t.Error(diff)
+	}
 	if diff := cmp.Diff([]string{"--workers=4"}, o.forController); diff != "" {
 		t.Error(diff)
 	}
@@ -26,7 +29,7 @@ func TestParse(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	for argument, want := range map[string]string{
 		"--size=huge": "small or full", "--only=rows": "some of", "--cold=5": "not a shape", "--cold=0x5": "not a shape",
-		"--churn=2000x2000": "at most", "--repeats=-1": "negative", "more": `unexpected argument "more"`,
+		"--churn=2000x2000": "at most", "--repeats=-1": "negative", "--growth=500x5": "10 workloads in each", "--growth=20x10": "more than 500", "more": `unexpected argument "more"`,
 	} {
 		if _, err := parse([]string{argument}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error is %v, want one with %q", argument, err, want)

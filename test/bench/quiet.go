@@ -10,20 +10,19 @@ import (
 // heartbeatCount is the number of heartbeats.
 const heartbeatCount = 500
 
-// memory returns the memory of a controller after all changes.
-func (b *bench) memory(ctx context.Context, c *controller, floor float64) ([]row, error) {
-	used, err := c.usage()
+// withoutChange measures what must not write: heartbeats and restarts. floorListing is in
+// seconds.
+func (b *bench) withoutChange(ctx context.Context, s *stage, floorListing float64) (rows []row, err error) {
+	c, _, err := s.startAndPublish(ctx, b.binary, b.options.size.churn)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.saveProfile(ctx, b.options.profiles, "heap", "memory-heap"); err != nil {
-		return nil, err
+	rows, err = b.heartbeats(ctx, s, c)
+	if err := errors.Join(err, c.process.Stop()); err != nil {
+		return rows, err
 	}
-	return []row{{
-		Part: partMemory, Name: fmt.Sprintf("resident memory, %d workloads", b.options.size.churn.total()), Unit: mebibytes,
-		Measured: used.resident / (1 << 20), Floor: floor / (1 << 20), Goal: timesFloor(1.5),
-		Note: fmt.Sprintf("%.0f MiB of it are pages of files, mostly the program itself; peak %.0f MiB", used.files/(1<<20), used.peak/(1<<20)),
-	}}, nil
+	restarts, err := s.restart(ctx, floorListing)
+	return append(rows, restarts...), err
 }
 
 // heartbeats are status writes that change nothing but lastProbeTime.
@@ -53,7 +52,7 @@ func (b *bench) heartbeats(ctx context.Context, s *stage, c *controller) ([]row,
 
 // restart starts a controller with everything published, and compares the time until its
 // caches are filled with the time of the floor's list.
-func (s *stage) restart(ctx context.Context, floorListing time.Duration) ([]row, error) {
+func (s *stage) restart(ctx context.Context, floorListing float64) ([]row, error) {
 	before, err := s.sliceWrites(ctx)
 	if err != nil {
 		return nil, err
@@ -61,7 +60,7 @@ func (s *stage) restart(ctx context.Context, floorListing time.Duration) ([]row,
 	var listing []time.Duration
 	var cpuTime []time.Duration
 	for range s.bench.options.size.repeats {
-		c, err := s.startController(ctx)
+		c, err := s.startController(ctx, s.bench.binary)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +76,7 @@ func (s *stage) restart(ctx context.Context, floorListing time.Duration) ([]row,
 		Part: partWrites, Name: "writes of a restart", Unit: writes, Measured: float64(after - before), Goal: equal(),
 	}, {
 		Part: partWrites, Name: "restart until changes are followed", Unit: seconds,
-		Measured: median(listing, time.Duration.Seconds), Floor: floorListing.Seconds(), Goal: timesFloor(1.3),
+		Measured: median(listing, time.Duration.Seconds), Floor: floorListing, Goal: timesFloor(1.3),
 		Note: fmt.Sprintf("the floor's value is the time of its list; CPU time of the restart %.2f s; median of %d", median(cpuTime, time.Duration.Seconds), len(listing)),
 	}}, err
 }

@@ -54,7 +54,11 @@ func (b *bench) report(ctx context.Context) error {
 		errs = append(errs, err, write(b.options.json, append(text, '\n')))
 	}
 	if b.options.chart != "" {
-		errs = append(errs, write(b.options.chart, chart(r)))
+		picture, err := chart(r)
+		if err == nil {
+			err = write(b.options.chart, picture)
+		}
+		errs = append(errs, err)
 	}
 	if b.options.document != "" {
 		errs = append(errs, r.document(b.options.document, b.options.chart))
@@ -90,7 +94,7 @@ func (r report) document(path, chart string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&text, "\n![Used share of each goal](%s)\n", filepath.ToSlash(beside))
+		fmt.Fprintf(&text, "\n![This controller beside the floor, the bare API and two other controllers](%s)\n", filepath.ToSlash(beside))
 	}
 	return os.WriteFile(path, []byte(text.String()+"\n"+resultsEnd+tail), 0o644)
 }
@@ -101,13 +105,8 @@ func (r report) print(out io.Writer) error {
 	fmt.Fprintf(out, "%s, commit %s, %d processors (%s), %.0f GiB, %s, took %.0f s, load %.1f\n\n",
 		r.Date.Format("2006-01-02 15:04 MST"), r.Commit, m.Processors, m.Model, m.Memory, m.Go, r.Seconds, m.Load)
 	table := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(table, "| what\t| measured\t| bare\t| ratio\t| floor\t| ratio\t| goal\t|\t|")
-	fmt.Fprintln(table, "| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t| ---\t|")
-	for _, row := range r.Rows {
-		bare, toBare := row.compared(row.Bare)
-		floor, toFloor := row.compared(row.Floor)
-		fmt.Fprintf(table, "| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t| %s\t|\n",
-			row.Name, row.Unit.text(row.Measured), bare, toBare, floor, toFloor, row.goalText(), row.result())
+	for _, cells := range r.cells() {
+		fmt.Fprintf(table, "| %s\t|\n", strings.Join(cells, "\t| "))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -121,6 +120,28 @@ func (r report) print(out io.Writer) error {
 	return nil
 }
 
+// cells are the lines of the table. It has columns for an earlier build if there was one.
+func (r report) cells() [][]string {
+	head := []string{"what", "measured", "bare", "ratio", "floor", "ratio"}
+	earlier := slices.ContainsFunc(r.Rows, func(row row) bool { return row.Earlier > 0 })
+	if earlier {
+		head = append(head, "earlier", "ratio")
+	}
+	head = append(head, "goal", "")
+	lines := [][]string{head, slices.Repeat([]string{"---"}, len(head))}
+	for _, row := range r.Rows {
+		bare, toBare := row.compared(row.Bare)
+		floor, toFloor := row.compared(row.Floor)
+		line := []string{row.Name, row.Unit.text(row.Measured), bare, toBare, floor, toFloor}
+		if earlier {
+			other, toEarlier := row.compared(row.Earlier)
+			line = append(line, other, toEarlier)
+		}
+		lines = append(lines, append(line, row.goalText(), row.result()))
+	}
+	return lines
+}
+
 func write(path string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
@@ -131,7 +152,7 @@ func write(path string, content []byte) error {
 // withoutFiles drops the flags that name files, which do not affect results.
 func withoutFiles(arguments []string) []string {
 	return slices.DeleteFunc(slices.Clone(arguments), func(argument string) bool {
-		return slices.ContainsFunc([]string{"--json=", "--chart=", "--document=", "--profiles=", "--controller="}, func(flag string) bool {
+		return slices.ContainsFunc([]string{"--json=", "--chart=", "--document=", "--profiles=", "--controller=", "--earlier="}, func(flag string) bool {
 			return strings.HasPrefix(argument, flag)
 		})
 	})

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"html"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func example() report {
@@ -40,6 +43,37 @@ func TestTable(t *testing.T) {
 `
 	if out.String() != want {
 		t.Errorf("table is\n%s\nwant\n%s", out.String(), want)
+	}
+}
+
+func TestTableHasColumnsForAnEarlierBuild(t *testing.T) {
+	r := report{Rows: []row{
+		{Name: "cold start", Unit: seconds, Measured: 1, Bare: 2, Earlier: 4, Goal: ratioAtMost(1.25)},
+		{Name: "writes of a restart", Unit: writes, Goal: equal()},
+	}}
+	want := [][]string{
+		{"what", "measured", "bare", "ratio", "floor", "ratio", "earlier", "ratio", "goal", ""},
+		{"---", "---", "---", "---", "---", "---", "---", "---", "---", "---"},
+		{"cold start", "1.00 s", "2.00 s", "0.50", "", "", "4.00 s", "0.25", "ratio at most 1.25", "met"},
+		{"writes of a restart", "0", "", "", "", "", "", "", "exactly 0", "met"},
+	}
+	if diff := cmp.Diff(want, r.cells()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRowsHaveTheMedianOfEachContender(t *testing.T) {
+	took := func(milliseconds int) turn {
+		return turn{slow: watched{courseRun: courseRun{took: []time.Duration{time.Duration(milliseconds) * time.Millisecond}}}}
+	}
+	rounds := []turns{
+		{controller: took(3), earlier: took(6), bare: took(2), floor: took(1)},
+		{controller: took(9), earlier: took(5), bare: took(8), floor: took(2)},
+		{controller: took(4), earlier: took(7), bare: took(3), floor: took(9)},
+	}
+	want := row{Measured: 4, Earlier: 6, Bare: 3, Floor: 2}
+	if diff := cmp.Diff(want, row{}.compare(rounds, slowPercentile(50))); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -75,12 +109,28 @@ func TestDocumentWithoutAPlaceIsLeft(t *testing.T) {
 	}
 }
 
+// charted has the rows that the chart shows.
+func charted() report {
+	r := example()
+	for _, name := range []string{
+		"process start to everything published, 2000 x 5", "cold start, 2000 x 5",
+		"change of readiness, 50 a second, p50", "CPU time of a change", "resident memory, 10000 workloads",
+	} {
+		r.Rows = append(r.Rows, row{Name: name, Unit: milliseconds, Measured: 4, Bare: 2, Floor: 3})
+	}
+	return r
+}
+
 func TestChartIsWellFormedAndInsideItsFrame(t *testing.T) {
-	decoder := xml.NewDecoder(bytes.NewReader(chart(example())))
+	picture, err := chart(charted())
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoder := xml.NewDecoder(bytes.NewReader(picture))
 	for {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
-			return
+			break
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -92,5 +142,38 @@ func TestChartIsWellFormedAndInsideItsFrame(t *testing.T) {
 				}
 			}
 		}
+	}
+	for _, label := range []string{"this controller", "floor", "bare API", "Linkerd", "16 s", "50 s"} {
+		if !strings.Contains(html.UnescapeString(string(picture)), label) {
+			t.Errorf("the chart has no %q", label)
+		}
+	}
+}
+
+func TestChartNeedsWhatItShows(t *testing.T) {
+	if _, err := chart(example()); err == nil || !strings.Contains(err.Error(), "--size=full") {
+		t.Errorf("error is %v, want one that names the size to measure", err)
+	}
+}
+
+func TestDecadesContainAllValues(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		values      []float64
+		first, last int
+	}{
+		"between powers of ten": {[]float64{3, 250}, 0, 3},
+		"powers of ten":         {[]float64{1, 100}, 0, 2},
+		"one value":             {[]float64{10}, 1, 2},
+		"below one":             {[]float64{0.8, 43}, -1, 2},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			var p panel
+			for _, value := range c.values {
+				p.figures = append(p.figures, figure{value: value})
+			}
+			if first, last := p.decades(); first != c.first || last != c.last {
+				t.Errorf("decades are %d to %d, want %d to %d", first, last, c.first, c.last)
+			}
+		})
 	}
 }

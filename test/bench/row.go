@@ -40,8 +40,10 @@ type row struct {
 	Bare float64 `json:"bare,omitempty"`
 	// Floor is the floor's value for the same work; 0 if it was not measured.
 	Floor float64 `json:"floor,omitempty"`
-	Goal  goal    `json:"goal"`
-	Note  string  `json:"note,omitempty"`
+	// Earlier is the value of an earlier build of the controller; 0 if none was given.
+	Earlier float64 `json:"earlier,omitempty"`
+	Goal    goal    `json:"goal"`
+	Note    string  `json:"note,omitempty"`
 }
 
 // A goal is a bound of a row: of Measured, or of its ratio to Bare or to Floor.
@@ -93,23 +95,6 @@ func (r row) met() bool {
 	}
 }
 
-// share returns the used share of what the goal allows: more than 1 misses the goal.
-func (r row) share() float64 {
-	switch r.Goal.Kind {
-	case boundsRatio:
-		return r.ratio() / r.Goal.Bound
-	case boundsFloor:
-		return r.floorRatio() / r.Goal.Bound
-	case wantsEqual:
-		if r.met() {
-			return 1
-		}
-		return r.Measured / max(r.Bare, 1)
-	default:
-		return r.Measured / r.Goal.Bound
-	}
-}
-
 // goalText describes the goal.
 func (r row) goalText() string {
 	switch r.Goal.Kind {
@@ -146,7 +131,7 @@ func (r row) summary() string {
 	for _, other := range []struct {
 		name  string
 		value float64
-	}{{"bare", r.Bare}, {"floor", r.Floor}} {
+	}{{"bare", r.Bare}, {"floor", r.Floor}, {"earlier", r.Earlier}} {
 		if value, ratio := r.compared(other.value); value != "" {
 			text += fmt.Sprintf(", %s %s, ratio %s", other.name, value, ratio)
 		}
