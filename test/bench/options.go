@@ -83,7 +83,7 @@ var sizes = map[string]size{
 	},
 	"full": {
 		cold: []shape{{2000, 5}, {100, 50}, {1000, 50}, {1, 10_000}, {10_000, 10}}, repeats: 3,
-		churn: shape{2000, 5}, flips: 500, burst: 5000,
+		churn: shape{2000, 5}, flips: 500, burst: 3000,
 		growth: []extent{{1000, 10}, {10_000, 10}, {100_000, 10}, {100_000, 1000}, {100_000, 10_000}}, growthFlips: 10 * growthRepeat,
 	},
 }
