@@ -70,6 +70,39 @@ func TestWhyOfManifestsOverACluster(t *testing.T) {
 	}
 }
 
+// TestAMissingWorkloadHasOneErrorText compares all verbs that name a workload.
+func TestAMissingWorkloadHasOneErrorText(t *testing.T) {
+	missing := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":404,"reason":"NotFound","message":"not found","details":{"kind":"externalworkloads","name":"z"}}`)
+	})
+	noDefinition := answering(t, http.NotFound)
+	const want, wantNoDefinition = `ExternalWorkload "z" not found in namespace "shop"`, "the cluster does not know externalworkloads.workload.linkerd.io: install the chart or the CustomResourceDefinition"
+	for _, test := range []struct{ server, verb, want string }{
+		{liveCluster(t), "why", want},
+		{missing, "watch", want},
+		{missing, "drain", want},
+		{missing, "undrain", want},
+		{noDefinition, "watch", wantNoDefinition},
+		{noDefinition, "drain", wantNoDefinition},
+		{noDefinition, "drain --delete", wantNoDefinition},
+	} {
+		got := execute(t, "", append(strings.Fields(test.verb), "z", "-n", "shop", "--server", test.server)...)
+		if got.code != exitError || !strings.HasSuffix(got.err, test.want+"\n") {
+			t.Errorf("%s: exit code %d, error %q; want %q", test.verb, got.code, got.err, test.want)
+		}
+	}
+}
+
+// answering returns an API server that handles every request in the same way.
+func answering(t *testing.T, handle http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(handle)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
 func TestCompletion(t *testing.T) {
 	server := liveCluster(t, goodService, goodWorkload, strings.ReplaceAll(goodWorkload, "vm-1", "vm-2"))
 	for sentence, test := range map[string]struct {

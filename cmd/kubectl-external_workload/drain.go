@@ -78,16 +78,16 @@ func (p *program) drain(ctx context.Context, flags drainFlags, args []string) er
 	client := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
 	workload, err := client.Get(ctx, name, metav1.GetOptions{})
 	switch {
-	case apierrors.IsNotFound(err) && flags.remove:
+	case apierrors.IsNotFound(err) && !unknownResource(err) && flags.remove:
 		fmt.Fprintf(p.out, "externalworkload/%s is gone already\n", name)
 		return nil
 	case err != nil:
-		return requestFailed("get", workloadResource, namespace, err)
+		return workloadFailed("get", namespace, name, err)
 	case workload.Drained() && (on.byMachine || !workload.DrainedByMachine()):
 		fmt.Fprintf(p.out, "externalworkload/%s is drained already\n", name)
 	default:
 		if workload, err = client.Patch(ctx, name, types.MergePatchType, drainPatch(on.drainValue(time.Now())), on.patchOptions()); err != nil {
-			return requestFailed("patch", workloadResource, namespace, err)
+			return workloadFailed("patch", namespace, name, err)
 		}
 		fmt.Fprintf(p.out, "externalworkload/%s draining\n", name)
 	}
@@ -102,7 +102,7 @@ func (p *program) drain(ctx context.Context, flags drainFlags, args []string) er
 	}
 	err = client.Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &workload.UID}})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return requestFailed("delete", workloadResource, namespace, err)
+		return workloadFailed("delete", namespace, name, err)
 	}
 	fmt.Fprintf(p.out, "externalworkload/%s deleted\n", name)
 	return nil
@@ -211,7 +211,7 @@ func (p *program) undrain(ctx context.Context, args []string) error {
 	client := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
 	workload, err := client.Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
-		return requestFailed("get", workloadResource, namespace, err)
+		return workloadFailed("get", namespace, name, err)
 	}
 	if workload.DeletionTimestamp != nil {
 		return fmt.Errorf("externalworkload/%s is being deleted, which cannot be undone", name)
@@ -224,7 +224,7 @@ func (p *program) undrain(ctx context.Context, args []string) error {
 		return fmt.Errorf("externalworkload/%s was drained by somebody else (%s); a machine ends only its own drain", name, printableLine(oneLine(workload.Annotations[v1beta1.DrainAnnotation])))
 	}
 	if _, err := client.Patch(ctx, name, types.MergePatchType, drainPatch(""), on.patchOptions()); err != nil {
-		return requestFailed("patch", workloadResource, namespace, err)
+		return workloadFailed("patch", namespace, name, err)
 	}
 	fmt.Fprintf(p.out, "externalworkload/%s undrained\n", name)
 	return nil

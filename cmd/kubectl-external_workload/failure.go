@@ -8,6 +8,8 @@ import (
 	"net/url"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/external-workload/controller/pkg/explain"
 )
 
 // requestFailed returns a one-line error that explains a failed request to the user.
@@ -30,6 +32,19 @@ func requestFailed(verb, resource, namespace string, err error) error {
 		return fmt.Errorf("cannot reach the API server: %w", address)
 	}
 	return fmt.Errorf("%s %s%s: %w", verb, resource, where, err)
+}
+
+// workloadFailed returns a one-line error that explains a failed request for one
+// workload. A missing workload has the text of package explain, so that all verbs say
+// the same.
+func workloadFailed(verb, namespace, name string, err error) error {
+	switch {
+	case apierrors.IsNotFound(err) && unknownResource(err):
+		return requestFailed("list", workloadResource, namespace, err)
+	case apierrors.IsNotFound(err):
+		return &explain.NotFoundError{Kind: "ExternalWorkload", Namespace: namespace, Name: name}
+	}
+	return requestFailed(verb, workloadResource, namespace, err)
 }
 
 // unreachable reports whether the API server did not answer.

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/explain"
 	"github.com/external-workload/controller/pkg/invitation"
 )
 
@@ -50,7 +51,7 @@ func (i *inviter) desiredOver(live *v1beta1.ExternalWorkload) (*v1beta1.External
 
 func (i *inviter) createWorkload(ctx context.Context) (*v1beta1.ExternalWorkload, []byte, error) {
 	if i.manifest == nil {
-		return nil, nil, fmt.Errorf("ExternalWorkload %q not found in namespace %q; give its manifest with -f", i.name, i.namespace)
+		return nil, nil, fmt.Errorf("%w; give its manifest with -f", &explain.NotFoundError{Kind: "ExternalWorkload", Namespace: i.namespace, Name: i.name})
 	}
 	desired, err := invitation.Workload(i.manifest, i.cidrs)
 	if err != nil {

@@ -50,7 +50,7 @@ func (p *program) watch(ctx context.Context, name string) error {
 		return err
 	}
 	if _, err := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Get(ctx, name, metav1.GetOptions{}); err != nil {
-		return requestFailed("get", workloadResource, namespace, err)
+		return workloadFailed("get", namespace, name, err)
 	}
 	n := &narrator{program: p, workload: name, conditions: map[v1beta1.WorkloadConditionType]string{}, endpoints: map[string]string{}}
 	failed := func(err error) { n.say("the watch was interrupted: %s", err) }
