@@ -25,7 +25,7 @@ func (n *Namespace) Workload(name, service string) (*Workload, error) {
 	if object == nil {
 		return nil, &NotFoundError{"ExternalWorkload", n.name, name}
 	}
-	answer := &Workload{Namespace: n.name, Name: name, State: stateOf(object, n.options.Now), Contradictions: n.contradictions}
+	answer := &Workload{Namespace: n.name, Name: name, State: stateOf(object), Contradictions: n.contradictions}
 	if service != "" {
 		named := n.service(service)
 		if named == nil {
@@ -68,7 +68,7 @@ func (n *Namespace) Service(name string) (*Service, error) {
 			answer.Served++
 		}
 		answer.Answers = append(answer.Answers, one)
-		answer.States = append(answer.States, stateOf(n.objects[workload], n.options.Now))
+		answer.States = append(answer.States, stateOf(n.objects[workload]))
 	}
 	answer.Limits = serviceLimits(service)
 	return answer, nil

@@ -233,8 +233,8 @@ func cases() map[string]given {
 	}
 }
 
-func deleting() *v1beta1.ExternalWorkload {
-	w := build.Workload("shop/a", build.Deleting())
+func deleting(options ...build.WorkloadOption) *v1beta1.ExternalWorkload {
+	w := build.Workload("shop/a", append(options, build.Deleting())...)
 	w.Finalizers = []string{"example.org/drain"}
 	return w
 }
@@ -335,6 +335,36 @@ func TestWhatIsNotServedHasACauseAndAFix(t *testing.T) {
 			case cause != nil && cause.Result == explain.No && cause.Fix == "":
 				t.Errorf("%s: Service %s: no fix for %+v", sentence, answer.Service, cause)
 			}
+		}
+	}
+}
+
+// TestTheAgeIsThatOfTheReason has workloads whose Ready changed before the drain.
+func TestTheAgeIsThatOfTheReason(t *testing.T) {
+	draining := v1beta1.WorkloadCondition{Type: v1beta1.WorkloadDraining, Status: v1beta1.ConditionTrue}
+	longReady := ready("True", "ProbeSucceeded", "")
+	for sentence, test := range map[string]struct {
+		workloads []*v1beta1.ExternalWorkload
+		reason    string
+		// since is how long ago; 0 if it is not known.
+		since time.Duration
+	}{
+		"Ready":                              {one(longReady), "ProbeSucceeded", 3 * time.Minute},
+		"a drain":                            {withCondition(one(longReady, build.Drained()), draining), "Draining", 2 * time.Minute},
+		"a drain that is not yet noted":      {one(longReady, build.Drained()), "Draining", 0},
+		"a drain that has ended since":       {withCondition(one(longReady), draining), "ProbeSucceeded", 3 * time.Minute},
+		"a deletion that a finalizer delays": {[]*v1beta1.ExternalWorkload{deleting(longReady)}, "Deleting", 59 * time.Minute},
+	} {
+		got, err := (&given{services: web(), workloads: test.workloads}).namespace().Workload("a", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var since time.Duration
+		if got.State.Since != nil {
+			since = now.Sub(*got.State.Since)
+		}
+		if got.State.Reason != test.reason || since != test.since {
+			t.Errorf("%s: %s since %s, want %s since %s", sentence, got.State.Reason, since, test.reason, test.since)
 		}
 	}
 }

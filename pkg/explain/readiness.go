@@ -23,29 +23,45 @@ type State struct {
 	Reason string `json:"reason,omitempty"`
 	// Message is the condition's message.
 	Message string `json:"message,omitempty"`
-	// Since is when Ready last changed; nil if it is not known.
+	// Since is when the state in Reason began: the transition of Ready, or the start of
+	// the drain or deletion; nil if it is not known.
 	Since *time.Time `json:"since,omitempty"`
 }
 
 // stateOf describes a workload.
-func stateOf(object *v1beta1.ExternalWorkload, _ time.Time) State {
+func stateOf(object *v1beta1.ExternalWorkload) State {
 	state := State{Workload: object.Name, Addresses: []string{}, Ready: string(v1beta1.ConditionUnknown), Source: sourceOf(object)}
 	for _, address := range object.Spec.WorkloadIPs {
 		state.Addresses = append(state.Addresses, address.IP)
 	}
 	if ready := readyCondition(object); ready != nil {
 		state.Ready, state.Reason, state.Message = string(ready.Status), ready.Reason, ready.Message
-		if !ready.LastTransitionTime.IsZero() {
-			state.Since = &ready.LastTransitionTime.Time
-		}
+		state.Since = transitionOf(ready)
 	}
 	switch state.Source {
 	case sourceDrain:
-		state.Reason = "Draining"
+		state.Reason, state.Since = "Draining", drainedSince(object)
 	case sourceDeletion:
-		state.Reason = "Deleting"
+		state.Reason, state.Since = "Deleting", &object.DeletionTimestamp.Time
 	}
 	return state
+}
+
+// drainedSince returns when the controller saw the drain; nil if it has not yet.
+func drainedSince(object *v1beta1.ExternalWorkload) *time.Time {
+	draining := conditionOf(object, v1beta1.WorkloadDraining)
+	if draining == nil || draining.Status != v1beta1.ConditionTrue {
+		return nil
+	}
+	return transitionOf(draining)
+}
+
+// transitionOf returns when a condition last changed; nil if it does not say.
+func transitionOf(c *v1beta1.WorkloadCondition) *time.Time {
+	if c.LastTransitionTime.IsZero() {
+		return nil
+	}
+	return &c.LastTransitionTime.Time
 }
 
 // The sources of readiness; the first one in this list that applies wins.
@@ -107,8 +123,8 @@ func checkDraining(service *corev1.Service, object *v1beta1.ExternalWorkload, no
 	case object.Annotations[v1beta1.DrainAnnotation] != "":
 		check.Reason = "Draining"
 		check.Detail = fmt.Sprintf("the annotation %s is %q", v1beta1.DrainAnnotation, object.Annotations[v1beta1.DrainAnnotation])
-		if since := conditionOf(object, v1beta1.WorkloadDraining); since != nil && since.Status == v1beta1.ConditionTrue && !since.LastTransitionTime.IsZero() {
-			check.Detail += ", for " + age(since.LastTransitionTime.Time, now)
+		if since := drainedSince(object); since != nil {
+			check.Detail += ", for " + age(*since, now)
 		}
 		check.Fix = fmt.Sprintf("kubectl external-workload undrain %s -n %s", object.Name, object.Namespace)
 	default:
