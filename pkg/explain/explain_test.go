@@ -174,6 +174,8 @@ func cases() map[string]given {
 		"selector: the type is ExternalName":  {services: web(build.Type(corev1.ServiceTypeExternalName)), workloads: one()},
 		"skip: Unreadable":                    {services: web(), workloads: one(build.Annotation(v1beta1.UnreadableAnnotation, "spec.ports is no list"))},
 		"skip: NoAddress":                     {services: web(build.Families(corev1.IPv6Protocol)), workloads: one()},
+		"skip: NoAddress, not registered":     {services: web(), workloads: one(probed(build.IPs(), build.Conditions(), build.Annotation(v1beta1.InvitedCIDRsAnnotation, "192.0.2.0/24"))...)},
+		"skip: NoAddress, none at all":        {services: web(), workloads: one(build.IPs(), build.Conditions())},
 		"skip: InvalidAddress":                {services: web(), workloads: one(build.IPs("127.0.0.1"))},
 		"skip: InvalidAddress in one family":  {services: dual, workloads: one(build.IPs("192.0.2.1", "fe80::1"))},
 		"skip: NoMatchingPort, by name":       {services: web(build.Ports(build.Port("http", 80, build.ToName("web")))), workloads: one()},

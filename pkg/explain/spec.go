@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
@@ -118,8 +119,7 @@ func checkAddresses(object *v1beta1.ExternalWorkload, families []Family) []Check
 			check.Fix = "correct spec.workloadIPs of the workload"
 		default:
 			check.Result, check.Reason = No, string(desired.ReasonNoAddress)
-			check.Detail = "spec.workloadIPs has no address of this family"
-			check.Fix = fmt.Sprintf("add an %s address to spec.workloadIPs, or the workload's family to the Service's ipFamilies", family)
+			check.Detail, check.Fix = missingAddress(object, family)
 		}
 		if check.Result == No && anyAddress {
 			check.Result, check.Fix = Note, ""
@@ -127,6 +127,20 @@ func checkAddresses(object *v1beta1.ExternalWorkload, families []Family) []Check
 		checks = append(checks, check)
 	}
 	return checks
+}
+
+// missingAddress describes a workload without an address of a family. An invited machine
+// sets its addresses itself when it registers.
+func missingAddress(object *v1beta1.ExternalWorkload, family discoveryv1.AddressType) (detail, fix string) {
+	switch {
+	case len(object.Spec.WorkloadIPs) > 0:
+		return "spec.workloadIPs has no address of this family",
+			fmt.Sprintf("add an %s address to spec.workloadIPs, or the workload's family to the Service's ipFamilies", family)
+	case object.Annotations[v1beta1.InvitedCIDRsAnnotation] != "":
+		return "the machine is invited and has not registered yet, so spec.workloadIPs is empty",
+			"on the machine, run external-workload register with the kubeconfig of its invitation"
+	}
+	return "spec.workloadIPs is empty", "add an address to spec.workloadIPs"
 }
 
 // checkDuplicates reports whether another workload is published with the same address

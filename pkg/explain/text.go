@@ -18,7 +18,7 @@ func Plain(_ Result, word string) string { return word }
 // WriteWorkload writes the answer about one workload.
 func WriteWorkload(w io.Writer, answer *Workload, style Style) error {
 	p := &printer{style: style}
-	p.line("ExternalWorkload %s/%s at %s", answer.Namespace, answer.Name, strings.Join(answer.State.Addresses, ", "))
+	p.line("ExternalWorkload %s/%s %s", answer.Namespace, answer.Name, placeText(answer.State.Addresses))
 	for i := range answer.Answers {
 		p.answer(&answer.Answers[i])
 	}
@@ -35,6 +35,13 @@ func WriteWorkload(w io.Writer, answer *Workload, style Style) error {
 	p.contradictions(answer.Contradictions)
 	_, err := io.WriteString(w, p.text.String())
 	return err
+}
+
+func placeText(addresses []string) string {
+	if len(addresses) == 0 {
+		return "without an address"
+	}
+	return "at " + strings.Join(addresses, ", ")
 }
 
 // WriteService writes the answer about all workloads of a Service.
