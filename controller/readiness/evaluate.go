@@ -207,11 +207,11 @@ func (c *Controller) carryOut(ctx context.Context, decision holdDecision) {
 		"failingNamespaces", decision.FailingNamespaces, "namespaces", decision.Namespaces,
 		"failingTargets", decision.FailingTargets, "targets", decision.Targets)
 	if decision.Began {
-		logger.Error(nil, "Probes of most namespaces fail together: readiness is held")
+		logger.Error(nil, "Probes of most namespaces fail together: readiness is frozen (held)")
 		c.reportHoldBegan(ctx, decision)
 	}
 	if decision.Ended {
-		logger.Info("The hold of readiness ended", "expired", decision.Expired)
+		logger.Info("Readiness is no longer frozen: the hold ended", "expired", decision.Expired)
 		c.reportHoldEnded(ctx, decision)
 	}
 }

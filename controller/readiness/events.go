@@ -111,7 +111,7 @@ func (c *Controller) reportWarning(key cache.ObjectName, family corev1.IPFamily,
 func (c *Controller) reportHoldBegan(ctx context.Context, decision holdDecision) {
 	if regarding := c.holdRegarding(ctx); regarding != nil {
 		c.config.Events.Record(eventHoldBegan.For(nameOf(decision.family)), regarding, nil,
-			"Probes (%s) of %d of %d namespaces, and of %d of %d workloads, fail together: readiness is held, no workload there is withdrawn",
+			"Probes (%s) of %d of %d namespaces, and of %d of %d workloads, fail together: readiness is frozen (held), no workload there is withdrawn",
 			nameOf(decision.family), decision.FailingNamespaces, decision.Namespaces, decision.FailingTargets, decision.Targets)
 	}
 }
@@ -122,7 +122,7 @@ func (c *Controller) reportHoldEnded(ctx context.Context, decision holdDecision)
 	case regarding == nil:
 	case decision.Expired:
 		c.config.Events.Record(eventHoldExpired.For(nameOf(decision.family)), regarding, nil,
-			"Readiness (%s) has been held for as long as it may be: workloads whose probes fail are withdrawn", nameOf(decision.family))
+			"Readiness (%s) has been frozen (held) for as long as --hold-maximum permits: workloads whose probes fail are withdrawn", nameOf(decision.family))
 	default:
 		c.config.Events.Record(eventHoldEnded.For(nameOf(decision.family)), regarding, nil,
 			"Enough probes (%s) succeed again: readiness follows probes", nameOf(decision.family))

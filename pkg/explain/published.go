@@ -136,7 +136,7 @@ func (n *Namespace) checkStep(v *view, workload string) Check {
 			parts = append(parts, "then: "+waiting.String())
 		}
 	}
-	check.Detail = cmp.Or(strings.Join(parts, "; "), "the endpoint is held until clients know the workload")
+	check.Detail = cmp.Or(strings.Join(parts, "; "), "the endpoint waits until clients know the workload")
 	if v.next.More() {
 		check.Detail += "; another step follows"
 	}

@@ -150,6 +150,9 @@ func checkReadiness(service *corev1.Service, object *v1beta1.ExternalWorkload, f
 	default:
 		check.Result, check.Reason, check.Detail = No, cmpOr(ready.Reason, "NotReady"), conditionText(ready, now)
 	}
+	if check.Result == OK && ready.Reason == "ProbeHeld" {
+		check.Detail += "; held: readiness is frozen while probes of most namespaces fail together"
+	}
 	if check.Result == OK && unprovenEverywhere(families) {
 		check.Result, check.Reason = No, "AddressNotProven"
 		check.Detail += "; but the current address has not passed the probe"

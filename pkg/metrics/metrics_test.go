@@ -109,7 +109,7 @@ external_workload_leading 0
 # HELP external_workload_panics_total Number of panics from which a worker recovered; the controller retries the object and continues with others.
 # TYPE external_workload_panics_total counter
 external_workload_panics_total{controller="endpointslice"} 1
-# HELP external_workload_probe_hold 1 while readiness is frozen because probes of most namespaces fail together, else 0.
+# HELP external_workload_probe_hold 1 during a hold: readiness is frozen because probes of most namespaces fail together; else 0.
 # TYPE external_workload_probe_hold gauge
 external_workload_probe_hold 1
 # HELP external_workload_probe_lateness_seconds Delay between the planned and the actual start of a probe, by kind of probe.

@@ -48,7 +48,7 @@ func newReadiness(f *factory) readiness {
 		}),
 		hold: f.gauge(family{
 			name:   "external_workload_probe_hold",
-			help:   "1 while readiness is frozen because probes of most namespaces fail together, else 0.",
+			help:   "1 during a hold: readiness is frozen because probes of most namespaces fail together; else 0.",
 			advice: "Either very much is down, or this controller cannot reach the workloads: check its own network. Machines that are down stay ready until the hold ends, at most for --hold-maximum.",
 		}).WithLabelValues(),
 		rejectedAnnotations: f.counter(family{
