@@ -10,10 +10,11 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/explain"
 )
 
-// readyWait waits until Services that select the machine send traffic to it, as far
-// as its own object tells: the machine may read no other one.
+// readyWait waits until the machine is ready. Whether a Service serves it is in
+// EndpointSlices, which the machine may not read.
 type readyWait struct {
 	*registrar
 	own *credential
@@ -66,7 +67,8 @@ func (w *readyWait) changed(event watch.EventType, workload *v1beta1.ExternalWor
 		return false
 	}
 	if ready := readyAddresses(workload); len(ready) > 0 {
-		fmt.Fprintf(w.out, "externalworkload/%s is ready at %s: Services that select it send traffic to it\n", workload.Name, strings.Join(ready, ", "))
+		fmt.Fprintf(w.out, "externalworkload/%s is ready at %s (%s)\n", workload.Name, strings.Join(ready, ", "), explain.SourceText(workload))
+		fmt.Fprintf(w.out, "to see which Services serve it, an administrator runs: kubectl external-workload why %s -n %s\n", workload.Name, workload.Namespace)
 		return false
 	}
 	if now := notReadyText(workload); now != w.state {

@@ -253,6 +253,25 @@ func TestErrorIsReportedOnceUntilItEnds(t *testing.T) {
 	}
 }
 
+// A machine may not read EndpointSlices, so it cannot know what Services do.
+func TestRegisterSaysNoMoreThanItKnows(t *testing.T) {
+	start := time.Unix(100000, 0)
+	server := newAPIServer(t)
+	r, _ := newRegistrar(t, server, machineToken("vm-1", start, start.Add(1000*time.Second)), start)
+	var stdout bytes.Buffer
+	r.out = &stdout
+	if err := r.round(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const want = `externalworkload/vm-1 is registered at 10.20.0.7 already
+externalworkload/vm-1 is ready at 10.20.0.7 (set by another writer, since it has neither a probe nor a declaration)
+to see which Services serve it, an administrator runs: kubectl external-workload why vm-1 -n shop
+`
+	if diff := cmp.Diff(want, stdout.String()); diff != "" {
+		t.Errorf("output (-want +got):\n%s", diff)
+	}
+}
+
 func TestWhyAMachineIsNotReady(t *testing.T) {
 	parse := func(change func(*v1beta1.ExternalWorkload)) *v1beta1.ExternalWorkload {
 		w := &v1beta1.ExternalWorkload{}

@@ -157,7 +157,7 @@ func checkReadiness(service *corev1.Service, object *v1beta1.ExternalWorkload, f
 		check.Result, check.Reason = No, "AddressNotProven"
 		check.Detail += "; but the current address has not passed the probe"
 	}
-	check.Detail += "; " + sourceText(object)
+	check.Detail += "; " + SourceText(object)
 	if accepted := conditionOf(object, v1beta1.WorkloadAccepted); accepted != nil && accepted.Status == v1beta1.ConditionFalse {
 		check.Detail += fmt.Sprintf("; Accepted is False (%s): %s", accepted.Reason, accepted.Message)
 		if check.Result == No && annotationReason(accepted.Reason) {
@@ -209,8 +209,8 @@ func conditionText(c *v1beta1.WorkloadCondition, now time.Time) string {
 	return text
 }
 
-// sourceText describes where readiness comes from.
-func sourceText(object *v1beta1.ExternalWorkload) string {
+// SourceText describes where readiness comes from.
+func SourceText(object *v1beta1.ExternalWorkload) string {
 	_, probed := object.Annotations[v1beta1.ProbeAnnotation]
 	value, declared := object.Annotations[v1beta1.ReadyAnnotation]
 	ready := readyCondition(object)
