@@ -70,6 +70,38 @@ func TestWhyOfManifestsOverACluster(t *testing.T) {
 	}
 }
 
+// The kubeconfig's context is in the namespace default here. The cluster has no slices, so
+// nothing is served.
+func TestWhyFindsTheManifestOfANameOverACluster(t *testing.T) {
+	server := liveCluster(t, goodService, goodWorkload)
+	second := strings.ReplaceAll(strings.ReplaceAll(goodWorkload, "vm-1", "vm-2"), "192.0.2.10", "192.0.2.11")
+	elsewhere := strings.ReplaceAll(second, "namespace: shop", "namespace: warehouse")
+	none := strings.ReplaceAll(second, "namespace: shop", "")
+	for sentence, test := range map[string]struct {
+		stdin string
+		args  []string
+		code  int
+		want  string
+	}{
+		"a workload":                   {second, []string{"vm-2"}, exitNotServed, "ExternalWorkload shop/vm-2"},
+		"a workload and a Service":     {second, []string{"vm-2", "web"}, exitNotServed, "Service web: not served"},
+		"a Service":                    {goodService, []string{"--service", "web"}, exitNotServed, "0 of 1 served"},
+		"no name, and one namespace":   {second, nil, exitNotServed, "ExternalWorkload shop/vm-2"},
+		"no name, and two namespaces":  {second + "---" + elsewhere, nil, exitError, "have ExternalWorkloads in namespaces shop, warehouse; name one of the workloads"},
+		"a workload of two namespaces": {second + "---" + elsewhere, []string{"vm-2"}, exitError, "in namespaces shop, warehouse; give one of them with -n"},
+		"another namespace with -n":    {second, []string{"vm-2", "-n", "default"}, exitError, `"vm-2" not found in namespace "default"`},
+		"a manifest without namespace": {none, []string{"vm-2"}, exitNotServed, "ExternalWorkload default/vm-2"},
+		"a workload of no manifest":    {second, []string{"vm-3"}, exitError, `"vm-3" not found in namespace "default"`},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			got := execute(t, test.stdin, append([]string{"why", "-f", "-", "--server", server}, test.args...)...)
+			if got.code != test.code || !strings.Contains(got.out+got.err, test.want) {
+				t.Errorf("exit code %d, want %d; output does not contain %q:\n%s%s", got.code, test.code, test.want, got.out, got.err)
+			}
+		})
+	}
+}
+
 // TestAMissingWorkloadHasOneErrorText compares all verbs that name a workload.
 func TestAMissingWorkloadHasOneErrorText(t *testing.T) {
 	missing := answering(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -36,7 +36,7 @@ func (p *program) list(ctx context.Context, allNamespaces bool) error {
 			return err
 		}
 	}
-	seen, _, err := p.gather(ctx, namespace, nil, false)
+	seen, err := p.gather(ctx, namespace, &manifestObjects{}, false)
 	if err != nil {
 		return err
 	}

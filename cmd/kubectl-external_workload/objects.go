@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -10,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
@@ -124,30 +122,19 @@ func (c *cluster) in(namespace string) *explain.Namespace {
 }
 
 // gather reads the cluster, the manifests, or the manifests over the cluster.
-func (p *program) gather(ctx context.Context, namespace string, files []string, local bool) (*cluster, []types.NamespacedName, error) {
-	if local && len(files) == 0 {
-		return nil, nil, fmt.Errorf("--local needs manifests: give them with -f")
-	}
-	var manifests manifestObjects
-	if len(files) > 0 {
-		var err error
-		if manifests, err = readManifests(files, p.in, namespace); err != nil {
-			return nil, nil, err
-		}
-	}
+func (p *program) gather(ctx context.Context, namespace string, manifests *manifestObjects, local bool) (*cluster, error) {
 	now := time.Now()
 	if local {
-		objects := manifests.objects()
 		options := p.controller.options(nil, now)
 		options.OnlyManifests = true
-		return &cluster{objects, options}, manifests.workloadNames(), nil
+		return &cluster{manifests.objects(), options}, nil
 	}
 	objects, err := p.readCluster(ctx, namespace)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	options := p.controller.options(objects.Slices, now)
-	return &cluster{manifests.over(objects), options}, manifests.workloadNames(), nil
+	return &cluster{manifests.over(objects), options}, nil
 }
 
 // words joins arguments for an error message.

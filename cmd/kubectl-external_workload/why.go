@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/external-workload/controller/pkg/explain"
@@ -28,7 +26,7 @@ func (p *program) whyCommand() *cobra.Command {
 		Short: "Explain why Services send traffic to a machine or not",
 		Long: "Explain for each Service that selects a machine, or for one Service, whether it sends traffic to the machine: print every check in order, " +
 			"other settings that limit the traffic, and a fix.\n\nThe command lists Services, EndpointSlices and ExternalWorkloads, and needs no controller. " +
-			"With -f it also reads manifests, as if they were applied to the cluster. With --local it reads only manifests, and without -n it finds a name in any of their namespaces.",
+			"With -f it also reads manifests, as if they were applied to the cluster; without -n it finds a name in any of their namespaces. With --local it reads only manifests.",
 		Example: p.examples(
 			"# Why is machine vm-1 not served?", "why vm-1",
 			"# Explain only Service web", "why vm-1 web",
@@ -56,81 +54,29 @@ func (p *program) why(ctx context.Context, flags whyFlags, args []string) error 
 		return errors.New("give either a workload or --service; for one workload in one Service: why WORKLOAD SERVICE")
 	case flags.service == "" && len(args) == 0 && len(flags.files) == 0:
 		return errors.New("give a workload, --service SERVICE, or manifests with -f")
+	case flags.local && len(flags.files) == 0:
+		return errors.New("--local needs manifests: give them with -f")
 	}
-	namespace := p.manifestNamespace()
-	if !flags.local {
-		var err error
-		if namespace, err = p.namespace(); err != nil {
-			return err
-		}
-	}
-	seen, given, err := p.gather(ctx, namespace, flags.files, flags.local)
+	scope, err := p.whyScope(flags, args)
 	if err != nil {
 		return err
 	}
-	// Without a cluster and without -n, each manifest is explained in its own namespace.
-	anyNamespace := flags.local && p.overrides.Context.Namespace == ""
-	if anyNamespace {
-		if namespace, err = namespaceOfTarget(seen.objects, flags.service, args, namespace); err != nil {
-			return err
-		}
+	seen, err := p.gather(ctx, scope.namespace, &scope.manifests, flags.local)
+	if err != nil {
+		return err
 	}
 	if flags.service != "" {
-		return p.whyService(seen.in(namespace), flags.service, seen)
+		return p.whyService(seen.in(scope.namespace), flags.service, seen)
+	}
+	names, err := scope.names(args)
+	if err != nil {
+		return err
 	}
 	service := ""
 	if len(args) > 1 {
 		service = args[1]
 	}
-	if len(args) > 0 {
-		given = []types.NamespacedName{{Namespace: namespace, Name: args[0]}}
-	} else if err := checkGiven(given, namespace, anyNamespace); err != nil {
-		return err
-	}
-	return p.whyWorkloads(seen, given, service)
-}
-
-// checkGiven returns an error if the manifests have no workload, or one of a namespace
-// that was not asked for.
-func checkGiven(given []types.NamespacedName, namespace string, anyNamespace bool) error {
-	if len(given) == 0 {
-		return errors.New("there is no ExternalWorkload in the manifests; name one of the cluster")
-	}
-	for _, w := range given {
-		if !anyNamespace && w.Namespace != namespace {
-			return fmt.Errorf("the manifest of ExternalWorkload %q is for namespace %q; give -n %[2]s", w.Name, w.Namespace)
-		}
-	}
-	return nil
-}
-
-// namespaceOfTarget returns the namespace of the manifest that the arguments name, or
-// otherwise if there is none or the arguments name nothing.
-func namespaceOfTarget(manifests explain.Objects, service string, args []string, otherwise string) (string, error) {
-	switch {
-	case service != "":
-		return namespaceOf("Service", service, manifests.Services, otherwise)
-	case len(args) > 0:
-		return namespaceOf("ExternalWorkload", args[0], manifests.Workloads, otherwise)
-	}
-	return otherwise, nil
-}
-
-func namespaceOf[T metav1.Object](kind, name string, objects []T, otherwise string) (string, error) {
-	var found []string
-	for _, object := range objects {
-		if object.GetName() == name {
-			found = append(found, object.GetNamespace())
-		}
-	}
-	slices.Sort(found)
-	switch found = slices.Compact(found); len(found) {
-	case 0:
-		return otherwise, nil
-	case 1:
-		return found[0], nil
-	}
-	return "", fmt.Errorf("the manifests have %s %q in namespaces %s; give one of them with -n", kind, name, strings.Join(found, ", "))
+	return p.whyWorkloads(seen, names, service)
 }
 
 func (p *program) whyWorkloads(seen *cluster, names []types.NamespacedName, service string) error {
