@@ -84,6 +84,34 @@ func TestResultOfAnotherProbeDoesNotCount(t *testing.T) {
 	})
 }
 
+// TestAnInvitedMachineIsNotInvalid: its probe waits for an address.
+func TestAnInvitedMachineIsNotInvalid(t *testing.T) {
+	invited := workload("vm", asking("vm", ""), at())
+	broken := workload("broken", probed(`{"httpGet":{"port":80,"scheme":"FTP"}}`), at())
+	inWorld(t, []*v1beta1.ExternalWorkload{invited, broken}, Config{}, func(w *world) {
+		w.pass(time.Minute)
+		if got := w.get("vm").Status.Conditions; len(got) > 0 {
+			t.Errorf("before it registers: %+v", got)
+		}
+		if accepted := find(w.get("broken").Status.Conditions, v1beta1.WorkloadAccepted); accepted == nil || accepted.Reason != ReasonInvalidProbe {
+			t.Errorf("with an invalid probe: %+v", accepted)
+		}
+		if diff := cmp.Diff(map[string]int{ReasonInvalidProbe: 1}, w.rejected); diff != "" || len(w.events) != 1 {
+			t.Errorf("rejected %v, events %v; want those of the invalid probe", w.rejected, w.events)
+		}
+		w.update("vm", at("192.0.2.10"))
+		w.pass(time.Minute)
+		if got := w.notReady(); len(got) != 1 || got[0] != "broken" {
+			t.Errorf("not ready: %v", got)
+		}
+		w.update("vm", at())
+		w.mustBe("without its address", "vm", "Ready False NoAddress: the workload has no address to probe")
+		if len(w.events) != 1 {
+			t.Errorf("events %v", w.events)
+		}
+	})
+}
+
 func TestInvalidAnnotationsAffectNoOtherWorkload(t *testing.T) {
 	workloads, names := fleet(3, "")
 	bad := names[1]

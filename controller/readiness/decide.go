@@ -24,6 +24,8 @@ const (
 	// ReasonProbePending: Ready was True when the workload got its probe, which
 	// has not passed yet.
 	ReasonProbePending = "ProbePending"
+	// ReasonNoAddress: the workload was ready, and has no address any more.
+	ReasonNoAddress = string(desired.ReasonNoAddress)
 	// ReasonDeclared: Ready comes from an annotation or from the manifest.
 	ReasonDeclared = "Declared"
 	// ReasonInvalidProbe: Accepted is False because the probe does not decode.

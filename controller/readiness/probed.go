@@ -19,6 +19,8 @@ func decideProbed(workload *v1beta1.ExternalWorkload, observed *record) (decisio
 	switch {
 	case observed == nil:
 		return decision{}, nil
+	case observed.problem != nil && observed.problem.Reason == ReasonNoAddress:
+		return decideWithoutAddress(workload, *observed.problem), nil
 	case observed.problem != nil:
 		return decideUnprobed(workload, *observed.problem), []Problem{*observed.problem}
 	}
@@ -95,6 +97,17 @@ func decideUnprobed(workload *v1beta1.ExternalWorkload, problem Problem) decisio
 		}
 	}
 	if !proven && isReady(workload) {
+		decided.ready = &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: problem.Reason, message: problem.Message}
+	}
+	return decided
+}
+
+// decideWithoutAddress returns the desired conditions of a probed workload that has no
+// address. It is not an error: an invited machine sets its address when it registers.
+// Publishing records that a Service selects it in vain.
+func decideWithoutAddress(workload *v1beta1.ExternalWorkload, problem Problem) decision {
+	decided := decision{remove: familyConditions}
+	if isReady(workload) {
 		decided.ready = &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: problem.Reason, message: problem.Message}
 	}
 	return decided

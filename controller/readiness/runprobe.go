@@ -118,7 +118,7 @@ func (c *Controller) merge(workload *v1beta1.ExternalWorkload, decided decision)
 	})
 }
 
-// problemOf returns the problem of an annotation that does not decode.
+// problemOf returns the problem of an annotation that cannot be followed.
 func problemOf(err error) *Problem {
 	problem := &Problem{Reason: ReasonInvalidProbe, Message: clip(strings.ReplaceAll(err.Error(), "\n", "; "))}
 	if _, refused := errors.AsType[*probe.RefusedError](err); refused {
@@ -126,6 +126,9 @@ func problemOf(err error) *Problem {
 	}
 	if _, is := errors.AsType[*probe.HostNotAllowedError](err); is {
 		problem.Reason = ReasonHostNotAllowed
+	}
+	if _, is := errors.AsType[*probe.NoAddressError](err); is {
+		problem.Reason = ReasonNoAddress
 	}
 	return problem
 }

@@ -83,7 +83,7 @@ func readyWriter(entries []metav1.ManagedFieldsEntry, reason string) write {
 
 // ownReasons are reasons of the condition Ready that this project writes.
 var ownReasons = []string{
-	"Declared", "ProbeSucceeded", "ProbeFailed", "ProbeHeld", "AddressChanged", "ProbePending", "InvalidProbe", "ProbeAddressRefused", "HostNotAllowed",
+	"Declared", "ProbeSucceeded", "ProbeFailed", "ProbeHeld", "AddressChanged", "ProbePending", "NoAddress", "InvalidProbe", "ProbeAddressRefused", "HostNotAllowed",
 }
 
 // ReadyManager returns the field manager that wrote the condition Ready last; empty if

@@ -48,10 +48,18 @@ func (*HostNotAllowedError) Error() string {
 	return "host is not allowed in probes here; remove it, and the workload's own addresses are probed"
 }
 
+// NoAddressError is returned for a valid probe of a workload without addresses, such as
+// that of an invited machine that has not registered yet.
+type NoAddressError struct{}
+
+// Error says that nothing can be probed.
+func (*NoAddressError) Error() string { return "the workload has no address to probe" }
+
 // Decode parses the value of a probe annotation for a workload. The error tells the
 // author in one sentence what to fix. It is, or wraps, a *RefusedError if the options
-// refuse the probed address, and a *HostNotAllowedError if they refuse the host. Decode
-// resolves no names.
+// refuse the probed address, a *HostNotAllowedError if they refuse the host, and a
+// *NoAddressError if the probe is valid and only an address is missing. Decode resolves no
+// names.
 func Decode(annotation string, workload *v1beta1.ExternalWorkload, options Options) (*Spec, error) {
 	decoded, err := unmarshal(annotation)
 	if err != nil {
@@ -63,6 +71,9 @@ func Decode(annotation string, workload *v1beta1.ExternalWorkload, options Optio
 	}
 	if err := resolve(spec, &decoded.ProbeHandler, workload, options); err != nil {
 		return nil, err
+	}
+	if len(spec.Targets) == 0 {
+		return nil, &NoAddressError{}
 	}
 	return spec, nil
 }

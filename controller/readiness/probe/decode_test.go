@@ -198,6 +198,22 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
+// TestAMissingAddressIsNoFaultOfTheProbe: what is wrong with the probe comes first.
+func TestAMissingAddressIsNoFaultOfTheProbe(t *testing.T) {
+	for annotation, want := range map[string]bool{
+		`{"tcpSocket":{"port":"http"}}`:              true,
+		`{"httpGet":{"port":"http"}}`:                true,
+		`{"tcpSocket":{"port":"htpp"}}`:              false,
+		`{"httpGet":{"port":"http","scheme":"FTP"}}`: false,
+		`{"grpc":{"port":9000,"mode":"Any"}}`:        false,
+	} {
+		_, err := Decode(annotation, machine(), Options{})
+		if _, is := errors.AsType[*NoAddressError](err); is != want {
+			t.Errorf("%s gives %v; a NoAddressError is wanted: %t", annotation, err, want)
+		}
+	}
+}
+
 // TestHostIsRefusedByDefault: with a host in probes, everybody who may write a workload
 // could scan the network.
 func TestHostIsRefusedByDefault(t *testing.T) {

@@ -87,10 +87,9 @@ func targetOf(host string, port uint16, options Options) ([]Target, error) {
 }
 
 // targetsOf returns the workload's first address of each family that may be probed, and
-// the refusals of families without one.
+// the refusals of families without one. A workload without addresses has no targets.
 func targetsOf(workload *v1beta1.ExternalWorkload, port uint16, policy AddressPolicy) (targets []Target, refused []*RefusedError, err error) {
 	found, refusals := map[corev1.IPFamily]bool{}, map[corev1.IPFamily]*RefusedError{}
-	err = errors.New("the workload has no address to probe")
 	for _, workloadIP := range workload.Spec.WorkloadIPs {
 		address, parseErr := netip.ParseAddr(workloadIP.IP)
 		if parseErr != nil {
