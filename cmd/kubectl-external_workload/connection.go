@@ -78,6 +78,7 @@ type clients struct {
 	watchCore      kubernetes.Interface
 	watchWorkloads versioned.Interface
 	config         *rest.Config
+	clock          *serverClock
 }
 
 // connect creates the clients. It sends nothing.
@@ -88,7 +89,8 @@ func (c *connection) connect() (*clients, error) {
 	}
 	config.UserAgent = version()
 	config.QPS = -1
-	made := &clients{config: config}
+	made := &clients{config: config, clock: &serverClock{}}
+	config.Wrap(made.clock.wrap)
 	protobuf := rest.CopyConfig(config)
 	protobuf.ContentType = runtime.ContentTypeProtobuf
 	protobuf.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON

@@ -39,7 +39,8 @@ func (p *program) drainCommand() *cobra.Command {
 		Short: "Take a machine out of service, and wait until it gets no new traffic",
 		Long: "Take a machine out of service: set the annotation " + v1beta1.DrainAnnotation + ", wait until no EndpointSlice has the machine ready, " +
 			"and then wait for the grace period, in which open connections end. With --delete, delete the ExternalWorkload after that.\n\n" +
-			"You can run drain again at any time: it keeps the first drain, and waits for the grace period again.\n\n" +
+			"You can run drain again at any time: it keeps the first drain, and waits for the rest of the grace period. " +
+			"The whole grace period begins when the machine is no longer ready, if an EndpointSlice still has it ready, or if it is not known since when none has.\n\n" +
 			"With the kubeconfig of an invitation, a machine drains itself and may omit its name. Such a drain ends when the machine registers again; " +
 			"a drain by another user does not. A machine cannot delete its ExternalWorkload, because that would end its invitation.",
 		Example: p.examples("# Take vm-1 out of service", "drain vm-1", "# Drain vm-1, then delete it", "drain vm-1 --delete --grace 1m",
@@ -77,6 +78,7 @@ func (p *program) drain(ctx context.Context, flags drainFlags, args []string) er
 	}
 	client := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
 	workload, err := client.Get(ctx, name, metav1.GetOptions{})
+	since := drainedSince(workload)
 	switch {
 	case apierrors.IsNotFound(err) && !unknownResource(err) && flags.remove:
 		fmt.Fprintf(p.out, "externalworkload/%s is gone already\n", name)
@@ -91,16 +93,23 @@ func (p *program) drain(ctx context.Context, flags drainFlags, args []string) er
 		}
 		fmt.Fprintf(p.out, "externalworkload/%s draining\n", name)
 	}
-	if err := p.waitUntilWithdrawn(ctx, c, workload, flags.timeout); err != nil {
+	since, err = p.waitUntilWithdrawn(ctx, c, workload, since, flags.timeout)
+	if err != nil {
 		return err
 	}
-	if err := p.waitGrace(ctx, name, flags.grace); err != nil {
+	if err := p.waitGrace(ctx, name, flags.grace, restOfGrace(flags.grace, since, c.clock.now())); err != nil {
 		return err
 	}
 	if !flags.remove {
 		return nil
 	}
-	err = client.Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &workload.UID}})
+	return p.delete(ctx, c, workload)
+}
+
+// delete deletes the instance of a workload that was drained.
+func (p *program) delete(ctx context.Context, c *clients, workload *v1beta1.ExternalWorkload) error {
+	namespace, name := workload.Namespace, workload.Name
+	err := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &workload.UID}})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return workloadFailed("delete", namespace, name, err)
 	}
@@ -131,11 +140,12 @@ func drainPatch(value string) []byte {
 }
 
 // waitUntilWithdrawn waits until the workload is ready in no slice, and prints what it
-// waits for.
-func (p *program) waitUntilWithdrawn(ctx context.Context, c *clients, workload *v1beta1.ExternalWorkload, timeout time.Duration) error {
+// waits for. drained is since when the object has been drained; the result is since when
+// no slice has had it ready. Both are zero if that is not known.
+func (p *program) waitUntilWithdrawn(ctx context.Context, c *clients, workload *v1beta1.ExternalWorkload, drained time.Time, timeout time.Duration) (since time.Time, err error) {
 	always, err := alwaysReady(ctx, c, workload)
 	if err != nil {
-		return err
+		return since, err
 	}
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -145,16 +155,16 @@ func (p *program) waitUntilWithdrawn(ctx context.Context, c *clients, workload *
 	})
 	switch {
 	case apierrors.IsForbidden(err):
-		return p.waitUntilDraining(ctx, c, workload)
+		return drained, p.waitUntilDraining(ctx, c, workload)
 	case ctx.Err() != nil:
-		return errors.New("interrupted; the machine stays drained")
+		return since, errors.New("interrupted; the machine stays drained")
 	case limited.Err() != nil:
-		return fmt.Errorf("after %s externalworkload/%s is still ready in %s; does the controller run and serve namespace %s?", timeout, workload.Name, waiting.names(), workload.Namespace)
+		return since, fmt.Errorf("after %s externalworkload/%s is still ready in %s; does the controller run and serve namespace %s?", timeout, workload.Name, waiting.names(), workload.Namespace)
 	case err != nil:
-		return requestFailed("list", "endpointslices.discovery.k8s.io", workload.Namespace, err)
+		return since, requestFailed("list", "endpointslices.discovery.k8s.io", workload.Namespace, err)
 	}
 	fmt.Fprintf(p.out, "externalworkload/%s drained: no slice has it ready\n", workload.Name)
-	return nil
+	return laterKnown(drained, waiting.withdrawnSince()), nil
 }
 
 // alwaysReady returns the Services that publish drained endpoints as ready.
@@ -185,20 +195,6 @@ func sliceSource(c *clients, namespace string) source[discoveryv1.EndpointSlice]
 		watch: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			return c.watchCore.DiscoveryV1().EndpointSlices(namespace).Watch(ctx, options)
 		},
-	}
-}
-
-// waitGrace waits, so that open connections can end.
-func (p *program) waitGrace(ctx context.Context, name string, grace time.Duration) error {
-	if grace == 0 {
-		return nil
-	}
-	fmt.Fprintf(p.out, "externalworkload/%s: waiting %s for open connections to end\n", name, grace)
-	select {
-	case <-ctx.Done():
-		return errors.New("interrupted; the machine stays drained")
-	case <-time.After(grace):
-		return nil
 	}
 }
 

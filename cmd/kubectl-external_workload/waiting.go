@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/watch"
@@ -20,6 +21,10 @@ type waiting struct {
 	report func(line string)
 	ready  map[string]bool
 	said   map[string]bool
+	// written are the last writes of the slices in which it is not ready at the first
+	// look; waited is true if it was ready in another one then.
+	written []time.Time
+	waited  bool
 }
 
 func newWaiting(workload *v1beta1.ExternalWorkload, always map[string]bool, report func(string)) *waiting {
@@ -33,7 +38,22 @@ func (w *waiting) listed(all []*discoveryv1.EndpointSlice) bool {
 		w.see(slice)
 	}
 	w.say()
+	w.waited = w.waited || len(w.ready) > 0
 	return len(w.ready) > 0
+}
+
+// withdrawnSince returns the last time at which a slice was written that may have had
+// the workload ready before; zero if that is not known. A slice without the workload may
+// have had it until just now, so at least one slice must tell.
+func (w *waiting) withdrawnSince() time.Time {
+	if w.waited || len(w.written) == 0 {
+		return time.Time{}
+	}
+	last := w.written[0]
+	for _, at := range w.written[1:] {
+		last = laterKnown(last, at)
+	}
+	return last
 }
 
 // changed updates one slice.
@@ -47,15 +67,14 @@ func (w *waiting) changed(event watch.EventType, slice *discoveryv1.EndpointSlic
 }
 
 func (w *waiting) see(slice *discoveryv1.EndpointSlice) {
-	if !hasReady(slice, w.workload.Name) {
-		return
-	}
 	service := slice.Labels[discoveryv1.LabelServiceName]
-	if !w.always[service] {
+	ready := hasReady(slice, w.workload.Name)
+	switch {
+	case !w.always[service] && ready:
 		w.ready[slice.Name] = true
-		return
-	}
-	if !w.said[slice.Name] {
+	case !w.always[service] && hasEndpoint(slice, w.workload.Name):
+		w.written = append(w.written, lastWrite(slice))
+	case ready && !w.said[slice.Name]:
 		w.said[slice.Name] = true
 		w.report(fmt.Sprintf("slice %s keeps it: Service %s publishes what is not ready (publishNotReadyAddresses)", slice.Name, service))
 	}
@@ -72,6 +91,11 @@ func (w *waiting) say() {
 }
 
 func (w *waiting) names() string { return strings.Join(slices.Sorted(maps.Keys(w.ready)), ", ") }
+
+// hasEndpoint reports whether a slice has an endpoint of a workload.
+func hasEndpoint(slice *discoveryv1.EndpointSlice, workload string) bool {
+	return slices.ContainsFunc(slice.Endpoints, func(e discoveryv1.Endpoint) bool { return isEndpointOf(&e, workload) })
+}
 
 // hasReady reports whether a slice has a ready endpoint of a workload.
 func hasReady(slice *discoveryv1.EndpointSlice, workload string) bool {
