@@ -35,7 +35,7 @@ func TestNewProbeRunsAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if got := w.get("vm").Status.Conditions; len(got) != 2 || got[0].Status != "True" || got[0].Reason != ReasonProbeSucceeded || got[1] != since(proven("vm", "192.0.2.10:80"), got[0].LastTransitionTime.Time) {
+		if got := w.get("vm").Status.Conditions; len(got) != 2 || got[0].Status != "True" || got[0].Reason != ReasonProbeSucceeded || got[1] != probedAt(since(proven("vm", "192.0.2.10:80"), got[0].LastTransitionTime.Time), got[0].LastProbeTime.Time) {
 			t.Errorf("conditions are %+v", got)
 		}
 	})

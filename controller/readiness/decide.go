@@ -112,6 +112,9 @@ type condition struct {
 	probed time.Time
 	// lazy is true if a change of only the message is not urgent.
 	lazy bool
+	// quiet is true if a later probe alone is no reason for a write: the condition gets
+	// its time with the next write.
+	quiet bool
 }
 
 // decide returns the desired conditions of a workload. observed is the state of its

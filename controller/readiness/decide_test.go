@@ -80,13 +80,17 @@ func TestConditions(t *testing.T) {
 		"a probe that is not yet observed keeps Ready": {workload: workload("w", declared("True"), probing)},
 		"a success is written": {
 			workload: workload("w", probing), observed: knows(good),
-			want: []v1beta1.WorkloadCondition{probedAt(since(is(ready, "True", ReasonProbeSucceeded, ""), now), now), passed},
+			want: []v1beta1.WorkloadCondition{probedAt(since(is(ready, "True", ReasonProbeSucceeded, ""), now), now), probedAt(passed, now)},
 		},
 		"a repeated success is not written": {workload: workload("w", probing, having(probedAt(is(ready, "True", ReasonProbeSucceeded, ""), now.Add(-4*time.Minute)), passed)), observed: knows(good)},
 		"a new failure message can wait":    {workload: workload("w", probing, having(probedAt(is(ready, "False", ReasonProbeFailed, "no route to host"), now.Add(-4*time.Minute)), failed(now))), observed: knows(bad)},
 		"lastProbeTime is refreshed when it is old enough": {
 			workload: workload("w", probing, having(since(probedAt(is(ready, "False", ReasonProbeFailed, "no route to host"), old), old), failed(now))), observed: knows(bad),
 			want: []v1beta1.WorkloadCondition{since(probedAt(is(ready, "False", ReasonProbeFailed, "connection refused"), now), old), failed(now)},
+		},
+		"the time of a proof is refreshed with Ready": {
+			workload: workload("w", probing, having(since(probedAt(is(ready, "True", ReasonProbeSucceeded, ""), old), old), probedAt(passed, old))), observed: knows(good),
+			want: []v1beta1.WorkloadCondition{since(probedAt(is(ready, "True", ReasonProbeSucceeded, ""), now), old), probedAt(passed, now)},
 		},
 		"an invalid probe keeps what is proven": {
 			workload: workload("w", declared("True"), probing, having(other, is(ready, "True", ReasonProbeSucceeded, ""), passed)),

@@ -36,7 +36,22 @@ func merge(conditions []v1beta1.WorkloadCondition, decided decision, now time.Ti
 	merged = slices.DeleteFunc(merged, func(c v1beta1.WorkloadCondition) bool { return slices.Contains(decided.remove, c.Type) })
 	differs = differs || len(merged) != before
 	merged, drainingDiffers := mergeDraining(merged, decided.draining, now)
-	return merged, differs || drainingDiffers
+	differs = differs || drainingDiffers
+	if differs {
+		refreshFamilies(merged, decided.families)
+	}
+	return merged, differs
+}
+
+// refreshFamilies sets the time of the last probe, and a message that can wait, in
+// conditions that are written anyway. So the families of a ready workload are refreshed
+// with Ready, and cause no write.
+func refreshFamilies(merged []v1beta1.WorkloadCondition, families []*condition) {
+	for _, desired := range families {
+		if actual := find(merged, desired.kind); actual != nil {
+			desired.into(actual)
+		}
+	}
 }
 
 // set sets one condition in the list. A list that was stored under a definition without
@@ -74,7 +89,7 @@ func (desired *condition) differs(actual *v1beta1.WorkloadCondition, due func(ti
 	if actual.Message != desired.message && !desired.lazy {
 		return true
 	}
-	return !desired.probed.IsZero() && desired.probed.After(actual.LastProbeTime.Time) && due(actual.LastProbeTime.Time)
+	return !desired.quiet && !desired.probed.IsZero() && desired.probed.After(actual.LastProbeTime.Time) && due(actual.LastProbeTime.Time)
 }
 
 // into returns the condition as the successor of another of its type.

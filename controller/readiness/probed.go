@@ -65,7 +65,7 @@ func decideFamily(t target, p proof, found *v1beta1.WorkloadCondition) *conditio
 	case !health.decided:
 		return &condition{kind: p.condition, status: v1beta1.ConditionFalse, reason: ReasonAddressChanged, message: notYetPassed(t)}
 	case health.ready:
-		return &condition{kind: p.condition, status: v1beta1.ConditionTrue, reason: ReasonProbeSucceeded, message: p.message}
+		return &condition{kind: p.condition, status: v1beta1.ConditionTrue, reason: ReasonProbeSucceeded, message: p.message, probed: health.probed, quiet: true}
 	default:
 		return &condition{kind: p.condition, status: v1beta1.ConditionFalse, reason: ReasonProbeFailed, message: health.message, probed: health.probed, lazy: true}
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
@@ -201,6 +203,35 @@ func TestEachFamilyIsProvenSeparately(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestFamiliesAreRefreshedWithReady: their lastProbeTime is as new as that of Ready, and
+// causes no write of its own.
+func TestFamiliesAreRefreshedWithReady(t *testing.T) {
+	const vm, passed, period = "vm", 10 * time.Hour, 10 * time.Second
+	machine := workload(vm, asking(vm, ""), at("192.0.2.10", "2001:db8::10"))
+	interval := DefaultProbeTimeRefresh + time.Duration(seedOf(machine)%uint64(DefaultProbeTimeRefresh))
+	interval = (interval + period - 1).Truncate(period)
+	inWorld(t, []*v1beta1.ExternalWorkload{machine}, Config{}, func(w *world) {
+		w.pass(time.Minute)
+		// The fake client has no conflicts, so two writes of one moment count once.
+		moments := map[time.Time]int{}
+		w.client.PrependReactor("update", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
+			w.do(func() { moments[time.Now()]++ })
+			return false, nil, nil
+		})
+		w.pass(passed)
+		if writes := len(copyOf(w.notes, moments)); writes > int(passed/interval)+1 {
+			t.Errorf("%d writes in %s, want one in %s", writes, passed, interval)
+		}
+		conditions := w.get(vm).Status.Conditions
+		ready := find(conditions, v1beta1.WorkloadReady).LastProbeTime
+		for _, kind := range familyConditions {
+			if got := find(conditions, kind).LastProbeTime; got.IsZero() || ready.Sub(got.Time) > period {
+				t.Errorf("%s was probed at %s, and Ready at %s", kind, got, ready)
+			}
+		}
+	})
 }
 
 // TestOneFamilyFailsLater: only that family is withdrawn, and its condition is removed
