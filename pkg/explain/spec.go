@@ -140,7 +140,8 @@ func missingAddress(object *v1beta1.ExternalWorkload, family discoveryv1.Address
 		return "the machine is invited and has not registered yet, so spec.workloadIPs is empty",
 			"on the machine, run external-workload register with the kubeconfig of its invitation"
 	}
-	return "spec.workloadIPs is empty", "add an address to spec.workloadIPs"
+	return "spec.workloadIPs is empty",
+		fmt.Sprintf("add an address to spec.workloadIPs, or let the machine set it: kubectl external-workload invite %s -n %s --cidr RANGE", object.Name, object.Namespace)
 }
 
 // checkDuplicates reports whether another workload is published with the same address
