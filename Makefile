@@ -81,9 +81,9 @@ test-chart: ## render and check the chart, and install it on a real API server
 	$(WITH_KUBERNETES) go -C test/chart test -count=1 -timeout 20m ./...
 
 .PHONY: test-traefik
-test-traefik: ## test the real Traefik with machines under load, as root; TRAEFIK=file tests another binary
+test-traefik: ## test the real Traefik with machines under load, by Ingress and Gateway API, as root; TRAEFIK=file tests another binary
 	$(if $(TRAEFIK),,CGO_ENABLED=0 go -C hack/traefik tool -n traefik)
-	$(WITH_KUBERNETES) TRAEFIK=$(abspath $(TRAEFIK)) go -C test test -count=1 -timeout 15m -v ./traefik
+	$(WITH_KUBERNETES) TRAEFIK=$(abspath $(TRAEFIK)) go -C test/traefik test -count=1 -timeout 15m -v .
 
 .PHONY: test-integration
 test-integration: ## run the tests with a real API server

@@ -38,7 +38,9 @@ linted() {
     local tool
     tool=$(mktemp -d)/golangci-lint
     go -C hack/lint build -o "$tool" github.com/golangci/golangci-lint/v2/cmd/golangci-lint || return 1
-    "$tool" run --allow-parallel-runners ./... && (cd test && "$tool" run --allow-parallel-runners --config ../.golangci.yml ./...)
+    "$tool" run --allow-parallel-runners ./... &&
+        (cd test && "$tool" run --allow-parallel-runners --config ../.golangci.yml ./...) &&
+        (cd test/traefik && "$tool" run --allow-parallel-runners --config ../../.golangci.yml ./...)
     local result=$?
     rm -rf "$(dirname "$tool")"
     return $result

@@ -8,12 +8,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/rest"
+	gatewayclient "sigs.k8s.io/gateway-api/pkg/client/clientset/versioned"
 
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
 	"github.com/external-workload/controller/test/faults"
@@ -25,18 +22,24 @@ const (
 	namespace = "shop"
 	loopback  = "127.0.0.1"
 	portName  = "http"
+	// webPort is the port of Traefik's clients. The Gateways of the conformance tests have it
+	// too, and Traefik accepts only Gateways whose ports are its own.
+	webPort = 80
 
 	// limit is the timeout of each wait.
 	limit = time.Minute
 )
 
+// web is the address of Traefik.
+var web = net.JoinHostPort(loopback, strconv.Itoa(webPort))
+
 // cluster is a control plane with the controller and Traefik.
 type cluster struct {
 	*testing.T
+	plane     *controlplane.ControlPlane
 	kube      kubernetes.Interface
 	workloads versioned.Interface
-	// web is the address of Traefik.
-	web string
+	gateways  gatewayclient.Interface
 }
 
 func newCluster(t *testing.T) *cluster {
@@ -44,20 +47,18 @@ func newCluster(t *testing.T) *cluster {
 	if notHere != "" {
 		t.Skip("left out: " + notHere)
 	}
-	plane := controlplane.ForTest(t, controlplane.Options{})
-	c := &cluster{T: t}
-	c.must(controlplane.InstallChartCRD(t.Context(), plane.AdminConfig()))
-	config := plane.AdminConfig()
-	config.QPS = -1
+	c := &cluster{T: t, plane: controlplane.ForTest(t, controlplane.Options{})}
+	c.must(controlplane.InstallChartCRD(t.Context(), c.plane.AdminConfig()))
 	var err error
-	c.kube, err = kubernetes.NewForConfig(config)
+	c.kube, err = kubernetes.NewForConfig(c.plane.AdminConfig())
 	c.must(err)
-	c.workloads, err = versioned.NewForConfig(config)
+	c.workloads, err = versioned.NewForConfig(c.plane.AdminConfig())
 	c.must(err)
 	_, err = c.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
 	c.must(err)
-	c.startController(plane.AdminConfig())
-	c.startTraefik(plane)
+	c.installGatewayAPI()
+	c.startController()
+	c.startTraefik()
 	return c
 }
 
@@ -75,10 +76,10 @@ func (c *cluster) must(err error) {
 	}
 }
 
-func (c *cluster) startController(target *rest.Config) {
+func (c *cluster) startController() {
 	c.Helper()
 	controller, err := faults.NewController(c.Context(), faults.ControllerOptions{
-		Binary: program(controllerName), Directory: c.ArtifactDir(), Name: "controller", Target: target,
+		Binary: program(controllerName), Directory: c.ArtifactDir(), Name: "controller", Target: c.plane.AdminConfig(),
 		Flags: []string{"--leader-elect=false"},
 	})
 	c.must(err)
@@ -97,18 +98,20 @@ func (c *cluster) logTail(name, log string) {
 }
 
 // startTraefik starts Traefik with its defaults and the permissions of its chart.
-func (c *cluster) startTraefik(plane *controlplane.ControlPlane) {
+func (c *cluster) startTraefik() {
 	c.Helper()
-	user, err := plane.NewUser(traefikName)
+	user, err := c.plane.NewUser(traefikName)
 	c.must(err)
 	c.grant()
-	web, api := c.freeAddress(), c.freeAddress()
+	api := c.freeAddress()
 	log := filepath.Join(c.ArtifactDir(), traefikName+".log")
 	started, err := process.Start(c.Context(), process.Spec{
 		Name: traefikName,
 		Command: []string{
 			program(traefikName),
 			"--providers.kubernetesingress=true",
+			"--providers.kubernetesgateway=true",
+			"--providers.kubernetesgateway.statusaddress.ip=" + loopback,
 			"--entrypoints.web.address=" + web,
 			"--entrypoints.traefik.address=" + api,
 			"--ping=true",
@@ -126,28 +129,6 @@ func (c *cluster) startTraefik(plane *controlplane.ControlPlane) {
 		started.Kill()
 		c.logTail(traefikName, log)
 	})
-	c.web = web
-}
-
-// grant lets Traefik read what it watches.
-func (c *cluster) grant() {
-	c.Helper()
-	read := []string{"get", "list", "watch"}
-	_, err := c.kube.RbacV1().ClusterRoles().Create(c.Context(), &rbacv1.ClusterRole{
-		ObjectMeta: metav1.ObjectMeta{Name: traefikName},
-		Rules: []rbacv1.PolicyRule{
-			{APIGroups: []string{""}, Resources: []string{"services", "secrets", "nodes"}, Verbs: read},
-			{APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, Verbs: read},
-			{APIGroups: []string{networkingv1.GroupName}, Resources: []string{"ingresses", "ingressclasses"}, Verbs: read},
-		},
-	}, metav1.CreateOptions{})
-	c.must(err)
-	_, err = c.kube.RbacV1().ClusterRoleBindings().Create(c.Context(), &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: traefikName},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: traefikName},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: traefikName}},
-	}, metav1.CreateOptions{})
-	c.must(err)
 }
 
 func (c *cluster) freeAddress() string {
@@ -157,47 +138,19 @@ func (c *cluster) freeAddress() string {
 	return net.JoinHostPort(loopback, strconv.Itoa(port))
 }
 
-// expose creates a Service and an Ingress for the host of the same name. The Service selects
-// the label app, unless the test writes its slices.
-func (c *cluster) expose(name string, selects bool, annotations map[string]string) {
-	c.Helper()
-	service := &corev1.Service{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: annotations},
-		Spec: corev1.ServiceSpec{
-			Ports: []corev1.ServicePort{{Name: portName, Port: 80, TargetPort: intstr.FromString(portName)}},
-		},
-	}
-	if selects {
-		service.Spec.Selector = map[string]string{"app": name}
-	}
-	_, err := c.kube.CoreV1().Services(namespace).Create(c.Context(), service, metav1.CreateOptions{})
-	c.must(err)
-	prefix := networkingv1.PathTypePrefix
-	_, err = c.kube.NetworkingV1().Ingresses(namespace).Create(c.Context(), &networkingv1.Ingress{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
-		Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{
-			Host: name,
-			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{
-				Paths: []networkingv1.HTTPIngressPath{{
-					Path: "/", PathType: &prefix,
-					Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{
-						Name: name, Port: networkingv1.ServiceBackendPort{Name: portName},
-					}},
-				}},
-			}},
-		}}},
-	}, metav1.CreateOptions{})
-	c.must(err)
-}
-
 // eventually waits until a condition holds.
 func (c *cluster) eventually(what string, holds func() bool) {
 	c.Helper()
+	waitFor(c.T, what, holds)
+}
+
+func waitFor(t *testing.T, what string, holds func() bool) {
+	t.Helper()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
 	for deadline := time.Now().Add(limit); !holds(); <-ticker.C {
 		if time.Now().After(deadline) {
-			c.Fatalf("not within %s: %s", limit, what)
+			t.Fatalf("not within %s: %s", limit, what)
 		}
 	}
 }

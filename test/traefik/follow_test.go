@@ -38,21 +38,23 @@ func (t times) String() string {
 func TestTraefikFollowsMachines(t *testing.T) {
 	c := newCluster(t)
 	t.Run("published", func(t *testing.T) {
-		for i, publishes := range []publisher{byController{}, byHand{}} {
-			name := []string{"by-controller", "by-hand"}[i]
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				follow(c.on(t), publishes, name, fmt.Sprintf("10.77.%d.", i))
-			})
+		for i, by := range apis {
+			for j, publishes := range []publisher{byController{}, byHand{}} {
+				name := by.name + "-" + []string{"by-controller", "by-hand"}[j]
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					follow(c.on(t), by, publishes, name, fmt.Sprintf("10.77.1%d%d.", i, j))
+				})
+			}
 		}
 	})
 }
 
-func follow(c *cluster, publishes publisher, service, network string) {
+func follow(c *cluster, by api, publishes publisher, service, network string) {
 	moving, other := c.newServer(network+"11"), c.newServer(network+"12")
 	a := machine{name: "a", address: moving.address, ready: true}
 	b := machine{name: "b", address: other.address, ready: true}
-	c.expose(service, publishes.selects(), nil)
+	c.expose(by, service, publishes.selects(), nil)
 	seen := c.watchSlices(service)
 	publish := func() time.Time {
 		begin := time.Now()

@@ -77,7 +77,7 @@ func (c *cluster) ask(ctx context.Context, client *http.Client, host string, coo
 
 // askWithCookie is ask with cookies, and also returns the cookies of the answer.
 func (c *cluster) askWithCookie(ctx context.Context, client *http.Client, host string, cookie *http.Cookie) (string, []*http.Cookie, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.web, strings.NewReader("order"))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+web, strings.NewReader("order"))
 	if err != nil {
 		return "", nil, err
 	}

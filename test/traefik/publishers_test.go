@@ -36,30 +36,36 @@ func (byController) selects() bool { return true }
 
 func (byController) publish(c *cluster, service string, machines ...machine) {
 	c.Helper()
-	client := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
 	for _, m := range machines {
-		annotations := map[string]string{v1beta1.ReadyAnnotation: "False"}
-		if m.ready {
-			annotations[v1beta1.ReadyAnnotation] = "True"
-		}
-		if m.drained {
-			annotations[v1beta1.DrainAnnotation] = "true"
-		}
-		// Server-side apply writes nothing if nothing changed.
-		patch, err := json.Marshal(map[string]any{
-			"apiVersion": v1beta1.GroupVersion.String(), "kind": "ExternalWorkload",
-			"metadata": map[string]any{"name": service + "-" + m.name, "labels": map[string]string{"app": service}, "annotations": annotations},
-			"spec": v1beta1.ExternalWorkloadSpec{
-				MeshTLS:     v1beta1.MeshTLS{Identity: m.name, ServerName: m.name},
-				Ports:       []v1beta1.PortSpec{{Name: portName, Port: machinePort}},
-				WorkloadIPs: []v1beta1.WorkloadIP{{IP: m.address}},
-			},
-		})
-		c.must(err)
-		_, err = client.Patch(c.Context(), service+"-"+m.name, types.ApplyPatchType, patch,
-			metav1.PatchOptions{FieldManager: "user", Force: ptr.To(true)})
-		c.must(err)
+		c.applyMachine(namespace, service, machinePort, m)
 	}
+}
+
+// applyMachine writes the ExternalWorkload of a machine with the label app.
+func (c *cluster) applyMachine(namespace, app string, port int32, m machine) {
+	c.Helper()
+	annotations := map[string]string{v1beta1.ReadyAnnotation: "False"}
+	if m.ready {
+		annotations[v1beta1.ReadyAnnotation] = "True"
+	}
+	if m.drained {
+		annotations[v1beta1.DrainAnnotation] = "true"
+	}
+	// Server-side apply writes nothing if nothing changed.
+	name := app + "-" + m.name
+	patch, err := json.Marshal(map[string]any{
+		"apiVersion": v1beta1.GroupVersion.String(), "kind": "ExternalWorkload",
+		"metadata": map[string]any{"name": name, "labels": map[string]string{"app": app}, "annotations": annotations},
+		"spec": v1beta1.ExternalWorkloadSpec{
+			MeshTLS:     v1beta1.MeshTLS{Identity: m.name, ServerName: m.name},
+			Ports:       []v1beta1.PortSpec{{Name: portName, Port: port}},
+			WorkloadIPs: []v1beta1.WorkloadIP{{IP: m.address}},
+		},
+	})
+	c.must(err)
+	_, err = c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Patch(c.Context(), name, types.ApplyPatchType, patch,
+		metav1.PatchOptions{FieldManager: "user", Force: ptr.To(true)})
+	c.must(err)
 }
 
 // byHand writes one slice in one write.
