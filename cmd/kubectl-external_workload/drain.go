@@ -39,7 +39,7 @@ func (p *program) drainCommand() *cobra.Command {
 		Short: "Take a machine out of service, and wait until it gets no new traffic",
 		Long: "Take a machine out of service: set the annotation " + v1beta1.DrainAnnotation + ", wait until no EndpointSlice has the machine ready, " +
 			"and then wait for the grace period, in which open connections end. With --delete, delete the ExternalWorkload after that.\n\n" +
-			"You can run drain again at any time: it keeps the first drain, and waits for the rest of the grace period. " +
+			"You can run drain again at any time: it keeps the first drain, and waits for the rest of the grace period; --delete then deletes only if that drain is still in effect. " +
 			"The whole grace period begins when the machine is no longer ready, if an EndpointSlice still has it ready, or if it is not known since when none has.\n\n" +
 			"With the kubeconfig of an invitation, a machine drains itself and may omit its name. Such a drain ends when the machine registers again; " +
 			"a drain by another user does not. A machine cannot delete its ExternalWorkload, because that would end its invitation.",
@@ -78,7 +78,7 @@ func (p *program) drain(ctx context.Context, flags drainFlags, args []string) er
 	}
 	client := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
 	workload, err := client.Get(ctx, name, metav1.GetOptions{})
-	since := drainedSince(workload)
+	var since time.Time
 	switch {
 	case apierrors.IsNotFound(err) && !unknownResource(err) && flags.remove:
 		fmt.Fprintf(p.out, "externalworkload/%s is gone already\n", name)
@@ -86,6 +86,7 @@ func (p *program) drain(ctx context.Context, flags drainFlags, args []string) er
 	case err != nil:
 		return workloadFailed("get", namespace, name, err)
 	case workload.Drained() && (on.byMachine || !workload.DrainedByMachine()):
+		since = drainedSince(workload)
 		fmt.Fprintf(p.out, "externalworkload/%s is drained already\n", name)
 	default:
 		if workload, err = client.Patch(ctx, name, types.MergePatchType, drainPatch(on.drainValue(time.Now())), on.patchOptions()); err != nil {
@@ -106,15 +107,28 @@ func (p *program) drain(ctx context.Context, flags drainFlags, args []string) er
 	return p.delete(ctx, c, workload)
 }
 
-// delete deletes the instance of a workload that was drained.
-func (p *program) delete(ctx context.Context, c *clients, workload *v1beta1.ExternalWorkload) error {
-	namespace, name := workload.Namespace, workload.Name
-	err := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace).Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &workload.UID}})
-	if err != nil && !apierrors.IsNotFound(err) {
-		return workloadFailed("delete", namespace, name, err)
+// delete deletes a workload that was drained, if that drain is still in effect. If it was
+// ended, the machine serves again.
+func (p *program) delete(ctx context.Context, c *clients, drained *v1beta1.ExternalWorkload) error {
+	namespace, name := drained.Namespace, drained.Name
+	client := c.workloads.WorkloadV1beta1().ExternalWorkloads(namespace)
+	for {
+		now, err := client.Get(ctx, name, metav1.GetOptions{})
+		if err == nil {
+			if now.UID != drained.UID || !now.Drained() || now.Annotations[v1beta1.DrainAnnotation] != drained.Annotations[v1beta1.DrainAnnotation] {
+				return fmt.Errorf("externalworkload/%s was not deleted: its drain was ended or replaced meanwhile; run drain again", name)
+			}
+			err = client.Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &now.UID, ResourceVersion: &now.ResourceVersion}})
+		}
+		switch {
+		case apierrors.IsConflict(err):
+			continue // something was written in between, such as a condition
+		case err != nil && (!apierrors.IsNotFound(err) || unknownResource(err)):
+			return workloadFailed("delete", namespace, name, err)
+		}
+		fmt.Fprintf(p.out, "externalworkload/%s deleted\n", name)
+		return nil
 	}
-	fmt.Fprintf(p.out, "externalworkload/%s deleted\n", name)
-	return nil
 }
 
 // place returns the cluster and namespace of a verb that writes.
@@ -141,7 +155,8 @@ func drainPatch(value string) []byte {
 
 // waitUntilWithdrawn waits until the workload is ready in no slice, and prints what it
 // waits for. drained is since when the object has been drained; the result is since when
-// no slice has had it ready. Both are zero if that is not known.
+// no slice has had it ready. Both are zero if that is not known. The condition Draining
+// alone does not say it: the slices may have followed later.
 func (p *program) waitUntilWithdrawn(ctx context.Context, c *clients, workload *v1beta1.ExternalWorkload, drained time.Time, timeout time.Duration) (since time.Time, err error) {
 	always, err := alwaysReady(ctx, c, workload)
 	if err != nil {
@@ -155,7 +170,7 @@ func (p *program) waitUntilWithdrawn(ctx context.Context, c *clients, workload *
 	})
 	switch {
 	case apierrors.IsForbidden(err):
-		return drained, p.waitUntilDraining(ctx, c, workload)
+		return since, p.waitUntilDraining(ctx, c, workload)
 	case ctx.Err() != nil:
 		return since, errors.New("interrupted; the machine stays drained")
 	case limited.Err() != nil:

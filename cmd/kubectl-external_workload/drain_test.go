@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/external-workload/controller/internal/build"
@@ -99,6 +102,23 @@ func sliceOf(service string, ready bool, written ...time.Duration) discoveryv1.E
 	return slice
 }
 
+// without returns a slice with another machine in the place of vm-1.
+func without(slice discoveryv1.EndpointSlice) discoveryv1.EndpointSlice {
+	slice.Endpoints[0].TargetRef.Name = "vm-2"
+	return slice
+}
+
+// ofPods returns a slice with a Pod in the place of vm-1.
+func ofPods(slice discoveryv1.EndpointSlice) discoveryv1.EndpointSlice {
+	slice.Endpoints[0].TargetRef.Kind = "Pod"
+	return slice
+}
+
+func emptied(slice discoveryv1.EndpointSlice) discoveryv1.EndpointSlice {
+	slice.Endpoints = nil
+	return slice
+}
+
 // drainedFor returns vm-1 with a drain that the controller saw some time ago.
 func drainedFor(value string, d time.Duration) *v1beta1.ExternalWorkload {
 	w := build.Workload("shop/vm-1", build.Annotation(v1beta1.DrainAnnotation, value))
@@ -118,20 +138,23 @@ func TestARepeatedDrainWaitsForTheRestOfTheGracePeriod(t *testing.T) {
 		server drainCase
 		want   string
 	}{
-		"a first drain":                    {drainCase{workload: undrained, slices: slices(minute)}, whole},
-		"after the grace period":           {drainCase{workload: drainedFor("true", time.Hour), slices: slices(minute)}, over},
-		"within the grace period":          {drainCase{workload: drainedFor("true", quick), slices: slices(minute)}, "waiting 21s for open connections to end, the rest of 30s\n"},
-		"a slice that was written later":   {drainCase{workload: drainedFor("true", time.Hour), slices: slices(minute, sliceOf("shop", false, time.Hour, quick))}, "waiting 21s for"},
-		"a slice without the time":         {drainCase{workload: drainedFor("true", time.Hour), slices: slices(minute, sliceOf("shop", false))}, whole},
-		"no slice has it":                  {drainCase{workload: drainedFor("true", time.Hour)}, whole},
-		"it was ready at the first look":   {drainCase{workload: drainedFor("true", time.Hour), slices: slices(sliceOf("web", true, time.Hour)), withdrawn: slices(minute)}, whole},
-		"a Service that never withdraws":   {drainCase{workload: drainedFor("true", time.Hour), slices: slices(minute, sliceOf("everything", true, 0))}, over},
-		"the controller has not seen it":   {drainCase{workload: build.Workload("shop/vm-1", build.Drained()), slices: slices(minute)}, whole},
-		"a drain that replaced another":    {drainCase{workload: drainedFor(ago(quick).UTC().Format(time.RFC3339), time.Hour), slices: slices(minute)}, "waiting 21s for"},
-		"a time in the future":             {drainCase{workload: drainedFor("true", -time.Hour), slices: slices(minute)}, whole},
-		"an API server without a clock":    {drainCase{workload: drainedFor("true", time.Hour), slices: slices(minute), noDate: true}, whole},
-		"a user who may read no slices":    {drainCase{workload: drainedFor("machine "+ago(time.Hour).UTC().Format(time.RFC3339), quick), forbidden: true}, "waiting 21s for"},
-		"an administrator after a machine": {drainCase{workload: drainedFor("machine x", quick), slices: slices(minute)}, "waiting 21s for"},
+		"a first drain":                            {drainCase{workload: undrained, slices: slices(minute)}, whole},
+		"after the grace period":                   {drainCase{workload: drainedFor("true", time.Hour), slices: slices(minute)}, over},
+		"within the grace period":                  {drainCase{workload: drainedFor("true", quick), slices: slices(minute)}, "waiting 21s for open connections to end, the rest of 30s\n"},
+		"a slice that was written later":           {drainCase{workload: drainedFor("true", time.Hour), slices: slices(minute, sliceOf("shop", false, time.Hour, quick))}, "waiting 21s for"},
+		"a slice without the time":                 {drainCase{workload: drainedFor("true", time.Hour), slices: slices(minute, sliceOf("shop", false))}, whole},
+		"no slice has it":                          {drainCase{workload: drainedFor("true", time.Hour)}, whole},
+		"it was ready at the first look":           {drainCase{workload: drainedFor("true", time.Hour), slices: slices(sliceOf("web", true, time.Hour)), withdrawn: slices(minute)}, whole},
+		"a Service that never withdraws":           {drainCase{workload: drainedFor("true", time.Hour), slices: slices(minute, sliceOf("everything", true, 0))}, over},
+		"the controller has not seen it":           {drainCase{workload: build.Workload("shop/vm-1", build.Drained()), slices: slices(minute)}, whole},
+		"a drain that replaced another":            {drainCase{workload: drainedFor(ago(quick).UTC().Format(time.RFC3339), time.Hour), slices: slices(minute)}, "waiting 21s for"},
+		"a time in the future":                     {drainCase{workload: drainedFor("true", -time.Hour), slices: slices(minute)}, whole},
+		"an API server without a clock":            {drainCase{workload: drainedFor("true", time.Hour), slices: slices(minute), noDate: true}, whole},
+		"a user who may read no slices":            {drainCase{workload: drainedFor("machine "+ago(time.Hour).UTC().Format(time.RFC3339), quick), forbidden: true}, whole},
+		"an administrator after a machine":         {drainCase{workload: drainedFor("machine x", quick), slices: slices(minute)}, whole},
+		"a slice of others that was written later": {drainCase{workload: drainedFor("true", time.Hour), slices: slices(minute, without(sliceOf("shop", false, quick)))}, "waiting 21s for"},
+		"a slice of Pods that was written later":   {drainCase{workload: drainedFor("true", time.Hour), slices: slices(minute, ofPods(sliceOf("shop", true, quick)))}, over},
+		"a slice that was emptied later":           {drainCase{workload: drainedFor("true", time.Hour), slices: slices(minute, emptied(sliceOf("shop", true, quick)))}, "waiting 21s for"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -142,5 +165,67 @@ func TestARepeatedDrainWaitsForTheRestOfTheGracePeriod(t *testing.T) {
 				t.Errorf("output does not contain %q:\n%s%s", test.want, out, &stderr)
 			}
 		})
+	}
+}
+
+// TestAMachineThatIsServedAgainIsNotDeleted: the drain ended while its grace period was
+// waited for.
+func TestAMachineThatIsServedAgainIsNotDeleted(t *testing.T) {
+	drained := drainedFor("true", time.Hour)
+	for sentence, test := range map[string]struct {
+		meanwhile *v1beta1.ExternalWorkload
+		conflicts int
+		code      int
+		want      string
+	}{
+		"the drain is still in effect":            {drained, 0, 0, "externalworkload/vm-1 deleted"},
+		"a condition was written in between":      {drained, 2, 0, "externalworkload/vm-1 deleted"},
+		"the drain was ended":                     {build.Workload("shop/vm-1"), 0, 1, "externalworkload/vm-1 was not deleted: its drain was ended or replaced meanwhile; run drain again"},
+		"another drain began":                     {drainedFor("later", time.Minute), 0, 1, "externalworkload/vm-1 was not deleted"},
+		"it was deleted and created with a drain": {recreated(drainedFor("true", time.Hour)), 0, 1, "externalworkload/vm-1 was not deleted"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			server := deletion{drainCase: drainCase{workload: drained, slices: []discoveryv1.EndpointSlice{sliceOf("web", false, time.Minute)}}, meanwhile: test.meanwhile, conflicts: test.conflicts}
+			var stdout, stderr bytes.Buffer
+			code := run(t.Context(), "kubectl external-workload", []string{"drain", "vm-1", "-n", "shop", "--delete", "--server", answering(t, server.ServeHTTP)}, streams{out: &stdout, err: &stderr})
+			if output := stdout.String() + stderr.String(); code != test.code || !strings.Contains(output, test.want) {
+				t.Errorf("exit code %d, want %d; output does not contain %q:\n%s", code, test.code, test.want, output)
+			}
+			if deleted := server.deletions.Load() > 0; deleted != (test.code == 0) {
+				t.Errorf("deleted is %v", deleted)
+			}
+		})
+	}
+}
+
+func recreated(w *v1beta1.ExternalWorkload) *v1beta1.ExternalWorkload {
+	w.UID = "another"
+	return w
+}
+
+// deletion answers the second read of the workload with what became of it meanwhile, and
+// a number of deletions with a conflict.
+type deletion struct {
+	drainCase
+	meanwhile        *v1beta1.ExternalWorkload
+	conflicts        int
+	reads, deletions atomic.Int32
+}
+
+func (d *deletion) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Method == http.MethodDelete && d.conflicts > 0:
+		d.conflicts--
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusConflict)
+		_ = json.NewEncoder(w).Encode(apierrors.NewConflict(v1beta1.Resource("externalworkloads"), "vm-1", errors.New("changed")).Status())
+	case r.Method == http.MethodDelete:
+		d.deletions.Add(1)
+		d.drainCase.ServeHTTP(w, r)
+	case strings.HasSuffix(r.URL.Path, "/externalworkloads/vm-1") && d.reads.Add(1) > 1:
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(d.meanwhile)
+	default:
+		d.drainCase.ServeHTTP(w, r)
 	}
 }

@@ -42,7 +42,7 @@ func workloadFailed(verb, namespace, name string, err error) error {
 	case apierrors.IsNotFound(err) && unknownResource(err):
 		return requestFailed("list", workloadResource, namespace, err)
 	case apierrors.IsNotFound(err):
-		return &explain.NotFoundError{Kind: "ExternalWorkload", Namespace: namespace, Name: name}
+		return &explain.NotFoundError{Kind: workloadKind, Namespace: namespace, Name: name}
 	}
 	return requestFailed(verb, workloadResource, namespace, err)
 }

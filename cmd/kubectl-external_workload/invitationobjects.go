@@ -51,7 +51,7 @@ func (i *inviter) desiredOver(live *v1beta1.ExternalWorkload) (*v1beta1.External
 
 func (i *inviter) createWorkload(ctx context.Context) (*v1beta1.ExternalWorkload, []byte, error) {
 	if i.manifest == nil {
-		return nil, nil, fmt.Errorf("%w; give its manifest with -f", &explain.NotFoundError{Kind: "ExternalWorkload", Namespace: i.namespace, Name: i.name})
+		return nil, nil, fmt.Errorf("%w; give its manifest with -f", &explain.NotFoundError{Kind: workloadKind, Namespace: i.namespace, Name: i.name})
 	}
 	desired, err := invitation.Workload(i.manifest, i.cidrs)
 	if err != nil {

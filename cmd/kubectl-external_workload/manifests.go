@@ -164,7 +164,7 @@ func (m *manifestObjects) addDocument(document []byte, namespace string) error {
 		}
 		fillMetadata(&service.ObjectMeta, namespace)
 		m.services = append(m.services, service)
-	case kind.Kind == "ExternalWorkload" && strings.HasPrefix(kind.APIVersion, v1beta1.GroupName+"/"):
+	case kind.Kind == workloadKind && strings.HasPrefix(kind.APIVersion, v1beta1.GroupName+"/"):
 		workload := &v1beta1.ExternalWorkload{}
 		if err := decode(encoded, workload); err != nil {
 			return err

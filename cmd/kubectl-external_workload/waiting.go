@@ -13,6 +13,9 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
+// workloadKind is the kind of workloads, in references and messages.
+const workloadKind = "ExternalWorkload"
+
 // waiting records the slices in which a workload is still ready.
 type waiting struct {
 	workload *v1beta1.ExternalWorkload
@@ -21,10 +24,11 @@ type waiting struct {
 	report func(line string)
 	ready  map[string]bool
 	said   map[string]bool
-	// written are the last writes of the slices in which it is not ready at the first
-	// look; waited is true if it was ready in another one then.
-	written []time.Time
-	waited  bool
+	// written are the last writes of the slices that may have had it at the first look, and
+	// named is true if one of them still has it, not ready. waited is true if it was ready
+	// in another one then.
+	written       []time.Time
+	named, waited bool
 }
 
 func newWaiting(workload *v1beta1.ExternalWorkload, always map[string]bool, report func(string)) *waiting {
@@ -44,9 +48,10 @@ func (w *waiting) listed(all []*discoveryv1.EndpointSlice) bool {
 
 // withdrawnSince returns the last time at which a slice was written that may have had
 // the workload ready before; zero if that is not known. A slice without the workload may
-// have had it until just now, so at least one slice must tell.
+// have had it until its last write, and one that is gone until just now, so at least one
+// slice must still have it.
 func (w *waiting) withdrawnSince() time.Time {
-	if w.waited || len(w.written) == 0 {
+	if w.waited || !w.named {
 		return time.Time{}
 	}
 	last := w.written[0]
@@ -72,7 +77,8 @@ func (w *waiting) see(slice *discoveryv1.EndpointSlice) {
 	switch {
 	case !w.always[service] && ready:
 		w.ready[slice.Name] = true
-	case !w.always[service] && hasEndpoint(slice, w.workload.Name):
+	case !w.always[service] && mayHaveHad(slice):
+		w.named = w.named || hasEndpoint(slice, w.workload.Name)
 		w.written = append(w.written, lastWrite(slice))
 	case ready && !w.said[slice.Name]:
 		w.said[slice.Name] = true
@@ -92,6 +98,14 @@ func (w *waiting) say() {
 
 func (w *waiting) names() string { return strings.Join(slices.Sorted(maps.Keys(w.ready)), ", ") }
 
+// mayHaveHad reports whether a slice may have had a workload before: it has endpoints of
+// workloads, or none at all.
+func mayHaveHad(slice *discoveryv1.EndpointSlice) bool {
+	return len(slice.Endpoints) == 0 || slices.ContainsFunc(slice.Endpoints, func(e discoveryv1.Endpoint) bool {
+		return e.TargetRef != nil && e.TargetRef.Kind == workloadKind
+	})
+}
+
 // hasEndpoint reports whether a slice has an endpoint of a workload.
 func hasEndpoint(slice *discoveryv1.EndpointSlice, workload string) bool {
 	return slices.ContainsFunc(slice.Endpoints, func(e discoveryv1.Endpoint) bool { return isEndpointOf(&e, workload) })
@@ -105,5 +119,5 @@ func hasReady(slice *discoveryv1.EndpointSlice, workload string) bool {
 }
 
 func isEndpointOf(e *discoveryv1.Endpoint, workload string) bool {
-	return e.TargetRef != nil && e.TargetRef.Kind == "ExternalWorkload" && e.TargetRef.Name == workload
+	return e.TargetRef != nil && e.TargetRef.Kind == workloadKind && e.TargetRef.Name == workload
 }

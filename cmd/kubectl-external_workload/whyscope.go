@@ -38,7 +38,7 @@ func (p *program) whyScope(flags whyFlags, args []string) (whyScope, error) {
 	case flags.service != "":
 		scope.namespace, err = namespaceOf("Service", flags.service, scope.manifests.services, scope.namespace)
 	case len(args) > 0:
-		scope.namespace, err = namespaceOf("ExternalWorkload", args[0], scope.manifests.workloads, scope.namespace)
+		scope.namespace, err = namespaceOf(workloadKind, args[0], scope.manifests.workloads, scope.namespace)
 	case flags.local:
 		scope.everywhere = true
 	default:
