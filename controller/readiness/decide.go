@@ -200,7 +200,7 @@ func repaired(workload *v1beta1.ExternalWorkload, reason string, observed *recor
 	case ReasonInvalidProbe, ReasonHostNotAllowed, ReasonInvalidReady, ReasonInvalidAddress:
 		return true
 	case ReasonProbeAddressRefused:
-		return sourceOf(workload) != SourceProbe || observed != nil && observed.probed()
+		return sourceOf(workload) != SourceProbe || observed != nil && (observed.probed() || observed.withoutAddress())
 	default:
 		return false // somebody else says it
 	}

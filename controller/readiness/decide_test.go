@@ -117,6 +117,23 @@ func TestConditions(t *testing.T) {
 		"a reported problem is not written again":                    {workload: workload("w", at("127.0.0.1"), having(is(accepted, "False", "InvalidAddress", loopback)))},
 		"a corrected address is cleared":                             {workload: workload("w", having(other, is(accepted, "False", "InvalidAddress", "no"))), want: []v1beta1.WorkloadCondition{other}},
 		"a repaired annotation is cleared":                           {workload: workload("w", having(is(accepted, "False", ReasonInvalidProbe, "no"))), want: []v1beta1.WorkloadCondition{}},
+		"a refused address that is removed is not refused any more": {
+			workload: workload("w", probing, at(), having(is(accepted, "False", ReasonProbeAddressRefused, "no"))),
+			observed: newRecord(workload("w", probing, at()), `{"tcpSocket":{"port":80}}`, probe.Options{}),
+			want:     []v1beta1.WorkloadCondition{},
+		},
+		"a workload with an address again waits for its probe": {
+			workload: workload("w", probing, having(since(is(ready, "False", ReasonNoAddress, "none"), old))), observed: knows(health{}),
+			want: []v1beta1.WorkloadCondition{since(is(ready, "False", ReasonProbePending, "the probe has not passed yet at 192.0.2.10:80"), old)},
+		},
+		"an invalid probe is the reason once there is an address again": {
+			workload: workload("w", probed("{}"), having(since(is(ready, "False", ReasonNoAddress, "none"), old))),
+			observed: newRecord(workload("w", probed("{}")), "{}", probe.Options{}),
+			want: []v1beta1.WorkloadCondition{
+				since(is(ready, "False", ReasonInvalidProbe, "the probe has 0 of tcpSocket, httpGet and grpc; it must have exactly one"), old),
+				since(is(accepted, "False", ReasonInvalidProbe, "the probe has 0 of tcpSocket, httpGet and grpc; it must have exactly one"), now),
+			},
+		},
 		"a refused address keeps its state until it is probed again": {workload: workload("w", probing, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), observed: knows(health{})},
 		"another writer's Accepted is kept":                          {workload: workload("w", having(is(accepted, "True", "Theirs", "")))},
 		"another writer's reason is kept":                            {workload: workload("w", having(is(accepted, "False", "Theirs", "")))},

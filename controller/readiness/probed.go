@@ -19,7 +19,7 @@ func decideProbed(workload *v1beta1.ExternalWorkload, observed *record) (decisio
 	switch {
 	case observed == nil:
 		return decision{}, nil
-	case observed.problem != nil && observed.problem.Reason == ReasonNoAddress:
+	case observed.withoutAddress():
 		return decideWithoutAddress(workload, *observed.problem), nil
 	case observed.problem != nil:
 		return decideUnprobed(workload, *observed.problem), []Problem{*observed.problem}
@@ -96,7 +96,7 @@ func decideUnprobed(workload *v1beta1.ExternalWorkload, problem Problem) decisio
 			decided.addFamily(&condition{kind: found.Type, status: v1beta1.ConditionFalse, reason: problem.Reason, message: problem.Message})
 		}
 	}
-	if !proven && isReady(workload) {
+	if !proven && (isReady(workload) || lacksAddress(workload)) {
 		decided.ready = &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: problem.Reason, message: problem.Message}
 	}
 	return decided
@@ -111,6 +111,13 @@ func decideWithoutAddress(workload *v1beta1.ExternalWorkload, problem Problem) d
 		decided.ready = &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: problem.Reason, message: problem.Message}
 	}
 	return decided
+}
+
+// lacksAddress reports whether Ready says that there is no address, which is untrue once
+// there is one.
+func lacksAddress(workload *v1beta1.ExternalWorkload) bool {
+	found := find(workload.Status.Conditions, v1beta1.WorkloadReady)
+	return found != nil && found.Status == v1beta1.ConditionFalse && found.Reason == ReasonNoAddress
 }
 
 // decideReady returns the desired Ready: True if at least one family is. It does not
@@ -167,7 +174,7 @@ func decideOpen(workload *v1beta1.ExternalWorkload, observed *record, open []tar
 		}
 	}
 	found := find(workload.Status.Conditions, v1beta1.WorkloadReady)
-	if found == nil || found.Status != v1beta1.ConditionTrue && reason != ReasonAddressChanged {
+	if found == nil || found.Status != v1beta1.ConditionTrue && reason != ReasonAddressChanged && !lacksAddress(workload) {
 		return nil
 	}
 	var messages []string

@@ -70,6 +70,11 @@ func (r *record) probed() bool {
 	return slices.ContainsFunc(r.targets, func(t target) bool { return !t.health.probed.IsZero() })
 }
 
+// withoutAddress reports whether the probe is valid and only an address is missing.
+func (r *record) withoutAddress() bool {
+	return r.problem != nil && r.problem.Reason == ReasonNoAddress
+}
+
 // follow updates the probe of a workload from its annotation. An unchanged probe
 // continues. initial is true for workloads that existed when the controller started:
 // their first probes are spread.
