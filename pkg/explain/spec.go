@@ -137,7 +137,7 @@ func missingAddress(object *v1beta1.ExternalWorkload, family discoveryv1.Address
 		return "spec.workloadIPs has no address of this family",
 			fmt.Sprintf("add an %s address to spec.workloadIPs, or the workload's family to the Service's ipFamilies", family)
 	case object.Annotations[v1beta1.InvitedCIDRsAnnotation] != "":
-		return "the machine is invited and has not registered yet, so spec.workloadIPs is empty",
+		return "spec.workloadIPs is empty: the invited machine has not registered, or its address was removed",
 			"on the machine, run external-workload register with the kubeconfig of its invitation"
 	}
 	return "spec.workloadIPs is empty",
