@@ -27,7 +27,6 @@ func panelsOf(r report) ([]panel, error) {
 		return row{}
 	}
 	start := named("process start to everything published, " + chartShape.String())
-	start.Bare = named("cold start, " + chartShape.String()).Bare
 	p50, cpuTime := named(fmt.Sprintf("change of readiness, %d a second, p50", slowRate)), named("CPU time of a change")
 	memory := named(fmt.Sprintf("resident memory, %d workloads", chartShape.total()))
 	for _, r := range []row{start, p50, cpuTime, memory} {
