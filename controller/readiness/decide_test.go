@@ -114,9 +114,9 @@ func TestConditions(t *testing.T) {
 			workload: workload("w", at("127.0.0.1"), declared("yes!")),
 			want:     []v1beta1.WorkloadCondition{since(is(accepted, "False", ReasonInvalidReady, invalid+"; "+loopback), now)},
 		},
-		"a reported problem is not written again":                    {workload: workload("w", at("127.0.0.1"), having(is(accepted, "False", "InvalidAddress", loopback)))},
-		"a corrected address is cleared":                             {workload: workload("w", having(other, is(accepted, "False", "InvalidAddress", "no"))), want: []v1beta1.WorkloadCondition{other}},
-		"a repaired annotation is cleared":                           {workload: workload("w", having(is(accepted, "False", ReasonInvalidProbe, "no"))), want: []v1beta1.WorkloadCondition{}},
+		"a reported problem is not written again": {workload: workload("w", at("127.0.0.1"), having(is(accepted, "False", "InvalidAddress", loopback)))},
+		"a corrected address is cleared":          {workload: workload("w", having(other, is(accepted, "False", "InvalidAddress", "no"))), want: []v1beta1.WorkloadCondition{other}},
+		"a repaired annotation is cleared":        {workload: workload("w", having(is(accepted, "False", ReasonInvalidProbe, "no"))), want: []v1beta1.WorkloadCondition{}},
 		"a refused address that is removed is not refused any more": {
 			workload: workload("w", probing, at(), having(is(accepted, "False", ReasonProbeAddressRefused, "no"))),
 			observed: newRecord(workload("w", probing, at()), `{"tcpSocket":{"port":80}}`, probe.Options{}),
