@@ -94,11 +94,14 @@ func (p *program) drain(ctx context.Context, flags drainFlags, args []string) er
 		}
 		fmt.Fprintf(p.out, "externalworkload/%s draining\n", name)
 	}
-	since, err = p.waitUntilWithdrawn(ctx, c, workload, since, flags.timeout)
+	withdrawn, err := p.waitUntilWithdrawn(ctx, c, workload, flags.timeout)
 	if err != nil {
 		return err
 	}
-	if err := p.waitGrace(ctx, name, flags.grace, restOfGrace(flags.grace, since, c.clock.now())); err != nil {
+	// The condition Draining alone does not say when the grace period began, because the slices
+	// may have followed later.
+	rest := restOfGrace(flags.grace, laterKnown(since, withdrawn), c.clock.now())
+	if err := p.waitGrace(ctx, name, flags.grace, rest); err != nil {
 		return err
 	}
 	if !flags.remove {
@@ -154,10 +157,8 @@ func drainPatch(value string) []byte {
 }
 
 // waitUntilWithdrawn waits until the workload is ready in no slice, and prints what it
-// waits for. drained is since when the object has been drained; the result is since when
-// no slice has had it ready. Both are zero if that is not known. The condition Draining
-// alone does not say it: the slices may have followed later.
-func (p *program) waitUntilWithdrawn(ctx context.Context, c *clients, workload *v1beta1.ExternalWorkload, drained time.Time, timeout time.Duration) (since time.Time, err error) {
+// waits for. It returns since when no slice has had it ready; zero if that is not known.
+func (p *program) waitUntilWithdrawn(ctx context.Context, c *clients, workload *v1beta1.ExternalWorkload, timeout time.Duration) (since time.Time, err error) {
 	always, err := alwaysReady(ctx, c, workload)
 	if err != nil {
 		return since, err
@@ -179,7 +180,7 @@ func (p *program) waitUntilWithdrawn(ctx context.Context, c *clients, workload *
 		return since, requestFailed("list", "endpointslices.discovery.k8s.io", workload.Namespace, err)
 	}
 	fmt.Fprintf(p.out, "externalworkload/%s drained: no slice has it ready\n", workload.Name)
-	return laterKnown(drained, waiting.withdrawnSince()), nil
+	return waiting.withdrawnSince(), nil
 }
 
 // alwaysReady returns the Services that publish drained endpoints as ready.

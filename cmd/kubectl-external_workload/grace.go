@@ -10,6 +10,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/explain"
 )
 
 // drainedSince returns since when a workload has been drained, as far as its object
@@ -20,19 +21,15 @@ func drainedSince(w *v1beta1.ExternalWorkload) time.Time {
 	if !w.Drained() {
 		return time.Time{}
 	}
-	for i := range w.Status.Conditions {
-		c := &w.Status.Conditions[i]
-		if c.Type != v1beta1.WorkloadDraining || c.Status != v1beta1.ConditionTrue || c.LastTransitionTime.IsZero() {
-			continue
-		}
-		since := c.LastTransitionTime.Time
-		value := strings.TrimPrefix(w.Annotations[v1beta1.DrainAnnotation], v1beta1.MachineDrainPrefix)
-		if set, err := time.Parse(time.RFC3339, value); err == nil && set.After(since) {
-			since = set
-		}
-		return since
+	seen := explain.DrainedSince(w)
+	if seen == nil {
+		return time.Time{}
 	}
-	return time.Time{}
+	value := strings.TrimPrefix(w.Annotations[v1beta1.DrainAnnotation], v1beta1.MachineDrainPrefix)
+	if set, err := time.Parse(time.RFC3339, value); err == nil && set.After(*seen) {
+		return set
+	}
+	return *seen
 }
 
 // lastWrite returns when a slice was written last; zero if it does not say.

@@ -43,7 +43,7 @@ func (p *program) whyScope(flags whyFlags, args []string) (whyScope, error) {
 		scope.everywhere = true
 	default:
 		// Only one namespace of the cluster is read.
-		scope.namespace, err = onlyNamespace(scope.manifests.workloads, scope.namespace)
+		scope.namespace, err = onlyNamespace(scope.manifests.workloads, scope.namespace, workloadKind+"s", "name one of the workloads, or give --local")
 	}
 	return scope, err
 }
@@ -75,34 +75,22 @@ func namespaceOf[T metav1.Object](kind, name string, objects []T, otherwise stri
 			named = append(named, object)
 		}
 	}
-	found := namespacesOf(named)
-	switch len(found) {
-	case 0:
-		return otherwise, nil
-	case 1:
-		return found[0], nil
-	}
-	return "", fmt.Errorf("the manifests have %s %q in namespaces %s; give one of them with -n", kind, name, strings.Join(found, ", "))
+	return onlyNamespace(named, otherwise, fmt.Sprintf("%s %q", kind, name), "give one of them with -n")
 }
 
-// onlyNamespace returns the namespace of all manifests, or otherwise if there is none.
-func onlyNamespace[T metav1.Object](objects []T, otherwise string) (string, error) {
-	found := namespacesOf(objects)
-	switch len(found) {
-	case 0:
-		return otherwise, nil
-	case 1:
-		return found[0], nil
-	}
-	return "", fmt.Errorf("the manifests have ExternalWorkloads in namespaces %s; name one of the workloads, or give --local", strings.Join(found, ", "))
-}
-
-// namespacesOf returns the namespaces of objects, in order.
-func namespacesOf[T metav1.Object](objects []T) []string {
+// onlyNamespace returns the namespace of all objects, or otherwise if there is none. what
+// and advice are for the error if they are in several.
+func onlyNamespace[T metav1.Object](objects []T, otherwise, what, advice string) (string, error) {
 	var found []string
 	for _, object := range objects {
 		found = append(found, object.GetNamespace())
 	}
 	slices.Sort(found)
-	return slices.Compact(found)
+	switch found = slices.Compact(found); len(found) {
+	case 0:
+		return otherwise, nil
+	case 1:
+		return found[0], nil
+	}
+	return "", fmt.Errorf("the manifests have %s in namespaces %s; %s", what, strings.Join(found, ", "), advice)
 }

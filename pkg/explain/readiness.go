@@ -40,15 +40,16 @@ func stateOf(object *v1beta1.ExternalWorkload) State {
 	}
 	switch state.Source {
 	case sourceDrain:
-		state.Reason, state.Since = "Draining", drainedSince(object)
+		state.Reason, state.Since = "Draining", DrainedSince(object)
 	case sourceDeletion:
 		state.Reason, state.Since = "Deleting", &object.DeletionTimestamp.Time
 	}
 	return state
 }
 
-// drainedSince returns when the controller saw the drain; nil if it has not yet.
-func drainedSince(object *v1beta1.ExternalWorkload) *time.Time {
+// DrainedSince returns when the controller saw the drain of a workload; nil if it has not
+// yet.
+func DrainedSince(object *v1beta1.ExternalWorkload) *time.Time {
 	draining := conditionOf(object, v1beta1.WorkloadDraining)
 	if draining == nil || draining.Status != v1beta1.ConditionTrue {
 		return nil
@@ -123,7 +124,7 @@ func checkDraining(service *corev1.Service, object *v1beta1.ExternalWorkload, no
 	case object.Annotations[v1beta1.DrainAnnotation] != "":
 		check.Reason = "Draining"
 		check.Detail = fmt.Sprintf("the annotation %s is %q", v1beta1.DrainAnnotation, object.Annotations[v1beta1.DrainAnnotation])
-		if since := drainedSince(object); since != nil {
+		if since := DrainedSince(object); since != nil {
 			check.Detail += ", for " + age(*since, now)
 		}
 		check.Fix = fmt.Sprintf("kubectl external-workload undrain %s -n %s", object.Name, object.Namespace)

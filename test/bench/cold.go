@@ -21,20 +21,12 @@ type start struct {
 func (s start) whole() float64   { return (s.listing + s.writing).Seconds() }
 func (s start) cpuTime() float64 { return s.used.cpuTime.Seconds() }
 
-// coldTurns are one start of each contender; bare is the time that creating the same slices
-// takes.
-type coldTurns struct {
-	controller, earlier, floor start
-	bare                       time.Duration
-	slices                     int
-}
-
 // coldStart lets the contenders start in turn, and compares them.
 func coldStart(ctx context.Context, s *stage, shape shape, repeats int) ([]row, error) {
 	if err := s.fill(ctx, shape); err != nil {
 		return nil, err
 	}
-	var rounds []coldTurns
+	var rounds []turns
 	for range repeats {
 		one, err := s.coldTurns(ctx, shape)
 		if err != nil {
@@ -45,27 +37,28 @@ func coldStart(ctx context.Context, s *stage, shape shape, repeats int) ([]row, 
 	return coldRows(shape, rounds), nil
 }
 
-// coldTurns begins and ends without slices.
-func (s *stage) coldTurns(ctx context.Context, shape shape) (t coldTurns, err error) {
-	if t.controller, err = s.startOnce(ctx, s.bench.binary, shape); err != nil {
+// coldTurns lets each contender start once; the bare API creates the same slices. It begins
+// and ends without slices.
+func (s *stage) coldTurns(ctx context.Context, shape shape) (t turns, err error) {
+	if t.controller.start, err = s.startOnce(ctx, s.bench.binary, shape); err != nil {
 		return t, err
 	}
 	templates, err := s.slices(ctx)
 	if err != nil {
 		return t, err
 	}
-	t.slices = len(templates)
+	t.bare.start.writes = len(templates)
 	if err := s.withdraw(ctx); err != nil {
 		return t, err
 	}
-	if t.bare, err = s.bareCreate(ctx, templates, shape.total()); err != nil {
+	if t.bare.start.writing, err = s.bareCreate(ctx, templates, shape.total()); err != nil {
 		return t, err
 	}
 	if err := s.withdraw(ctx); err != nil {
 		return t, err
 	}
 	if earlier := s.bench.options.earlier; earlier != "" {
-		if t.earlier, err = s.startOnce(ctx, earlier, shape); err != nil {
+		if t.earlier.start, err = s.startOnce(ctx, earlier, shape); err != nil {
 			return t, err
 		}
 		if err := s.withdraw(ctx); err != nil {
@@ -73,7 +66,7 @@ func (s *stage) coldTurns(ctx context.Context, shape shape) (t coldTurns, err er
 		}
 	}
 	if shape.workloads <= floorEndpoints {
-		t.floor, err = s.floorOnce(ctx, shape)
+		t.floor.start, err = s.floorOnce(ctx, shape)
 	}
 	return t, err
 }
@@ -141,38 +134,34 @@ func (s *stage) started(ctx context.Context, c *controller, w *watcher, before i
 
 // coldRows compare the medians: first the writing alone, then whole starts, from the process
 // to everything published.
-func coldRows(shape shape, rounds []coldTurns) []row {
-	of := func(figure func(start) float64) func(coldTurns) float64 {
-		return func(t coldTurns) float64 { return figure(t.controller) }
+func coldRows(shape shape, rounds []turns) []row {
+	of := func(figure func(start) float64) float64 {
+		return median(rounds, func(t turns) float64 { return figure(t.controller.start) })
 	}
-	writing := row{
+	compare := func(r row, figure func(start) float64) row {
+		return r.compare(rounds, func(t turn) float64 { return figure(t.start) })
+	}
+	writing := compare(row{
 		Part: partCold, Name: "cold start, " + shape.String(), Unit: seconds, Goal: ratioAtMost(1.25),
 		Note: fmt.Sprintf("after %.2f s in which the caches were filled; CPU time of the controller %.2f s in all, resident %.0f MiB at the end; median of %d",
-			median(rounds, of(func(s start) float64 { return s.listing.Seconds() })), median(rounds, of(start.cpuTime)),
-			median(rounds, of(func(s start) float64 { return s.used.resident / (1 << 20) })), len(rounds)),
-	}.compareStarts(rounds, func(s start) float64 { return s.writing.Seconds() })
-	writing.Bare, writing.Floor = median(rounds, func(t coldTurns) float64 { return t.bare.Seconds() }), 0
-	written := row{
+			of(func(s start) float64 { return s.listing.Seconds() }), of(start.cpuTime),
+			of(func(s start) float64 { return s.used.resident / (1 << 20) }), len(rounds)),
+	}, func(s start) float64 { return s.writing.Seconds() })
+	written := compare(row{
 		Part: partWrites, Name: "writes of a cold start, " + shape.String(), Unit: writes, Goal: equal(),
 		Note: "the API server's count, compared with the number of slices",
-	}.compareStarts(rounds, func(s start) float64 { return float64(s.writes) })
-	written.Bare, written.Floor = float64(rounds[0].slices), 0
+	}, func(s start) float64 { return float64(s.writes) })
+	writing.Floor, written.Floor = 0, 0
 	rows := []row{writing, written}
 	if shape.workloads > floorEndpoints {
 		return rows
 	}
-	return append(rows, row{
+	whole := compare(row{
 		Part: partCold, Name: "process start to everything published, " + shape.String(), Unit: seconds, Goal: timesFloor(1.3),
 		Note: fmt.Sprintf("with a new Lease; the floor has none; median of %d", len(rounds)),
-	}.compareStarts(rounds, start.whole), row{
+	}, start.whole)
+	whole.Bare = 0 // the bare API only creates slices
+	return append(rows, whole, compare(row{
 		Part: partCold, Name: "CPU time of that start, " + shape.String(), Unit: seconds, Goal: timesFloor(2),
-	}.compareStarts(rounds, start.cpuTime))
-}
-
-// compareStarts fills in the median of a figure for each contender.
-func (r row) compareStarts(rounds []coldTurns, figure func(start) float64) row {
-	r.Measured = median(rounds, func(t coldTurns) float64 { return figure(t.controller) })
-	r.Earlier = median(rounds, func(t coldTurns) float64 { return figure(t.earlier) })
-	r.Floor = median(rounds, func(t coldTurns) float64 { return figure(t.floor) })
-	return r
+	}, start.cpuTime))
 }
