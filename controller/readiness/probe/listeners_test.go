@@ -10,7 +10,13 @@ import (
 // listen opens a listener on a loopback address. It is closed at the end of the test.
 func listen(t testing.TB) net.Listener {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return listenAt(t, "127.0.0.1")
+}
+
+// listenAt opens a listener at any port of an address.
+func listenAt(t testing.TB, address string) net.Listener {
+	t.Helper()
+	listener, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +28,12 @@ func listen(t testing.TB) net.Listener {
 // connections are also closed when the test ends.
 func serve(t testing.TB, handle func(net.Conn)) net.Addr {
 	t.Helper()
-	listener := listen(t)
+	return serveOn(t, listen(t), handle)
+}
+
+// serveOn is serve with a listener.
+func serveOn(t testing.TB, listener net.Listener, handle func(net.Conn)) net.Addr {
+	t.Helper()
 	done := t.Context().Done()
 	go func() {
 		for {
