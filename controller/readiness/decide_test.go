@@ -16,6 +16,9 @@ func TestConditions(t *testing.T) {
 	old, now := noon.Add(-time.Hour), noon
 	other := since(is(theirs, "False", "Theirs", "keep me"), old)
 	probing := probed(`{"tcpSocket":{"port":80}}`)
+	const named, family4 = `{"tcpSocket":{"port":80,"host":"probe.example.org"}}`, v1beta1.WorkloadReadyIPv4
+	const pending = "the probe has not passed yet at 192.0.2.10:80"
+	hosting := probed(named)
 	knows := func(h health) *record { return observed(t, workload("w", probing), h) }
 	passed := since(proven("w", "192.0.2.10:80"), now)
 	failed := func(at time.Time) v1beta1.WorkloadCondition {
@@ -133,6 +136,57 @@ func TestConditions(t *testing.T) {
 				since(is(ready, "False", ReasonInvalidProbe, "the probe has 0 of tcpSocket, httpGet and grpc; it must have exactly one"), old),
 				since(is(accepted, "False", ReasonInvalidProbe, "the probe has 0 of tcpSocket, httpGet and grpc; it must have exactly one"), now),
 			},
+		},
+		"a repaired probe is pending, not invalid": {
+			workload: workload("w", probing, having(since(is(ready, "False", ReasonInvalidProbe, "typo"), old), since(is(family4, "False", ReasonInvalidProbe, "typo"), old))), observed: knows(health{}),
+			want: []v1beta1.WorkloadCondition{since(is(ready, "False", ReasonProbePending, pending), old), since(is(family4, "False", ReasonProbePending, pending), old)},
+		},
+		"an address in place of a refused one is pending": {
+			workload: workload("w", probing, having(since(is(ready, "False", ReasonProbeAddressRefused, "metadata"), old), since(is(family4, "False", ReasonProbeAddressRefused, "metadata"), old))), observed: knows(health{}),
+			want: []v1beta1.WorkloadCondition{since(is(ready, "False", ReasonProbePending, pending), old), since(is(family4, "False", ReasonProbePending, pending), old)},
+		},
+		"a probe in place of a declaration is pending": {
+			workload: workload("w", probing, having(since(is(ready, "False", ReasonDeclared, "declared"), old))), observed: knows(health{}),
+			want: []v1beta1.WorkloadCondition{since(is(ready, "False", ReasonProbePending, pending), old)},
+		},
+		"an address that changes twice is named": {
+			workload: workload("w", probing, having(since(is(ready, "False", ReasonAddressChanged, "at the second"), old), since(is(family4, "False", ReasonAddressChanged, "at the second"), old))), observed: knows(health{}),
+			want: []v1beta1.WorkloadCondition{since(is(ready, "False", ReasonAddressChanged, pending), old), since(is(family4, "False", ReasonAddressChanged, pending), old)},
+		},
+		"a changed address that may not be probed is refused": {
+			workload: workload("w", probing, having(since(is(ready, "False", ReasonAddressChanged, pending), old), since(is(family4, "False", ReasonAddressChanged, pending), old))), observed: knows(health{refused: "metadata"}),
+			want: []v1beta1.WorkloadCondition{
+				since(is(ready, "False", ReasonProbeAddressRefused, "metadata"), old), since(is(family4, "False", ReasonProbeAddressRefused, "metadata"), old),
+				since(is(accepted, "False", ReasonProbeAddressRefused, "metadata"), now),
+			},
+		},
+		"another mistake in the probe is the reason": {
+			workload: workload("w", probing, having(since(is(ready, "False", ReasonProbePending, pending), old), since(is(family4, "False", ReasonInvalidProbe, "the first"), old))),
+			observed: &record{uid: "uid-w", problem: &Problem{Reason: ReasonInvalidProbe, Message: "typo"}},
+			want: []v1beta1.WorkloadCondition{
+				since(is(ready, "False", ReasonInvalidProbe, "typo"), old), since(is(family4, "False", ReasonInvalidProbe, "typo"), old),
+				since(is(accepted, "False", ReasonInvalidProbe, "typo"), now),
+			},
+		},
+		"without an address nothing else is the reason": {
+			workload: workload("w", probing, at(), having(since(is(ready, "False", ReasonInvalidProbe, "typo"), old))),
+			observed: newRecord(workload("w", probing, at()), `{"tcpSocket":{"port":80}}`, probe.Options{}),
+			want:     []v1beta1.WorkloadCondition{since(is(ready, "False", ReasonNoAddress, "the workload has no address to probe"), old)},
+		},
+		"a failure stays until the changed probe decides": {
+			workload: workload("w", probing, having(is(ready, "False", ReasonProbeFailed, "connection refused"), failed(old))), observed: knows(health{}),
+		},
+		"another writer's False stays until the probe decides": {
+			workload: workload("w", probing, having(is(ready, "False", "Maintenance", "by hand"))), observed: knows(health{}),
+		},
+		"a host that is permitted now is pending": {
+			workload: workload("w", hosting, having(since(is(ready, "False", ReasonHostNotAllowed, "no"), old))),
+			observed: newRecord(workload("w", hosting), named, probe.Options{AllowHost: true}),
+			want:     []v1beta1.WorkloadCondition{since(is(ready, "False", ReasonProbePending, "the probe has not passed yet at probe.example.org:80"), old)},
+		},
+		"a host that was refused keeps its reason until it is probed again": {
+			workload: workload("w", hosting, having(is(ready, "False", ReasonProbeAddressRefused, "no"), is(family4, "False", ReasonProbeAddressRefused, "no"))),
+			observed: newRecord(workload("w", hosting), named, probe.Options{AllowHost: true}),
 		},
 		"a refused address keeps its state until it is probed again": {workload: workload("w", probing, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), observed: knows(health{})},
 		"another writer's Accepted is kept":                          {workload: workload("w", having(is(accepted, "True", "Theirs", "")))},

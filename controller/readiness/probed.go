@@ -57,13 +57,16 @@ func decideProbed(workload *v1beta1.ExternalWorkload, observed *record) (decisio
 func decideFamily(t target, p proof, found *v1beta1.WorkloadCondition) *condition {
 	health := t.health
 	stale := found != nil && found.Status == v1beta1.ConditionTrue && found.Message != p.message
+	replace := stale || mayReplace(found, t)
 	switch {
-	case health.refused != "" && (found == nil || stale):
+	case health.refused != "" && (found == nil || replace):
 		return &condition{kind: p.condition, status: v1beta1.ConditionFalse, reason: ReasonProbeAddressRefused, message: health.refused}
-	case health.refused != "", !health.decided && !stale:
+	case health.refused != "", !health.decided && !replace:
 		return nil
-	case !health.decided:
+	case !health.decided && (stale || found.Reason == ReasonAddressChanged):
 		return &condition{kind: p.condition, status: v1beta1.ConditionFalse, reason: ReasonAddressChanged, message: notYetPassed(t)}
+	case !health.decided:
+		return &condition{kind: p.condition, status: v1beta1.ConditionFalse, reason: ReasonProbePending, message: notYetPassed(t)}
 	case health.ready:
 		return &condition{kind: p.condition, status: v1beta1.ConditionTrue, reason: ReasonProbeSucceeded, message: p.message, probed: health.probed, quiet: true}
 	default:
@@ -89,14 +92,14 @@ func decideUnprobed(workload *v1beta1.ExternalWorkload, problem Problem) decisio
 	for _, family := range families {
 		found := find(workload.Status.Conditions, v1beta1.ReadyIn(family))
 		switch {
-		case found == nil || found.Status != v1beta1.ConditionTrue:
+		case found == nil || found.Status != v1beta1.ConditionTrue && !mayReplace(found):
 		case found.Proves(desired.Address(workload.Spec.WorkloadIPs, family), workload.UID):
 			proven = true
 		default:
 			decided.addFamily(&condition{kind: found.Type, status: v1beta1.ConditionFalse, reason: problem.Reason, message: problem.Message})
 		}
 	}
-	if !proven && (isReady(workload) || lacksAddress(workload)) {
+	if !proven && mayReplaceReady(workload) {
 		decided.ready = &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: problem.Reason, message: problem.Message}
 	}
 	return decided
@@ -107,17 +110,10 @@ func decideUnprobed(workload *v1beta1.ExternalWorkload, problem Problem) decisio
 // Publishing records that a Service selects it in vain.
 func decideWithoutAddress(workload *v1beta1.ExternalWorkload, problem Problem) decision {
 	decided := decision{remove: familyConditions}
-	if isReady(workload) {
+	if mayReplaceReady(workload) {
 		decided.ready = &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: problem.Reason, message: problem.Message}
 	}
 	return decided
-}
-
-// lacksAddress reports whether Ready says that there is no address, which is untrue once
-// there is one.
-func lacksAddress(workload *v1beta1.ExternalWorkload) bool {
-	found := find(workload.Status.Conditions, v1beta1.WorkloadReady)
-	return found != nil && found.Status == v1beta1.ConditionFalse && found.Reason == ReasonNoAddress
 }
 
 // decideReady returns the desired Ready: True if at least one family is. It does not
@@ -167,16 +163,23 @@ func sortTargets(observed *record) (passed *target, failed, open []target) {
 // decideOpen returns the desired Ready while no family has passed and probes have
 // decided none. A new workload has no condition before that.
 func decideOpen(workload *v1beta1.ExternalWorkload, observed *record, open []target, changes []*condition) *condition {
-	reason := ReasonProbePending
-	for _, change := range changes {
-		if change.reason == ReasonAddressChanged || change.reason == ReasonProbeAddressRefused && reason == ReasonProbePending {
-			reason = change.reason
-		}
-	}
+	moved := slices.ContainsFunc(changes, func(c *condition) bool { return c.reason == ReasonAddressChanged })
 	found := find(workload.Status.Conditions, v1beta1.WorkloadReady)
-	if found == nil || found.Status != v1beta1.ConditionTrue && reason != ReasonAddressChanged && !lacksAddress(workload) {
+	if found == nil || !moved && !mayReplaceReady(workload, open...) {
 		return nil
 	}
+	reason := ReasonProbePending
+	switch allowed := slices.ContainsFunc(open, func(t target) bool { return t.health.refused == "" }); {
+	case !allowed && len(open)+len(observed.refused) > 0:
+		reason = ReasonProbeAddressRefused
+	case moved || found.Reason == ReasonAddressChanged:
+		reason = ReasonAddressChanged
+	}
+	return &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: reason, message: openMessage(observed, open)}
+}
+
+// openMessage says for each target why it is not ready.
+func openMessage(observed *record, open []target) string {
 	var messages []string
 	for _, t := range open {
 		if t.health.refused != "" {
@@ -188,7 +191,7 @@ func decideOpen(workload *v1beta1.ExternalWorkload, observed *record, open []tar
 	for _, r := range observed.refused {
 		messages = append(messages, r.message)
 	}
-	return &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: reason, message: clip(strings.Join(messages, "; "))}
+	return clip(strings.Join(messages, "; "))
 }
 
 // anyTrue reports whether a family is True after the changes.

@@ -40,6 +40,11 @@ func (t target) same(other target) bool {
 	return t.Target == other.Target && slices.Equal(t.proofs, other.proofs)
 }
 
+// unresolved reports whether the target is a host that has not been probed yet.
+func (t target) unresolved() bool {
+	return t.Family == "" && t.health.probed.IsZero()
+}
+
 // provenBy reports whether the conditions say that the target has passed.
 func (t target) provenBy(conditions []v1beta1.WorkloadCondition) bool {
 	return len(t.proofs) > 0 && !slices.ContainsFunc(t.proofs, func(p proof) bool { return !p.isIn(conditions) })

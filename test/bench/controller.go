@@ -67,7 +67,7 @@ func (s *stage) startController(ctx context.Context, binary string) (*controller
 }
 
 func (c *controller) waitUntilFilled(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, waitTimeout)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	ticker := time.NewTicker(askInterval)
 	defer ticker.Stop()

@@ -13,8 +13,12 @@ import (
 	discoveryclient "k8s.io/client-go/kubernetes/typed/discovery/v1"
 )
 
-// waitTimeout is the maximum wait for a result before the run fails.
-const waitTimeout = 2 * time.Minute
+const (
+	// waitTimeout is the maximum wait for a result before the run fails.
+	waitTimeout = 2 * time.Minute
+	// startTimeout is the maximum wait for the caches of a start, and then for its slices.
+	startTimeout = 15 * time.Minute
+)
 
 // A watcher sees the EndpointSlices as clients do. Its methods are safe for
 // concurrent use.
@@ -147,7 +151,7 @@ func (w *watcher) expect(endpoints int) {
 
 // wait returns when the target number of ready endpoints is reached.
 func (w *watcher) wait(ctx context.Context) (time.Time, error) {
-	timeout := time.NewTimer(waitTimeout)
+	timeout := time.NewTimer(startTimeout)
 	defer timeout.Stop()
 	select {
 	case at := <-w.reached:
@@ -157,7 +161,7 @@ func (w *watcher) wait(ctx context.Context) (time.Time, error) {
 	case <-timeout.C:
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return time.Time{}, fmt.Errorf("%d endpoints are ready after %s, want %d", w.total, waitTimeout, w.target)
+		return time.Time{}, fmt.Errorf("%d endpoints are ready after %s, want %d", w.total, startTimeout, w.target)
 	case <-ctx.Done():
 		return time.Time{}, context.Cause(ctx)
 	}
