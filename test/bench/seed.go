@@ -8,6 +8,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
@@ -75,6 +76,9 @@ func (s *stage) addWorkloads(ctx context.Context, count, perService int) error {
 	if err := s.waitForStatus(ctx); err != nil {
 		return err
 	}
+	if err := s.waitForWatches(ctx); err != nil {
+		return err
+	}
 	return sleepUntil(ctx, time.Now().Add(newAge))
 }
 
@@ -126,6 +130,27 @@ func (s *stage) waitForStatus(ctx context.Context) error {
 		err := s.setReady(ctx, len(s.versions)-1, true, time.Now())
 		if !apierrors.IsNotFound(err) {
 			return err
+		}
+		if err := sleepUntil(ctx, time.Now().Add(definitionInterval)); err != nil {
+			return err
+		}
+	}
+}
+
+// waitForWatches waits until the API server serves watches of workloads again. With a
+// changed definition it fills its watch cache from etcd again, which takes a minute or more
+// with 250,000 workloads, and meanwhile answers watches with 429.
+func (s *stage) waitForWatches(ctx context.Context) error {
+	client := s.workloads.WorkloadV1beta1().ExternalWorkloads(benchNamespace)
+	none := fields.OneTermEqualSelector(metav1.ObjectNameField, "none").String()
+	for {
+		opened, err := client.Watch(ctx, metav1.ListOptions{FieldSelector: none})
+		if err == nil {
+			opened.Stop()
+			return nil
+		}
+		if !apierrors.IsTooManyRequests(err) {
+			return fmt.Errorf("watching the workloads: %w", err)
 		}
 		if err := sleepUntil(ctx, time.Now().Add(definitionInterval)); err != nil {
 			return err
