@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/external-workload/controller/internal/loopback"
 )
 
 // served is a server that counts complete requests, and a client that writes to it
@@ -128,7 +130,7 @@ func TestConnectionBreaksWithTheFirstBytesThatAreLate(t *testing.T) {
 }
 
 func TestDialReturnsItsError(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", net.JoinHostPort(loopback.Own().String(), "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

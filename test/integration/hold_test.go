@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"github.com/external-workload/controller/controller/readiness"
+	"github.com/external-workload/controller/internal/loopback"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/events"
 )
@@ -43,11 +44,11 @@ func TestHoldIsSeenInTheCluster(t *testing.T) {
 		config.HoldRegarding = func(context.Context) runtime.Object { return lease }
 	})
 
-	listener := listenOnLoopback(t, "127.0.0.1:0")
+	listener := listenOnLoopback(t, net.JoinHostPort(loopback.Own().String(), "0"))
 	names := []string{"vm-0", "vm-1", "vm-2"}
 	for _, name := range names {
 		cluster.create(t, readinessWorkload(name, map[string]string{v1beta1.ProbeAnnotation: fmt.Sprintf(
-			"tcpSocket: {host: 127.0.0.1, port: %d}\nperiodSeconds: 1\nfailureThreshold: 2\n", listener.Addr().(*net.TCPAddr).Port)}))
+			"tcpSocket: {host: %s, port: %d}\nperiodSeconds: 1\nfailureThreshold: 2\n", loopback.Own(), listener.Addr().(*net.TCPAddr).Port)}))
 		cluster.waitFor(t, name, "Ready True ProbeSucceeded")
 	}
 	if err := listener.Close(); err != nil {

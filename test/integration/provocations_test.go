@@ -15,6 +15,7 @@ import (
 
 	"github.com/external-workload/controller/controller/readiness"
 	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/internal/loopback"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
@@ -100,7 +101,7 @@ func (s *eventSite) awaitSlices(service string, want ...string) {
 // probeAt returns a probe of a listener every second with a failure threshold.
 func probeAt(at net.Addr, kind string, failures int) build.ObjectOption {
 	return build.Annotation(v1beta1.ProbeAnnotation, fmt.Sprintf(
-		`{"%s":{"host":"127.0.0.1","port":%d},"periodSeconds":1,"failureThreshold":%d}`, kind, at.(*net.TCPAddr).Port, failures))
+		`{"%s":{"host":"%s","port":%d},"periodSeconds":1,"failureThreshold":%d}`, kind, at.(*net.TCPAddr).IP, at.(*net.TCPAddr).Port, failures))
 }
 
 func closeListener(t *testing.T, listener net.Listener) {
@@ -112,7 +113,7 @@ func closeListener(t *testing.T, listener net.Listener) {
 
 func provokeProbeFailed(e *eventCluster, t *testing.T) provoked {
 	s := e.main.within(t)
-	listener := s.listener("127.0.0.1:0")
+	listener := s.listener(net.JoinHostPort(loopback.Own().String(), "0"))
 	s.createWorkload("failing", probeAt(listener.Addr(), "tcpSocket", 1))
 	s.awaitCondition("failing", "Ready True ProbeSucceeded")
 	closeListener(t, listener)
@@ -121,7 +122,7 @@ func provokeProbeFailed(e *eventCluster, t *testing.T) provoked {
 
 func provokeAddressChanged(e *eventCluster, t *testing.T) provoked {
 	s := e.main.within(t)
-	listener := s.listener("127.0.0.1:0")
+	listener := s.listener(net.JoinHostPort(loopback.Own().String(), "0"))
 	s.createWorkload("moving", probeAt(listener.Addr(), "tcpSocket", 30))
 	s.awaitCondition("moving", "Ready True ProbeSucceeded")
 	closeListener(t, listener) // otherwise the new address could pass at once
@@ -188,7 +189,7 @@ func (e *eventCluster) letHoldExpire(s *eventSite) {
 	e.run(s, s.regardLease(), func(config *readiness.Config) {
 		config.Clock, config.HoldMaximum = fast, readiness.MinHoldMaximum
 	})
-	listener := s.listener("127.0.0.1:0")
+	listener := s.listener(net.JoinHostPort(loopback.Own().String(), "0"))
 	await := func(want string) {
 		for _, name := range []string{"held-0", "held-1", "held-2"} {
 			s.awaitCondition(name, want)

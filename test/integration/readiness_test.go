@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/external-workload/controller/controller/readiness"
+	"github.com/external-workload/controller/internal/loopback"
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/test/internal/controlplane"
 )
@@ -96,14 +97,15 @@ func (c *readinessCluster) testAnnotation(t *testing.T) {
 }
 
 func (c *readinessCluster) testProbe(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	// Nobody else can take the port meanwhile.
+	listener, err := net.Listen("tcp", net.JoinHostPort(loopback.Own().String(), "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := listener.Addr().(*net.TCPAddr)
 	c.create(t, readinessWorkload("probed", map[string]string{
 		v1beta1.ReadyAnnotation: "True",
-		v1beta1.ProbeAnnotation: fmt.Sprintf("tcpSocket: {host: 127.0.0.1, port: %d}\nperiodSeconds: 1\nfailureThreshold: 1\n", address.Port),
+		v1beta1.ProbeAnnotation: fmt.Sprintf("tcpSocket: {host: %s, port: %d}\nperiodSeconds: 1\nfailureThreshold: 1\n", address.IP, address.Port),
 	}))
 	c.waitFor(t, "probed", "Ready True ProbeSucceeded")
 	if err := listener.Close(); err != nil {

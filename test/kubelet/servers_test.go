@@ -9,9 +9,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"golang.org/x/net/http2"
@@ -71,16 +73,22 @@ func listen(handle func(net.Conn)) server {
 	}
 }
 
-// closed returns a port without a listener.
+// closed returns a port without a listener. It stays bound until the test ends, so that no
+// other test can listen there.
 func closed(t *testing.T, _ *seen) net.Addr {
-	listener, err := net.Listen("tcp", ip+":0")
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := listener.Close(); err != nil {
+	t.Cleanup(func() { _ = syscall.Close(socket) })
+	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: netip.MustParseAddr(ip).As4()}); err != nil {
 		t.Fatal(err)
 	}
-	return listener.Addr()
+	bound, err := syscall.Getsockname(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &net.TCPAddr{IP: net.ParseIP(ip), Port: bound.(*syscall.SockaddrInet4).Port}
 }
 
 func hang(connection net.Conn) { _, _ = io.Copy(io.Discard, connection) }

@@ -16,6 +16,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/external-workload/controller/internal/loopback"
 )
 
 // brief is the timeout of probes that are expected to time out.
@@ -43,7 +45,7 @@ func overTLS(s *Spec)                          { s.Secure, s.ServerName = true, 
 // closedPort returns an address without a listener.
 func closedPort(t testing.TB) net.Addr {
 	t.Helper()
-	listener := listen(t)
+	listener := listenAt(t, loopback.Own().String()) // where nobody else can take the port
 	if err := listener.Close(); err != nil {
 		t.Fatal(err)
 	}

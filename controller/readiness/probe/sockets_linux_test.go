@@ -14,20 +14,12 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/external-workload/controller/internal/loopback"
 )
 
 // timeWait is the state TIME_WAIT of a socket.
 const timeWait = "06"
-
-// ownLoopback returns a loopback address that no other process of these tests uses.
-// Sockets in TIME_WAIT belong to no process, and a port whose sockets wait is given to
-// the next listener of the same address.
-func ownLoopback() netip.Addr {
-	var octets [4]byte
-	binary.BigEndian.PutUint32(octets[:], uint32(os.Getpid()))
-	octets[0], octets[1] = 127, octets[1]|0x80
-	return netip.AddrFrom4(octets)
-}
 
 // waitingFor counts the sockets in TIME_WAIT, of the prober or of the server, after
 // connections to an address and port.
@@ -48,11 +40,12 @@ func waitingFor(t *testing.T, address netip.AddrPort) (waiting int) {
 	return waiting
 }
 
-// TestOnlyTheSocketsOfOneServerAreCounted: the count of sockets in TIME_WAIT included
+// TestOnlyTheSocketsOfOneServerAreCounted: sockets in TIME_WAIT belong to no process, and
+// their port is given to the next listener of the address. So the count of sockets in TIME_WAIT included
 // those of other processes whose port had been the same, and the test of probes failed.
 func TestOnlyTheSocketsOfOneServerAreCounted(t *testing.T) {
-	first := listenAt(t, ownLoopback().String()).Addr().(*net.TCPAddr).AddrPort()
-	second, err := net.Listen("tcp", netip.AddrPortFrom(ownLoopback().Next(), first.Port()).String())
+	first := listenAt(t, loopback.Own().String()).Addr().(*net.TCPAddr).AddrPort()
+	second, err := net.Listen("tcp", netip.AddrPortFrom(loopback.Own().Next(), first.Port()).String())
 	if err != nil {
 		t.Skipf("the same port of another loopback address is in use: %v", err)
 	}
@@ -92,7 +85,7 @@ func webServer(t *testing.T, address string, handler http.Handler) *httptest.Ser
 // and as many conntrack entries, on the servers' side if the servers closed first.
 func TestProbesLeaveNoSocketWaiting(t *testing.T) {
 	const probes = 50
-	host := ownLoopback().String()
+	host := loopback.Own().String()
 	plain, secured := webServer(t, host, web(t)), webServer(t, host, web(t))
 	plain.Start()
 	secured.StartTLS()
