@@ -12,6 +12,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/ktesting"
 
@@ -80,6 +81,9 @@ type world struct {
 	t          *testing.T
 	client     *fake.Clientset
 	controller *Controller
+	// onUpdate is called for each update of a status, and may refuse it. The fake client
+	// does not synchronize additional reactors with running requests.
+	onUpdate func() error
 
 	answers sync.Mutex
 	// down is the set of machines and addresses that do not answer.
@@ -115,6 +119,7 @@ func inNamespaces(t *testing.T, namespaces []string, workloads []*v1beta1.Extern
 			objects = append(objects, workload.DeepCopy())
 		}
 		w.client = fake.NewSimpleClientset(objects...)
+		w.client.PrependReactor("update", "externalworkloads", w.react)
 		var factories []externalversions.SharedInformerFactory
 		for _, namespace := range namespaces {
 			factory := externalversions.NewSharedInformerFactoryWithOptions(w.client, 0, externalversions.WithNamespace(namespace))
@@ -147,6 +152,21 @@ func inNamespaces(t *testing.T, namespaces []string, workloads []*v1beta1.Extern
 			factory.Shutdown()
 		}
 	})
+}
+
+// react lets the test see and refuse the updates.
+func (w *world) react(clienttesting.Action) (handled bool, _ runtime.Object, err error) {
+	w.do(func() {
+		if w.onUpdate != nil {
+			err = w.onUpdate()
+		}
+	})
+	return err != nil, nil, err
+}
+
+// whenUpdated sets what is called for each update; react calls it with the lock of the notes.
+func (w *world) whenUpdated(called func() error) {
+	w.do(func() { w.onUpdate = called })
 }
 
 // answer returns a machine's answer; probe.Spec.Service is its name.

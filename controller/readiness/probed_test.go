@@ -10,8 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
@@ -216,9 +214,9 @@ func TestFamiliesAreRefreshedWithReady(t *testing.T) {
 		w.pass(time.Minute)
 		// The fake client has no conflicts, so two writes of one moment count once.
 		moments := map[time.Time]int{}
-		w.client.PrependReactor("update", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
-			w.do(func() { moments[time.Now()]++ })
-			return false, nil, nil
+		w.whenUpdated(func() error {
+			moments[time.Now()]++
+			return nil
 		})
 		w.pass(passed)
 		if writes := len(copyOf(w.notes, moments)); writes > int(passed/interval)+1 {

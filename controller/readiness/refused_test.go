@@ -8,10 +8,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
@@ -23,9 +21,9 @@ func TestARefusedStatusIsReportedOnceAndNotRetriedForEver(t *testing.T) {
 		refusal := apierrors.NewInvalid(schema.GroupKind{Group: v1beta1.GroupName, Kind: "ExternalWorkload"}, "a",
 			field.ErrorList{field.Invalid(field.NewPath("spec", "workloadIPs").Index(0), "127.0.0.1", "no machine can be reached at this address")})
 		tries := 0
-		w.client.PrependReactor("update", "externalworkloads", func(clienttesting.Action) (bool, runtime.Object, error) {
-			w.do(func() { tries++ })
-			return true, nil, refusal
+		w.whenUpdated(func() error {
+			tries++
+			return refusal
 		})
 		created := workload("a", declared("True"))
 		if _, err := w.client.WorkloadV1beta1().ExternalWorkloads(created.Namespace).Create(t.Context(), created, metav1.CreateOptions{}); err != nil {
