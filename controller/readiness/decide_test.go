@@ -188,6 +188,18 @@ func TestConditions(t *testing.T) {
 			workload: workload("w", hosting, having(is(ready, "False", ReasonProbeAddressRefused, "no"), is(family4, "False", ReasonProbeAddressRefused, "no"))),
 			observed: newRecord(workload("w", hosting), named, probe.Options{AllowHost: true}),
 		},
+		"a machine that moves to the other family is withdrawn at once": {
+			workload: workload("w", probing, having(since(is(ready, "True", ReasonProbeSucceeded, ""), old), proven("w", "[2001:db8::10]:80"))), observed: knows(health{}),
+			want: []v1beta1.WorkloadCondition{since(is(ready, "False", ReasonAddressChanged, pending), now)},
+		},
+		"the family that fails counts once the other is removed": {
+			workload: workload("w", probing, having(since(is(ready, "True", ReasonProbeSucceeded, ""), old), proven("w", "[2001:db8::10]:80"))), observed: knows(bad),
+			want: []v1beta1.WorkloadCondition{probedAt(since(is(ready, "False", ReasonProbeFailed, "connection refused"), now), now), failed(now)},
+		},
+		"another writer's False stays when a family is removed": {
+			workload: workload("w", probing, having(is(ready, "False", "Maintenance", "by hand"), proven("w", "[2001:db8::10]:80"))), observed: knows(health{}),
+			want: []v1beta1.WorkloadCondition{is(ready, "False", "Maintenance", "by hand")},
+		},
 		"a refused address keeps its state until it is probed again": {workload: workload("w", probing, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), observed: knows(health{})},
 		"another writer's Accepted is kept":                          {workload: workload("w", having(is(accepted, "True", "Theirs", "")))},
 		"another writer's reason is kept":                            {workload: workload("w", having(is(accepted, "False", "Theirs", "")))},

@@ -48,7 +48,7 @@ func decideProbed(workload *v1beta1.ExternalWorkload, observed *record) (decisio
 			decided.remove = append(decided.remove, kind)
 		}
 	}
-	decided.ready = decideReady(workload, observed, decided.families)
+	decided.ready = decideReady(workload, observed, decided)
 	return decided, problems
 }
 
@@ -117,8 +117,8 @@ func decideWithoutAddress(workload *v1beta1.ExternalWorkload, problem Problem) d
 }
 
 // decideReady returns the desired Ready: True if at least one family is. It does not
-// change if probes have decided nothing that affects it.
-func decideReady(workload *v1beta1.ExternalWorkload, observed *record, changes []*condition) *condition {
+// change if probes have decided nothing that affects it. decided has the families.
+func decideReady(workload *v1beta1.ExternalWorkload, observed *record, decided decision) *condition {
 	passed, failed, open := sortTargets(observed)
 	switch {
 	case passed != nil && passed.health.held:
@@ -131,7 +131,7 @@ func decideReady(workload *v1beta1.ExternalWorkload, observed *record, changes [
 			kind: v1beta1.WorkloadReady, status: v1beta1.ConditionTrue, reason: ReasonProbeSucceeded,
 			message: passed.health.message, probed: lastProbed(observed), lazy: true,
 		}
-	case anyTrue(workload.Status.Conditions, changes):
+	case anyTrue(workload.Status.Conditions, decided):
 		return nil
 	case len(failed) > 0:
 		return &condition{
@@ -139,7 +139,7 @@ func decideReady(workload *v1beta1.ExternalWorkload, observed *record, changes [
 			message: failureMessage(failed), probed: lastProbed(observed), lazy: true,
 		}
 	}
-	return decideOpen(workload, observed, open, changes)
+	return decideOpen(workload, observed, open, decided)
 }
 
 // sortTargets separates targets that probes have decided from the others.
@@ -162,8 +162,8 @@ func sortTargets(observed *record) (passed *target, failed, open []target) {
 
 // decideOpen returns the desired Ready while no family has passed and probes have
 // decided none. A new workload has no condition before that.
-func decideOpen(workload *v1beta1.ExternalWorkload, observed *record, open []target, changes []*condition) *condition {
-	moved := slices.ContainsFunc(changes, func(c *condition) bool { return c.reason == ReasonAddressChanged })
+func decideOpen(workload *v1beta1.ExternalWorkload, observed *record, open []target, decided decision) *condition {
+	moved := slices.ContainsFunc(decided.families, func(c *condition) bool { return c.reason == ReasonAddressChanged })
 	found := find(workload.Status.Conditions, v1beta1.WorkloadReady)
 	if found == nil || !moved && !mayReplaceReady(workload, open...) {
 		return nil
@@ -172,7 +172,7 @@ func decideOpen(workload *v1beta1.ExternalWorkload, observed *record, open []tar
 	switch allowed := slices.ContainsFunc(open, func(t target) bool { return t.health.refused == "" }); {
 	case !allowed && len(open)+len(observed.refused) > 0:
 		reason = ReasonProbeAddressRefused
-	case moved || found.Reason == ReasonAddressChanged:
+	case moved || leftFamily(workload.Status.Conditions, decided) || found.Reason == ReasonAddressChanged:
 		reason = ReasonAddressChanged
 	}
 	return &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: reason, message: openMessage(observed, open)}
@@ -194,18 +194,24 @@ func openMessage(observed *record, open []target) string {
 	return clip(strings.Join(messages, "; "))
 }
 
-// anyTrue reports whether a family is True after the changes.
-func anyTrue(conditions []v1beta1.WorkloadCondition, changes []*condition) bool {
+// anyTrue reports whether a family is True after the decision.
+func anyTrue(conditions []v1beta1.WorkloadCondition, decided decision) bool {
 	for _, kind := range familyConditions {
-		at := slices.IndexFunc(changes, func(c *condition) bool { return c.kind == kind })
-		if at >= 0 && changes[at].status == v1beta1.ConditionTrue {
+		at := slices.IndexFunc(decided.families, func(c *condition) bool { return c.kind == kind })
+		if at >= 0 && decided.families[at].status == v1beta1.ConditionTrue {
 			return true
 		}
-		if found := find(conditions, kind); at < 0 && found != nil && found.Status == v1beta1.ConditionTrue {
+		if at < 0 && !slices.Contains(decided.remove, kind) && isTrue(conditions, kind) {
 			return true
 		}
 	}
 	return false
+}
+
+// leftFamily reports whether the workload was ready in a family in which it has no
+// address any more.
+func leftFamily(conditions []v1beta1.WorkloadCondition, decided decision) bool {
+	return slices.ContainsFunc(decided.remove, func(kind v1beta1.WorkloadConditionType) bool { return isTrue(conditions, kind) })
 }
 
 // failureMessage returns the common message of failed targets, or one of each.

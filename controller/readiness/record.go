@@ -148,8 +148,12 @@ func (c *Controller) observations(workload *v1beta1.ExternalWorkload) *record {
 }
 
 func isReady(workload *v1beta1.ExternalWorkload) bool {
-	ready := find(workload.Status.Conditions, v1beta1.WorkloadReady)
-	return ready != nil && ready.Status == v1beta1.ConditionTrue
+	return isTrue(workload.Status.Conditions, v1beta1.WorkloadReady)
+}
+
+func isTrue(conditions []v1beta1.WorkloadCondition, kind v1beta1.WorkloadConditionType) bool {
+	found := find(conditions, kind)
+	return found != nil && found.Status == v1beta1.ConditionTrue
 }
 
 // seedOf returns a number that differs between workloads and is stable.
