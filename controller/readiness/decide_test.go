@@ -20,6 +20,11 @@ func TestConditions(t *testing.T) {
 	const pending = "the probe has not passed yet at 192.0.2.10:80"
 	hosting := probed(named)
 	knows := func(h health) *record { return observed(t, workload("w", probing), h) }
+	hostKnows := func(h health) *record {
+		made := newRecord(workload("w", hosting), named, probe.Options{AllowHost: true})
+		made.targets[0].health = h
+		return made
+	}
 	passed := since(proven("w", "192.0.2.10:80"), now)
 	failed := func(at time.Time) v1beta1.WorkloadCondition {
 		return probedAt(since(is(v1beta1.WorkloadReadyIPv4, "False", ReasonProbeFailed, "connection refused"), at), at)
@@ -199,6 +204,14 @@ func TestConditions(t *testing.T) {
 		"another writer's False stays when a family is removed": {
 			workload: workload("w", probing, having(is(ready, "False", "Maintenance", "by hand"), proven("w", "[2001:db8::10]:80"))), observed: knows(health{}),
 			want: []v1beta1.WorkloadCondition{is(ready, "False", "Maintenance", "by hand")},
+		},
+		"a host that is refused for another address names that": {
+			workload: workload("w", hosting, having(since(is(ready, "False", ReasonProbeAddressRefused, "the first"), old), since(is(family4, "False", ReasonProbeAddressRefused, "the first"), old))),
+			observed: hostKnows(health{refused: "the second"}),
+			want: []v1beta1.WorkloadCondition{
+				since(is(ready, "False", ReasonProbeAddressRefused, "the second"), old), since(is(family4, "False", ReasonProbeAddressRefused, "the second"), old),
+				since(is(accepted, "False", ReasonProbeAddressRefused, "the second"), now),
+			},
 		},
 		"a refused address keeps its state until it is probed again": {workload: workload("w", probing, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), observed: knows(health{})},
 		"another writer's Accepted is kept":                          {workload: workload("w", having(is(accepted, "True", "Theirs", "")))},

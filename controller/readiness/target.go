@@ -40,9 +40,9 @@ func (t target) same(other target) bool {
 	return t.Target == other.Target && slices.Equal(t.proofs, other.proofs)
 }
 
-// unresolved reports whether the target is a host that has not been probed yet.
+// unresolved reports whether the target is a host of which no probe has been tried yet.
 func (t target) unresolved() bool {
-	return t.Family == "" && t.health.probed.IsZero()
+	return t.Family == "" && t.health.probed.IsZero() && t.health.refused == ""
 }
 
 // provenBy reports whether the conditions say that the target has passed.
