@@ -1,6 +1,7 @@
 package readiness
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -22,6 +23,13 @@ func TestConditions(t *testing.T) {
 	knows := func(h health) *record { return observed(t, workload("w", probing), h) }
 	hostKnows := func(h health) *record {
 		made := newRecord(workload("w", hosting), named, probe.Options{AllowHost: true})
+		made.targets[0].health = h
+		return made
+	}
+	const denied, refusal = "192.0.2.200", "address 192.0.2.200 must not be probed: it is in a denied range"
+	dual := func(h health) *record {
+		options := probe.Options{Addresses: probe.AddressPolicy{Deny: []netip.Prefix{netip.MustParsePrefix(denied + "/32")}}}
+		made := newRecord(workload("w", at(denied, "2001:db8::10")), `{"tcpSocket":{"port":80}}`, options)
 		made.targets[0].health = h
 		return made
 	}
@@ -211,6 +219,30 @@ func TestConditions(t *testing.T) {
 			want: []v1beta1.WorkloadCondition{
 				since(is(ready, "False", ReasonProbeAddressRefused, "the second"), old), since(is(family4, "False", ReasonProbeAddressRefused, "the second"), old),
 				since(is(accepted, "False", ReasonProbeAddressRefused, "the second"), now),
+			},
+		},
+		"a proof of a refused address stays": {
+			workload: workload("w", probing, at(denied, "2001:db8::10"), having(is(ready, "True", ReasonProbeSucceeded, ""), proven("w", denied+":80"))),
+			observed: dual(health{}),
+			want:     []v1beta1.WorkloadCondition{is(ready, "True", ReasonProbeSucceeded, ""), proven("w", denied+":80"), since(is(accepted, "False", ReasonProbeAddressRefused, refusal), now)},
+		},
+		"a proof of another port of a refused address does not count": {
+			workload: workload("w", probing, at(denied, "2001:db8::10"), having(since(is(ready, "True", ReasonProbeSucceeded, ""), old), since(proven("w", denied+":81"), old))),
+			observed: dual(health{}),
+			want: []v1beta1.WorkloadCondition{
+				since(is(ready, "False", ReasonProbePending, "the probe has not passed yet at [2001:db8::10]:80; "+refusal), now),
+				since(is(family4, "False", ReasonProbeAddressRefused, refusal), now),
+				since(is(accepted, "False", ReasonProbeAddressRefused, refusal), now),
+			},
+		},
+		"a proof of a host does not count for a refused address": {
+			workload: workload("w", probing, at(denied, "2001:db8::10"), having(since(is(ready, "True", ReasonProbeSucceeded, ""), old),
+				since(is(family4, "True", ReasonProbeSucceeded, denied+":80 uid=uid-w host=probe.example.org:80"), old))),
+			observed: dual(health{}),
+			want: []v1beta1.WorkloadCondition{
+				since(is(ready, "False", ReasonProbePending, "the probe has not passed yet at [2001:db8::10]:80; "+refusal), now),
+				since(is(family4, "False", ReasonProbeAddressRefused, refusal), now),
+				since(is(accepted, "False", ReasonProbeAddressRefused, refusal), now),
 			},
 		},
 		"a refused address keeps its state until it is probed again": {workload: workload("w", probing, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), observed: knows(health{})},

@@ -39,7 +39,7 @@ func decideProbed(workload *v1beta1.ExternalWorkload, observed *record) (decisio
 		}
 	}
 	for _, r := range observed.refused {
-		there = append(there, r.condition)
+		there = append(there, r.proof.condition)
 		problems = append(problems, Problem{Reason: ReasonProbeAddressRefused, Message: r.message})
 		decided.addFamily(decideRefused(workload, r))
 	}
@@ -75,13 +75,12 @@ func decideFamily(t target, p proof, found *v1beta1.WorkloadCondition) *conditio
 }
 
 // decideRefused returns the desired condition of a family whose address may not be
-// probed. A proof from before stays valid.
+// probed. A proof from before stays valid, as long as the probe has the same port.
 func decideRefused(workload *v1beta1.ExternalWorkload, r refusal) *condition {
-	found := find(workload.Status.Conditions, r.condition)
-	if found != nil && found.Proves(r.address, workload.UID) {
+	if r.proof.isIn(workload.Status.Conditions) {
 		return nil
 	}
-	return &condition{kind: r.condition, status: v1beta1.ConditionFalse, reason: ReasonProbeAddressRefused, message: r.message}
+	return &condition{kind: r.proof.condition, status: v1beta1.ConditionFalse, reason: ReasonProbeAddressRefused, message: r.message}
 }
 
 // decideUnprobed returns the desired conditions while the annotation cannot be

@@ -33,7 +33,7 @@ func newRecord(workload *v1beta1.ExternalWorkload, annotation string, options pr
 		made.problem = problemOf(err)
 		return made
 	}
-	made.targets, made.refused = targetsOf(workload, made.spec), refusalsOf(made.spec)
+	made.targets, made.refused = targetsOf(workload, made.spec), refusalsOf(workload, made.spec)
 	return made
 }
 

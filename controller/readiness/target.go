@@ -30,9 +30,9 @@ type proof struct {
 
 // refusal is a family without an address that may be probed.
 type refusal struct {
-	condition v1beta1.WorkloadConditionType
-	address   string
-	message   string
+	// proof is the one from when the address could be probed.
+	proof   proof
+	message string
 }
 
 // same reports whether both are the same place of the same instance of a workload.
@@ -80,15 +80,22 @@ func (t *target) addProof(workload *v1beta1.ExternalWorkload, family corev1.IPFa
 	if err != nil {
 		return // the workload has no address of the family
 	}
-	text := v1beta1.Proof{Target: netip.AddrPortFrom(parsed, t.Port), UID: workload.UID, Host: host}.String()
-	t.proofs = append(t.proofs, proof{condition: v1beta1.ReadyIn(family), message: text})
+	t.proofs = append(t.proofs, newProof(workload, family, netip.AddrPortFrom(parsed, t.Port), host))
 }
 
-func refusalsOf(spec *probe.Spec) []refusal {
+func newProof(workload *v1beta1.ExternalWorkload, family corev1.IPFamily, at netip.AddrPort, host string) proof {
+	text := v1beta1.Proof{Target: at, UID: workload.UID, Host: host}.String()
+	return proof{condition: v1beta1.ReadyIn(family), message: text}
+}
+
+// refusalsOf returns the refusals of a probe. Only probes without a host have some, and
+// all their targets have the same port.
+func refusalsOf(workload *v1beta1.ExternalWorkload, spec *probe.Spec) []refusal {
 	var refused []refusal
 	for _, err := range spec.Refused {
 		family := corev1.IPFamily(address.FamilyOf(err.Address).String())
-		refused = append(refused, refusal{condition: v1beta1.ReadyIn(family), address: err.Address.String(), message: err.Error()})
+		there := newProof(workload, family, netip.AddrPortFrom(err.Address, spec.Targets[0].Port), "")
+		refused = append(refused, refusal{proof: there, message: err.Error()})
 	}
 	return refused
 }
