@@ -245,6 +245,11 @@ func TestConditions(t *testing.T) {
 				since(is(accepted, "False", ReasonProbeAddressRefused, refusal), now),
 			},
 		},
+		"a host proves nothing without an address": {
+			workload: workload("w", hosting, at(), having(since(is(ready, "True", ReasonProbeSucceeded, ""), old))),
+			observed: newRecord(workload("w", hosting, at()), named, probe.Options{AllowHost: true}),
+			want:     []v1beta1.WorkloadCondition{since(is(ready, "False", ReasonNoAddress, "the workload has no address to probe"), now)},
+		},
 		"a refused address keeps its state until it is probed again": {workload: workload("w", probing, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), observed: knows(health{})},
 		"another writer's Accepted is kept":                          {workload: workload("w", having(is(accepted, "True", "Theirs", "")))},
 		"another writer's reason is kept":                            {workload: workload("w", having(is(accepted, "False", "Theirs", "")))},

@@ -34,6 +34,10 @@ func newRecord(workload *v1beta1.ExternalWorkload, annotation string, options pr
 		return made
 	}
 	made.targets, made.refused = targetsOf(workload, made.spec), refusalsOf(workload, made.spec)
+	if !slices.ContainsFunc(made.targets, target.provesSomething) {
+		// A host would make Ready True without a proof, and a restart would withdraw it.
+		return &record{uid: workload.UID, problem: problemOf(&probe.NoAddressError{})}
+	}
 	return made
 }
 

@@ -45,9 +45,13 @@ func (t target) unresolved() bool {
 	return t.Family == "" && t.health.probed.IsZero() && t.health.refused == ""
 }
 
+// provesSomething reports whether the workload has an address whose readiness depends on
+// the target.
+func (t target) provesSomething() bool { return len(t.proofs) > 0 }
+
 // provenBy reports whether the conditions say that the target has passed.
 func (t target) provenBy(conditions []v1beta1.WorkloadCondition) bool {
-	return len(t.proofs) > 0 && !slices.ContainsFunc(t.proofs, func(p proof) bool { return !p.isIn(conditions) })
+	return t.provesSomething() && !slices.ContainsFunc(t.proofs, func(p proof) bool { return !p.isIn(conditions) })
 }
 
 // isIn reports whether the conditions contain the proof.
