@@ -250,6 +250,11 @@ func TestConditions(t *testing.T) {
 			observed: newRecord(workload("w", hosting, at()), named, probe.Options{AllowHost: true}),
 			want:     []v1beta1.WorkloadCondition{since(is(ready, "False", ReasonNoAddress, "the workload has no address to probe"), now)},
 		},
+		"an invalid probe says nothing about a family without an address": {
+			workload: workload("w", probing, having(is(ready, "True", ReasonProbeSucceeded, ""), passed, is(v1beta1.WorkloadReadyIPv6, "False", ReasonProbeFailed, "connection refused"))),
+			observed: &record{uid: "uid-w", problem: &Problem{Reason: ReasonInvalidProbe, Message: "typo"}},
+			want:     []v1beta1.WorkloadCondition{is(ready, "True", ReasonProbeSucceeded, ""), passed, since(is(accepted, "False", ReasonInvalidProbe, "typo"), now)},
+		},
 		"a refused address keeps its state until it is probed again": {workload: workload("w", probing, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), observed: knows(health{})},
 		"another writer's Accepted is kept":                          {workload: workload("w", having(is(accepted, "True", "Theirs", "")))},
 		"another writer's reason is kept":                            {workload: workload("w", having(is(accepted, "False", "Theirs", "")))},

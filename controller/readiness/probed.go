@@ -91,6 +91,8 @@ func decideUnprobed(workload *v1beta1.ExternalWorkload, problem Problem) decisio
 	for _, family := range families {
 		found := find(workload.Status.Conditions, v1beta1.ReadyIn(family))
 		switch {
+		case found != nil && !hasAddressIn(workload, family):
+			decided.remove = append(decided.remove, found.Type)
 		case found == nil || found.Status != v1beta1.ConditionTrue && !mayReplace(found):
 		case found.Proves(desired.Address(workload.Spec.WorkloadIPs, family), workload.UID):
 			proven = true

@@ -62,6 +62,13 @@ func (p proof) isIn(conditions []v1beta1.WorkloadCondition) bool {
 
 var families = []corev1.IPFamily{corev1.IPv4Protocol, corev1.IPv6Protocol}
 
+// hasAddressIn reports whether the workload has an address of a family, valid or not.
+func hasAddressIn(workload *v1beta1.ExternalWorkload, family corev1.IPFamily) bool {
+	return slices.ContainsFunc(workload.Spec.WorkloadIPs, func(ip v1beta1.WorkloadIP) bool {
+		return address.FamilyOfText(ip.IP).String() == string(family)
+	})
+}
+
 // targetsOf returns the targets of a probe, without results.
 func targetsOf(workload *v1beta1.ExternalWorkload, spec *probe.Spec) []target {
 	targets := make([]target, 0, len(spec.Targets))
