@@ -255,6 +255,11 @@ func TestConditions(t *testing.T) {
 			observed: &record{uid: "uid-w", problem: &Problem{Reason: ReasonInvalidProbe, Message: "typo"}},
 			want:     []v1beta1.WorkloadCondition{is(ready, "True", ReasonProbeSucceeded, ""), passed, since(is(accepted, "False", ReasonInvalidProbe, "typo"), now)},
 		},
+		"an invalid probe holds nothing": {
+			workload: workload("w", probing, having(since(is(ready, "True", ReasonProbeHeld, "no answer within 1s"), old), passed)),
+			observed: &record{uid: "uid-w", problem: &Problem{Reason: ReasonInvalidProbe, Message: "typo"}},
+			want:     []v1beta1.WorkloadCondition{since(is(ready, "True", ReasonProbeSucceeded, ""), old), passed, since(is(accepted, "False", ReasonInvalidProbe, "typo"), now)},
+		},
 		"a refused address keeps its state until it is probed again": {workload: workload("w", probing, having(is(accepted, "False", ReasonProbeAddressRefused, "no"))), observed: knows(health{})},
 		"another writer's Accepted is kept":                          {workload: workload("w", having(is(accepted, "True", "Theirs", "")))},
 		"another writer's reason is kept":                            {workload: workload("w", having(is(accepted, "False", "Theirs", "")))},

@@ -100,8 +100,12 @@ func decideUnprobed(workload *v1beta1.ExternalWorkload, problem Problem) decisio
 			decided.addFamily(&condition{kind: found.Type, status: v1beta1.ConditionFalse, reason: problem.Reason, message: problem.Message})
 		}
 	}
-	if !proven && mayReplaceReady(workload) {
+	switch ready := find(workload.Status.Conditions, v1beta1.WorkloadReady); {
+	case !proven && mayReplaceReady(workload):
 		decided.ready = &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: problem.Reason, message: problem.Message}
+	case proven && ready != nil && ready.Status == v1beta1.ConditionTrue && ready.Reason == ReasonProbeHeld:
+		// Nothing is probed, so no probe fails, and no end of the hold corrects this.
+		decided.ready = &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionTrue, reason: ReasonProbeSucceeded}
 	}
 	return decided
 }
