@@ -19,6 +19,7 @@ func TestConditions(t *testing.T) {
 	probing := probed(`{"tcpSocket":{"port":80}}`)
 	const named, family4 = `{"tcpSocket":{"port":80,"host":"probe.example.org"}}`, v1beta1.WorkloadReadyIPv4
 	const pending = "the probe has not passed yet at 192.0.2.10:80"
+	const pending6 = "the probe has not passed yet at [2001:db8::10]:80"
 	hosting := probed(named)
 	knows := func(h health) *record { return observed(t, workload("w", probing), h) }
 	hostKnows := func(h health) *record {
@@ -212,6 +213,17 @@ func TestConditions(t *testing.T) {
 		"another writer's False stays when a family is removed": {
 			workload: workload("w", probing, having(is(ready, "False", "Maintenance", "by hand"), proven("w", "[2001:db8::10]:80"))), observed: knows(health{}),
 			want: []v1beta1.WorkloadCondition{is(ready, "False", "Maintenance", "by hand")},
+		},
+		"a failure stays while the other family's changed address is pending": {
+			workload: workload("w", probing, at("192.0.2.10", "2001:db8::10"), having(is(ready, "False", ReasonProbeFailed, "connection refused"), failed(old), is(v1beta1.WorkloadReadyIPv6, "False", ReasonAddressChanged, pending6))),
+			observed: observed(t, workload("w", probing, at("192.0.2.10", "2001:db8::10")), health{}),
+		},
+		"another writer's False stays while a changed address is pending": {
+			workload: workload("w", probing, having(is(ready, "False", "Maintenance", "by hand"), is(family4, "False", ReasonAddressChanged, pending))), observed: knows(health{}),
+		},
+		"a changed address withdraws what nothing else makes ready": {
+			workload: workload("w", probing, having(since(is(ready, "True", "Agent", ""), old), since(is(family4, "False", ReasonAddressChanged, pending), old))), observed: knows(health{}),
+			want: []v1beta1.WorkloadCondition{since(is(ready, "False", ReasonAddressChanged, pending), now), since(is(family4, "False", ReasonAddressChanged, pending), old)},
 		},
 		"a host that is refused for another address names that": {
 			workload: workload("w", hosting, having(since(is(ready, "False", ReasonProbeAddressRefused, "the first"), old), since(is(family4, "False", ReasonProbeAddressRefused, "the first"), old))),

@@ -168,16 +168,19 @@ func sortTargets(observed *record) (passed *target, failed, open []target) {
 // decideOpen returns the desired Ready while no family has passed and probes have
 // decided none. A new workload has no condition before that.
 func decideOpen(workload *v1beta1.ExternalWorkload, observed *record, open []target, decided decision) *condition {
-	moved := slices.ContainsFunc(decided.families, func(c *condition) bool { return c.reason == ReasonAddressChanged })
-	found := find(workload.Status.Conditions, v1beta1.WorkloadReady)
-	if found == nil || !moved && !mayReplaceReady(workload, open...) {
+	conditions := workload.Status.Conditions
+	pending := func(c *condition) bool { return c.reason == ReasonAddressChanged }
+	withdrawn := func(c *condition) bool { return pending(c) && isTrue(conditions, c.kind) }
+	found := find(conditions, v1beta1.WorkloadReady)
+	// A change that is already recorded says nothing new: what Ready got meanwhile stays.
+	if found == nil || !slices.ContainsFunc(decided.families, withdrawn) && !mayReplaceReady(workload, open...) {
 		return nil
 	}
 	reason := ReasonProbePending
 	switch allowed := slices.ContainsFunc(open, func(t target) bool { return t.health.refused == "" }); {
 	case !allowed && len(open)+len(observed.refused) > 0:
 		reason = ReasonProbeAddressRefused
-	case moved || leftFamily(workload.Status.Conditions, decided) || found.Reason == ReasonAddressChanged:
+	case slices.ContainsFunc(decided.families, pending) || leftFamily(conditions, decided) || found.Reason == ReasonAddressChanged:
 		reason = ReasonAddressChanged
 	}
 	return &condition{kind: v1beta1.WorkloadReady, status: v1beta1.ConditionFalse, reason: reason, message: openMessage(observed, open)}
