@@ -30,10 +30,12 @@ const (
 // that overwrite them.
 type contention struct {
 	uid types.UID
-	// written is the status that we wrote last, and the version of the object that it
-	// was computed from.
-	written v1beta1.ConditionStatus
-	over    string
+	// status and reason are those that we wrote last, and over is the version of the
+	// object that they were computed from. Two writers who agree on the status would
+	// fight about the reason as fast.
+	status v1beta1.ConditionStatus
+	reason string
+	over   string
 	// overwrites is the number since the last quiet period; last is when the latest was
 	// observed.
 	overwrites int
@@ -43,17 +45,18 @@ type contention struct {
 }
 
 // wrote records a write of ours.
-func (c *contention) wrote(workload *v1beta1.ExternalWorkload, status v1beta1.ConditionStatus) {
+func (c *contention) wrote(workload *v1beta1.ExternalWorkload, written *condition) {
 	if c.uid != workload.UID {
 		*c = contention{uid: workload.UID}
 	}
-	c.written, c.over = status, workload.ResourceVersion
+	c.status, c.reason, c.over = written.status, written.reason, workload.ResourceVersion
 }
 
-// overwritten reports whether another writer has changed the status that we wrote last
-// and still desire. A cache that lacks our write does not count.
-func (c *contention) overwritten(workload *v1beta1.ExternalWorkload, desired, actual v1beta1.ConditionStatus) bool {
-	return c.uid == workload.UID && c.written == desired && actual != desired && c.over != workload.ResourceVersion
+// overwritten reports whether another writer has changed what we wrote last and still
+// desire. A cache that lacks our write does not count.
+func (c *contention) overwritten(workload *v1beta1.ExternalWorkload, desired *condition, actual *v1beta1.WorkloadCondition) bool {
+	return c.uid == workload.UID && c.status == desired.status && c.reason == desired.reason &&
+		!desired.agrees(actual) && c.over != workload.ResourceVersion
 }
 
 // count counts an overwrite that is about to be repaired. It reports whether the count
@@ -71,7 +74,7 @@ func (c *contention) count(now time.Time) (first bool) {
 }
 
 // yieldReady returns how long the other writer's Ready stays. Only a repetition of our
-// last status is delayed, never a changed one.
+// last status and reason is delayed, never a change of them.
 func (c *Controller) yieldReady(ctx context.Context, workload *v1beta1.ExternalWorkload, desired *condition) time.Duration {
 	actual := find(workload.Status.Conditions, v1beta1.WorkloadReady)
 	if desired == nil || actual == nil {
@@ -80,7 +83,7 @@ func (c *Controller) yieldReady(ctx context.Context, workload *v1beta1.ExternalW
 	now := c.config.Clock.Now()
 	c.mu.Lock()
 	remembered := c.contentions[cache.MetaObjectToName(workload)]
-	if remembered == nil || !remembered.overwritten(workload, desired.status, actual.Status) {
+	if remembered == nil || !remembered.overwritten(workload, desired, actual) {
 		c.mu.Unlock()
 		return 0
 	}
@@ -98,12 +101,12 @@ func (c *Controller) yieldReady(ctx context.Context, workload *v1beta1.ExternalW
 	return 0
 }
 
-// noteWritten records the status that was written.
+// noteWritten records the status and reason that were written.
 func (c *Controller) noteWritten(workload *v1beta1.ExternalWorkload, desired *condition) {
 	if desired == nil {
 		return
 	}
-	if actual := find(workload.Status.Conditions, v1beta1.WorkloadReady); actual != nil && actual.Status == desired.status {
+	if actual := find(workload.Status.Conditions, v1beta1.WorkloadReady); actual != nil && desired.agrees(actual) {
 		return
 	}
 	c.mu.Lock()
@@ -114,7 +117,7 @@ func (c *Controller) noteWritten(workload *v1beta1.ExternalWorkload, desired *co
 		remembered = &contention{}
 		c.contentions[key] = remembered
 	}
-	remembered.wrote(workload, desired.status)
+	remembered.wrote(workload, desired)
 }
 
 // reportContention reports the other writer of Ready: to the workload's owner by an

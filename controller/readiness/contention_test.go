@@ -13,14 +13,14 @@ import (
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
-// fight runs another writer for a time. It sets Ready back as soon as Ready differs, and
-// fight counts its writes.
+// fight runs another writer for a time. It sets Ready back as soon as its status or
+// reason differs, and fight counts its writes.
 func (w *world) fight(name string, status v1beta1.ConditionStatus, duration time.Duration) (writes int) {
 	w.t.Helper()
 	for end := time.Now().Add(duration); time.Now().Before(end); w.pass(20 * time.Millisecond) {
 		current := w.get(name)
 		ready := find(current.Status.Conditions, v1beta1.WorkloadReady)
-		if ready == nil || ready.Status == status {
+		if ready == nil || ready.Status == status && ready.Reason == "Agent" {
 			continue
 		}
 		ready.Status, ready.Reason = status, "Agent"
@@ -52,6 +52,7 @@ func TestTwoWritersOfReadyDoNotFight(t *testing.T) {
 	}{
 		"declared True, the other says False": {"True", "False"},
 		"declared False, the other says True": {"False", "True"},
+		"both say True":                       {"True", "True"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, []*v1beta1.ExternalWorkload{workload("vm", declared(test.declared))}, Config{}, func(w *world) {
@@ -61,11 +62,11 @@ func TestTwoWritersOfReadyDoNotFight(t *testing.T) {
 				if got := countEvents(w, "ReadyConflict"); got != 1 {
 					t.Errorf("%d Events ReadyConflict, want one: %v", got, w.events)
 				}
-				if got := w.get("vm").Status.Conditions[0]; got.Status != test.theirs {
+				if got := w.get("vm").Status.Conditions[0]; got.Status != test.theirs || got.Reason != "Agent" {
 					t.Errorf("during the backoff Ready is %+v, want the other writer's value", got)
 				}
 				w.pass(2 * lastBackoff)
-				if got := w.get("vm").Status.Conditions[0]; string(got.Status) != test.declared {
+				if got := w.get("vm").Status.Conditions[0]; string(got.Status) != test.declared || got.Reason != ReasonDeclared {
 					t.Errorf("after the other writer has stopped, Ready is %+v", got)
 				}
 			})

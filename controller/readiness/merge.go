@@ -83,13 +83,18 @@ func set(conditions []v1beta1.WorkloadCondition, desired *condition, now time.Ti
 
 // differs reports whether the condition is worth a write.
 func (desired *condition) differs(actual *v1beta1.WorkloadCondition, due func(time.Time) bool) bool {
-	if actual.Status != desired.status || actual.Reason != desired.reason {
+	if !desired.agrees(actual) {
 		return true
 	}
 	if actual.Message != desired.message && !desired.lazy {
 		return true
 	}
 	return !desired.quiet && !desired.probed.IsZero() && desired.probed.After(actual.LastProbeTime.Time) && due(actual.LastProbeTime.Time)
+}
+
+// agrees reports whether the actual condition has the same status and reason.
+func (desired *condition) agrees(actual *v1beta1.WorkloadCondition) bool {
+	return actual.Status == desired.status && actual.Reason == desired.reason
 }
 
 // into returns the condition as the successor of another of its type.
