@@ -40,6 +40,9 @@ type contention struct {
 	// observed.
 	overwrites int
 	last       time.Time
+	// counted is the version of the object in which the latest was observed: a repair
+	// that fails is tried again, which is no other overwrite.
+	counted string
 	// until is when we write again.
 	until time.Time
 }
@@ -59,14 +62,14 @@ func (c *contention) overwritten(workload *v1beta1.ExternalWorkload, desired *co
 		!desired.agrees(actual) && c.over != workload.ResourceVersion
 }
 
-// count counts an overwrite that is about to be repaired. It reports whether the count
-// has just reached the threshold.
-func (c *contention) count(now time.Time) (first bool) {
+// count counts an overwrite that is about to be repaired, in a version of the object. It
+// reports whether the count has just reached the threshold.
+func (c *contention) count(version string, now time.Time) (first bool) {
 	if now.Sub(c.last) > quietPeriod {
 		c.overwrites = 0
 	}
 	c.overwrites++
-	c.last = now
+	c.last, c.counted = now, version
 	if further := c.overwrites - overwriteThreshold; further >= 0 {
 		c.until = now.Add(min(firstBackoff<<min(further, 10), lastBackoff))
 	}
@@ -83,7 +86,7 @@ func (c *Controller) yieldReady(ctx context.Context, workload *v1beta1.ExternalW
 	now := c.config.Clock.Now()
 	c.mu.Lock()
 	remembered := c.contentions[cache.MetaObjectToName(workload)]
-	if remembered == nil || !remembered.overwritten(workload, desired, actual) {
+	if remembered == nil || !remembered.overwritten(workload, desired, actual) || remembered.counted == workload.ResourceVersion {
 		c.mu.Unlock()
 		return 0
 	}
@@ -91,7 +94,7 @@ func (c *Controller) yieldReady(ctx context.Context, workload *v1beta1.ExternalW
 		c.mu.Unlock()
 		return left
 	}
-	report := remembered.count(now)
+	report := remembered.count(workload.ResourceVersion, now)
 	c.mu.Unlock()
 
 	c.config.Observer.ReadyOverwritten()

@@ -1,6 +1,7 @@
 package readiness
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,7 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
@@ -86,6 +90,29 @@ func TestOneEditOfReadyIsRepairedAtOnce(t *testing.T) {
 		}
 		if got := countEvents(w, "ReadyConflict"); got > 0 {
 			t.Errorf("Events are %v", w.events)
+		}
+	})
+}
+
+// TestRepairThatFailsCountsOnce: the retries of a write are no edits of another writer.
+func TestRepairThatFailsCountsOnce(t *testing.T) {
+	inWorld(t, []*v1beta1.ExternalWorkload{workload("vm", declared("True"))}, Config{}, func(w *world) {
+		failures := 0
+		w.client.PrependReactor("update", "externalworkloads", func(action clienttesting.Action) (bool, runtime.Object, error) {
+			written := action.(clienttesting.UpdateAction).GetObject().(*v1beta1.ExternalWorkload)
+			if find(written.Status.Conditions, v1beta1.WorkloadReady).Reason != ReasonDeclared || failures == 6 {
+				return false, nil, nil
+			}
+			failures++
+			return true, nil, apierrors.NewInternalError(errors.New("etcd is slow"))
+		})
+		w.fight("vm", "False", 20*time.Millisecond)
+		w.pass(500 * time.Millisecond)
+		if got := w.get("vm").Status.Conditions[0]; got.Status != "True" || failures != 6 {
+			t.Errorf("after %d failures Ready is %+v", failures, got)
+		}
+		if got := countEvents(w, "ReadyConflict"); got > 0 || w.overwrites != 1 {
+			t.Errorf("%d overwrites, want one; Events %v", w.overwrites, w.events)
 		}
 	})
 }
