@@ -30,7 +30,8 @@ type health struct {
 	held bool
 	// message is the message of the state, and failure that of the last failure.
 	message, failure string
-	// refused is the reason why the last probe was refused; empty if it was not.
+	// refused is the reason why the last probe was refused, or the first of several in a
+	// row; empty if it was not.
 	refused string
 }
 
@@ -38,7 +39,11 @@ type health struct {
 func (h health) after(result probe.Result, spec *probe.Spec, now time.Time) health {
 	switch result.Outcome {
 	case probe.Refused:
-		h.refused = result.Message
+		// A name may have several such addresses, which DNS returns in another order each
+		// time: the first reason stays, or each probe would be a write and an Event.
+		if h.refused == "" {
+			h.refused = result.Message
+		}
 		return h
 	case probe.Error:
 		return h

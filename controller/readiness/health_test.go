@@ -74,6 +74,21 @@ func TestHealth(t *testing.T) {
 	}
 }
 
+// TestRefusedHostKeepsItsFirstReason: DNS returns the addresses of a name in another order
+// each time, so that each probe would be a write.
+func TestRefusedHostKeepsItsFirstReason(t *testing.T) {
+	spec := &probe.Spec{SuccessThreshold: 1, FailureThreshold: 1}
+	refused := func(address string) probe.Result { return probe.Result{Outcome: probe.Refused, Message: address} }
+	got := health{}.after(refused("one"), spec, noon).after(refused("another"), spec, noon)
+	if got.refused != "one" {
+		t.Errorf("refused is %q, want the first", got.refused)
+	}
+	got = got.after(probe.Result{Outcome: probe.Success}, spec, noon).after(refused("another"), spec, noon)
+	if got.refused != "another" {
+		t.Errorf("after a success refused is %q, want the new one", got.refused)
+	}
+}
+
 func TestRefreshIsSpread(t *testing.T) {
 	const refresh = 5 * time.Minute
 	early := 0
