@@ -3,6 +3,7 @@ package readiness
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,24 +53,22 @@ func expiryOf(workload *v1beta1.ExternalWorkload) (time.Duration, error) {
 
 // expired reports whether a workload should be deleted: its probe has failed for the
 // whole time in its annotation, and all of that time is after watched, the last moment
-// at which probes were not reliable. Only probed workloads expire, and not those that
-// are already being deleted.
-func expired(workload *v1beta1.ExternalWorkload, watched, now time.Time) bool {
+// at which probes were not reliable. failing is since when the probes of its present
+// targets fail; zero if they do not, or are not sent. Only probed workloads expire, and
+// not those that are already being deleted.
+func expired(workload *v1beta1.ExternalWorkload, failing, watched, now time.Time) bool {
 	after, err := expiryOf(workload)
 	if err != nil || after == 0 || workload.DeletionTimestamp != nil {
 		return false
 	}
-	if _, probed := workload.Annotations[v1beta1.ProbeAnnotation]; !probed {
+	if _, probed := workload.Annotations[v1beta1.ProbeAnnotation]; !probed || failing.IsZero() {
 		return false
 	}
 	ready := find(workload.Status.Conditions, v1beta1.WorkloadReady)
 	if ready == nil || ready.Status != v1beta1.ConditionFalse || ready.Reason != ReasonProbeFailed || ready.LastTransitionTime.IsZero() {
 		return false
 	}
-	since := ready.LastTransitionTime.Time
-	if watched.After(since) {
-		since = watched
-	}
+	since := slices.MaxFunc([]time.Time{ready.LastTransitionTime.Time, failing, watched}, time.Time.Compare)
 	return now.Sub(since) >= after
 }
 
@@ -129,7 +128,7 @@ func (c *Controller) expireOnce(ctx context.Context) {
 		workloads, _ := lister.List(labels.Everything())
 		for _, workload := range workloads {
 			c.rejectExpiry(workload)
-			if deleted == maxExpiriesPerLook || !expired(workload, watched, now) {
+			if deleted == maxExpiriesPerLook || !expired(workload, c.observations(workload).failingSince(), watched, now) {
 				continue
 			}
 			deleted++

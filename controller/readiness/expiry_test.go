@@ -2,6 +2,7 @@ package readiness
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -39,8 +40,69 @@ func TestExpired(t *testing.T) {
 		"it is being deleted already": {workload("a", probed(tcp), hour, failed(24*time.Hour), func(w *v1beta1.ExternalWorkload) { w.DeletionTimestamp = new(metav1.NewTime(noon)) }), 48 * time.Hour, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			if got := expired(test.workload, noon.Add(-test.watched), noon); got != test.want {
+			if got := expired(test.workload, noon.Add(-48*time.Hour), noon.Add(-test.watched), noon); got != test.want {
 				t.Errorf("expired is %v, want %v", got, test.want)
+			}
+		})
+	}
+}
+
+// TestOnlyFailuresOfThePresentProbeExpire: the condition ProbeFailed stays while nothing
+// is probed, or something else is, and a workload was deleted because of it.
+func TestOnlyFailuresOfThePresentProbeExpire(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*v1beta1.ExternalWorkload)
+		// later is true if the changed probe fails as well, so that the time restarts.
+		later bool
+	}{
+		"the probe is invalid":          {change: probed(`{"tcpSocket":{"port":"none"}}`)},
+		"the address may not be probed": {change: at("192.0.2.200")},
+		"one address may not be probed": {change: at("192.0.2.10", "2001:db8::10")},
+		"the address is another":        {change: at("192.0.2.20"), later: true},
+		"the probe is another":          {change: asking("vm-00000", `,"periodSeconds":5`), later: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			workloads, names := fleet(5, "")
+			workloads[0].Annotations[v1beta1.DeleteAfterUnreadyAnnotation] = "10m"
+			config := Config{DeleteExpired: true, ProbeDeny: []netip.Prefix{netip.MustParsePrefix("192.0.2.128/25"), netip.MustParsePrefix("2001:db8::/64")}}
+			inWorld(t, workloads, config, func(w *world) {
+				w.pass(time.Minute)
+				w.setDown(true, names[0])
+				w.pass(8 * time.Minute)
+				w.mustBe("at first", names[0], "Ready False ProbeFailed: no answer within 1s", "ReadyIPv4 False ProbeFailed: no answer within 1s")
+				w.update(names[0], test.change)
+				w.pass(8 * time.Minute)
+				w.do(func() {
+					if w.expired != 0 {
+						t.Error("it was deleted before the present probe has failed for 10 minutes")
+					}
+				})
+				w.pass(20 * time.Minute)
+				w.do(func() {
+					if later := w.expired != 0; later != test.later {
+						t.Errorf("deleted after half an hour: %t, want %t", later, test.later)
+					}
+				})
+			})
+		})
+	}
+}
+
+func TestFailingSinceIsOfAllTargets(t *testing.T) {
+	machine := workload("w", probed(`{"tcpSocket":{"port":80}}`), at("192.0.2.10", "2001:db8::10"))
+	early, late := health{failingSince: noon}, health{failingSince: noon.Add(time.Hour)}
+	for name, test := range map[string]struct {
+		observed *record
+		want     time.Time
+	}{
+		"the later of two":                  {observed(t, machine, early, late), noon.Add(time.Hour)},
+		"never while one passes":            {observed(t, machine, early, health{}), time.Time{}},
+		"never while one may not be probed": {observed(t, machine, early, health{failingSince: noon, refused: "metadata"}), time.Time{}},
+		"never while it is not decoded":     {nil, time.Time{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := test.observed.failingSince(); !got.Equal(test.want) {
+				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
 	}

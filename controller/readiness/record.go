@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"reflect"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
@@ -72,6 +73,23 @@ func (r *record) adoptConditions(workload *v1beta1.ExternalWorkload) {
 // probed reports whether any target has a result since the probe was set.
 func (r *record) probed() bool {
 	return slices.ContainsFunc(r.targets, func(t target) bool { return !t.health.probed.IsZero() })
+}
+
+// failingSince returns since when the probes of all targets fail; zero if one does not
+// fail or must not be probed. r may be nil.
+func (r *record) failingSince() (since time.Time) {
+	if r == nil || len(r.refused) > 0 {
+		return time.Time{}
+	}
+	for _, t := range r.targets {
+		if t.health.failingSince.IsZero() || t.health.refused != "" {
+			return time.Time{}
+		}
+		if t.health.failingSince.After(since) {
+			since = t.health.failingSince
+		}
+	}
+	return since
 }
 
 // withoutAddress reports whether the probe is valid and only an address is missing.
