@@ -11,8 +11,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clienttesting "k8s.io/client-go/testing"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
@@ -98,13 +96,12 @@ func TestOneEditOfReadyIsRepairedAtOnce(t *testing.T) {
 func TestRepairThatFailsCountsOnce(t *testing.T) {
 	inWorld(t, []*v1beta1.ExternalWorkload{workload("vm", declared("True"))}, Config{}, func(w *world) {
 		failures := 0
-		w.client.PrependReactor("update", "externalworkloads", func(action clienttesting.Action) (bool, runtime.Object, error) {
-			written := action.(clienttesting.UpdateAction).GetObject().(*v1beta1.ExternalWorkload)
+		w.whenUpdated(func(written *v1beta1.ExternalWorkload) error {
 			if find(written.Status.Conditions, v1beta1.WorkloadReady).Reason != ReasonDeclared || failures == 6 {
-				return false, nil, nil
+				return nil
 			}
 			failures++
-			return true, nil, apierrors.NewInternalError(errors.New("etcd is slow"))
+			return apierrors.NewInternalError(errors.New("etcd is slow"))
 		})
 		w.fight("vm", "False", 20*time.Millisecond)
 		w.pass(500 * time.Millisecond)

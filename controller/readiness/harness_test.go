@@ -83,7 +83,7 @@ type world struct {
 	controller *Controller
 	// onUpdate is called for each update of a status, and may refuse it. The fake client
 	// does not synchronize additional reactors with running requests.
-	onUpdate func() error
+	onUpdate func(written *v1beta1.ExternalWorkload) error
 
 	answers sync.Mutex
 	// down is the set of machines and addresses that do not answer.
@@ -155,17 +155,18 @@ func inNamespaces(t *testing.T, namespaces []string, workloads []*v1beta1.Extern
 }
 
 // react lets the test see and refuse the updates.
-func (w *world) react(clienttesting.Action) (handled bool, _ runtime.Object, err error) {
+func (w *world) react(action clienttesting.Action) (handled bool, _ runtime.Object, err error) {
+	written := action.(clienttesting.UpdateAction).GetObject().(*v1beta1.ExternalWorkload)
 	w.do(func() {
 		if w.onUpdate != nil {
-			err = w.onUpdate()
+			err = w.onUpdate(written)
 		}
 	})
 	return err != nil, nil, err
 }
 
 // whenUpdated sets what is called for each update; react calls it with the lock of the notes.
-func (w *world) whenUpdated(called func() error) {
+func (w *world) whenUpdated(called func(written *v1beta1.ExternalWorkload) error) {
 	w.do(func() { w.onUpdate = called })
 }
 

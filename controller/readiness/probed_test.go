@@ -214,7 +214,7 @@ func TestFamiliesAreRefreshedWithReady(t *testing.T) {
 		w.pass(time.Minute)
 		// The fake client has no conflicts, so two writes of one moment count once.
 		moments := map[time.Time]int{}
-		w.whenUpdated(func() error {
+		w.whenUpdated(func(*v1beta1.ExternalWorkload) error {
 			moments[time.Now()]++
 			return nil
 		})

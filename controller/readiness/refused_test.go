@@ -21,7 +21,7 @@ func TestARefusedStatusIsReportedOnceAndNotRetriedForEver(t *testing.T) {
 		refusal := apierrors.NewInvalid(schema.GroupKind{Group: v1beta1.GroupName, Kind: "ExternalWorkload"}, "a",
 			field.ErrorList{field.Invalid(field.NewPath("spec", "workloadIPs").Index(0), "127.0.0.1", "no machine can be reached at this address")})
 		tries := 0
-		w.whenUpdated(func() error {
+		w.whenUpdated(func(*v1beta1.ExternalWorkload) error {
 			tries++
 			return refusal
 		})
