@@ -33,6 +33,10 @@ type Controller struct {
 	evaluate chan struct{}
 	expiry   expiry
 
+	// events is held for reading by the handlers of events, and for writing by what must
+	// not run beside them.
+	events sync.RWMutex
+
 	mu          sync.Mutex
 	records     map[cache.ObjectName]*record
 	contentions map[cache.ObjectName]*contention
@@ -114,6 +118,7 @@ func (c *Controller) Run(ctx context.Context, workers int) error {
 	}
 	running.Go(func() { c.schedule.Run(ctx) })
 	running.Go(func() { c.evaluateHolds(ctx) })
+	running.Go(func() { c.recheckRefused(ctx) })
 	if c.config.DeleteExpired {
 		running.Go(func() { c.expire(ctx) })
 	}

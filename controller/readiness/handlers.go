@@ -12,12 +12,16 @@ type handler struct{ *Controller }
 
 // OnAdd handles a workload that is new, or new to this controller.
 func (h handler) OnAdd(workload *v1beta1.ExternalWorkload, isInInitialList bool) {
+	h.events.RLock()
+	defer h.events.RUnlock()
 	h.counts.move(nil, workload)
 	h.seen(workload, isInInitialList)
 }
 
 // OnUpdate handles a changed workload. It ignores resyncs.
 func (h handler) OnUpdate(before, after *v1beta1.ExternalWorkload) {
+	h.events.RLock()
+	defer h.events.RUnlock()
 	h.counts.move(before, after)
 	if before.UID != after.UID {
 		h.gone(cache.MetaObjectToName(before))
@@ -28,6 +32,8 @@ func (h handler) OnUpdate(before, after *v1beta1.ExternalWorkload) {
 
 // OnDelete handles a workload that is gone.
 func (h handler) OnDelete(deleted informers.DeletedExternalWorkload) {
+	h.events.RLock()
+	defer h.events.RUnlock()
 	if workload := deleted.OptionalObj; workload != nil {
 		h.counts.move(workload, nil)
 	}

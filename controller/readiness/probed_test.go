@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,6 +115,26 @@ func TestNewAddressThatMayNotBeProbedIsNotReady(t *testing.T) {
 		}
 		w.update(names[0], at("192.0.2.10"))
 		w.mustBe("back at the old address", names[0], readyTrue, provenThere)
+	})
+}
+
+// TestNetworkOfTheClusterThatIsGone: an address that was in it stayed refused until the
+// workload changed.
+func TestNetworkOfTheClusterThatIsGone(t *testing.T) {
+	var network atomic.Pointer[[]netip.Prefix]
+	network.Store(&[]netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")})
+	config := Config{ClusterNetworks: func() []netip.Prefix { return *network.Load() }}
+	inWorld(t, []*v1beta1.ExternalWorkload{workload("vm", asking("vm", ""))}, config, func(w *world) {
+		w.pass(time.Hour)
+		if accepted := find(w.get("vm").Status.Conditions, v1beta1.WorkloadAccepted); accepted == nil || accepted.Reason != ReasonProbeAddressRefused {
+			t.Errorf("while the network exists, Accepted is %+v", accepted)
+		}
+		network.Store(&[]netip.Prefix{})
+		w.pass(recheckInterval + time.Minute)
+		w.mustBe("once it is gone", "vm", readyTrue, "ReadyIPv4 True ProbeSucceeded: 192.0.2.10:80 uid=uid-vm")
+		if accepted := find(w.get("vm").Status.Conditions, v1beta1.WorkloadAccepted); accepted != nil {
+			t.Errorf("once it is gone, Accepted is %+v", accepted)
+		}
 	})
 }
 
