@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -14,6 +15,14 @@ const (
 	spareGoroutines  = 25
 	spareDescriptors = 10
 	spareResident    = 40 << 20
+)
+
+const (
+	// settleTime is longer than the pause before an Event is tried again.
+	settleTime     = 15 * time.Second
+	settleInterval = 500 * time.Millisecond
+	// settleLimit is longer than all tries of an Event take.
+	settleLimit = 3 * time.Minute
 )
 
 // level is the resource usage of an instance.
@@ -31,15 +40,40 @@ func levelOf(ctx context.Context, c *faults.Controller) (level, error) {
 	return level{goroutines: goroutines, usage: usage}, err
 }
 
+// settled returns the level of each instance once its number of goroutines has not fallen
+// for settleTime. Events that faults delayed are still written meanwhile, each on a
+// goroutine, and an instance may be about to end because it lost its Lease. What leaks
+// does not fall.
+func (s *soak) settled(ctx context.Context) (map[string]level, error) {
+	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+	defer cancel()
+	lowest := map[string]level{}
+	for fell := time.Now(); time.Since(fell) < settleTime; pause(ctx, settleInterval) {
+		if err := s.restartEnded(ctx); err != nil {
+			return nil, err
+		}
+		for _, c := range s.instances {
+			found, err := levelOf(ctx, c)
+			if ctx.Err() != nil {
+				return nil, fmt.Errorf("the resources of %s did not settle within %s: %w", c.Name, settleLimit, context.Cause(ctx))
+			}
+			before, measured := lowest[c.Name]
+			if err != nil || !measured || found.goroutines < before.goroutines {
+				fell = time.Now()
+			}
+			if err == nil && (!measured || found.goroutines <= before.goroutines) {
+				lowest[c.Name] = found
+			}
+		}
+	}
+	return lowest, nil
+}
+
 // levels compares the resource usage of the instances before and after a restart.
 func (s *soak) levels(ctx context.Context) error {
-	old := map[string]level{}
-	for _, c := range s.instances {
-		found, err := levelOf(ctx, c)
-		if err != nil {
-			return err
-		}
-		old[c.Name] = found
+	old, err := s.settled(ctx)
+	if err != nil {
+		return err
 	}
 	for _, c := range s.instances {
 		c.Kill()
