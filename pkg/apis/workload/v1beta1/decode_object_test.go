@@ -6,8 +6,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const stored = `{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkload","metadata":{"annotations":{"external-workload.io/probe":"{\"tcpSocket\":{\"port\":80}}"},"creationTimestamp":"2026-11-26T00:00:00Z","generation":3,"labels":{"app":"a","zone":"ä"},"managedFields":[{"apiVersion":"workload.linkerd.io/v1beta1","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{".":{},"f:ports":{}}},"manager":"kubectl","operation":"Update","time":"2026-11-26T00:00:01Z","subresource":"status"}],"name":"w","namespace":"n","resourceVersion":"12","uid":"b8e"},"spec":{"meshTLS":{"identity":"i","serverName":"s"},"ports":[{"name":"http","port":80,"protocol":"TCP"}],"workloadIPs":[{"ip":"192.0.2.1"}]},"status":{"conditions":[{"lastProbeTime":"2026-11-26T00:00:02Z","lastTransitionTime":"2026-11-26T00:00:02Z","message":"m","reason":"R","status":"True","type":"Ready"}]}}`
+const stored = `{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkload","metadata":{"annotations":{"external-workload.io/probe":"{\"tcpSocket\":{\"port\":80}}"},"creationTimestamp":"2026-11-26T00:00:00Z","generation":3,"labels":{"app":"a","zone":"ä"},"managedFields":[{"apiVersion":"workload.linkerd.io/v1beta1","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{".":{},"f:ports":{}},"f:status":{"f:conditions":{"k:{\"type\":\"Ready\"}":{"f:status":{}}}}},"manager":"kubectl","operation":"Update","time":"2026-11-26T00:00:01Z","subresource":"status"}],"name":"w","namespace":"n","resourceVersion":"12","uid":"b8e"},"spec":{"meshTLS":{"identity":"i","serverName":"s"},"ports":[{"name":"http","port":80,"protocol":"TCP"}],"workloadIPs":[{"ip":"192.0.2.1"}]},"status":{"conditions":[{"lastProbeTime":"2026-11-26T00:00:02Z","lastTransitionTime":"2026-11-26T00:00:02Z","message":"m","reason":"R","status":"True","type":"Ready"}]}}`
 
+// TestStoredObjectIsDecodedInOnePass: objects whose status had been written were not,
+// because managedFields name conditions by keys with escapes.
 func TestStoredObjectIsDecodedInOnePass(t *testing.T) {
 	var once, generally ExternalWorkload
 	if !decodeOnce([]byte(stored), &once) {

@@ -47,6 +47,12 @@ func (s *scanner) end() bool { return s.space() == 0 && s.at == len(s.data) }
 
 // object reads an object and calls field with each key, to read the value.
 func (s *scanner) object(field func(key []byte) bool) bool {
+	var key []byte
+	return s.members(func() (plain bool) { key, plain = s.quoted(); return plain }, func() bool { return field(key) })
+}
+
+// members reads an object and calls key and value for each of its members, to read them.
+func (s *scanner) members(key, value func() bool) bool {
 	if !s.take('{') {
 		return false
 	}
@@ -54,8 +60,7 @@ func (s *scanner) object(field func(key []byte) bool) bool {
 		return true
 	}
 	for {
-		key, plain := s.quoted()
-		if !plain || !s.take(':') || !field(key) {
+		if !key() || !s.take(':') || !value() {
 			return false
 		}
 		if s.take('}') {
@@ -198,7 +203,8 @@ func (s *scanner) skip(depth int) bool {
 	inner := func() bool { return s.skip(depth + 1) }
 	switch s.space() {
 	case '{':
-		return s.object(func([]byte) bool { return inner() })
+		// The API server names elements of lists by keys with escapes in managedFields.
+		return s.members(func() bool { return s.space() == '"' && s.skipString() }, inner)
 	case '[':
 		return s.array(inner)
 	case '"':
