@@ -56,10 +56,11 @@ func (c *contention) wrote(workload *v1beta1.ExternalWorkload, written *conditio
 }
 
 // overwritten reports whether another writer has changed what we wrote last and still
-// desire. A cache that lacks our write does not count.
+// desire. A cache that lacks our write does not count, nor does a version that has been
+// counted.
 func (c *contention) overwritten(workload *v1beta1.ExternalWorkload, desired *condition, actual *v1beta1.WorkloadCondition) bool {
 	return c.uid == workload.UID && c.status == desired.status && c.reason == desired.reason &&
-		!desired.agrees(actual) && c.over != workload.ResourceVersion
+		!desired.agrees(actual) && c.over != workload.ResourceVersion && c.counted != workload.ResourceVersion
 }
 
 // count counts an overwrite that is about to be repaired, in a version of the object. It
@@ -86,7 +87,7 @@ func (c *Controller) yieldReady(ctx context.Context, workload *v1beta1.ExternalW
 	now := c.config.Clock.Now()
 	c.mu.Lock()
 	remembered := c.contentions[cache.MetaObjectToName(workload)]
-	if remembered == nil || !remembered.overwritten(workload, desired, actual) || remembered.counted == workload.ResourceVersion {
+	if remembered == nil || !remembered.overwritten(workload, desired, actual) {
 		c.mu.Unlock()
 		return 0
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/cache"
@@ -124,6 +125,20 @@ func (c *Controller) Run(ctx context.Context, workers int) error {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// every calls do periodically until ctx is cancelled.
+func (c *Controller) every(ctx context.Context, interval time.Duration, do func()) {
+	ticker := c.config.Clock.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C():
+			do()
+		}
+	}
 }
 
 // get returns the cached workload; nil if there is none.

@@ -3,7 +3,6 @@ package readiness
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -53,23 +52,28 @@ func expiryOf(workload *v1beta1.ExternalWorkload) (time.Duration, error) {
 
 // expired reports whether a workload should be deleted: its probe has failed for the
 // whole time in its annotation, and all of that time is after watched, the last moment
-// at which probes were not reliable. failing is since when the probes of its present
-// targets fail; zero if they do not, or are not sent. Only probed workloads expire, and
-// not those that are already being deleted.
-func expired(workload *v1beta1.ExternalWorkload, failing, watched, now time.Time) bool {
+// at which probes were not reliable. failing returns since when the probes of its present
+// targets fail; zero if they do not, or are not sent. It is called only if all else says
+// so, as few workloads ask to expire. Only probed workloads expire, and not those that
+// are already being deleted.
+func expired(workload *v1beta1.ExternalWorkload, failing func() time.Time, watched, now time.Time) bool {
 	after, err := expiryOf(workload)
 	if err != nil || after == 0 || workload.DeletionTimestamp != nil {
 		return false
 	}
-	if _, probed := workload.Annotations[v1beta1.ProbeAnnotation]; !probed || failing.IsZero() {
+	if _, probed := workload.Annotations[v1beta1.ProbeAnnotation]; !probed {
 		return false
 	}
 	ready := find(workload.Status.Conditions, v1beta1.WorkloadReady)
 	if ready == nil || ready.Status != v1beta1.ConditionFalse || ready.Reason != ReasonProbeFailed || ready.LastTransitionTime.IsZero() {
 		return false
 	}
-	since := slices.MaxFunc([]time.Time{ready.LastTransitionTime.Time, failing, watched}, time.Time.Compare)
-	return now.Sub(since) >= after
+	before := now.Add(-after)
+	if ready.LastTransitionTime.After(before) || watched.After(before) {
+		return false
+	}
+	since := failing()
+	return !since.IsZero() && !since.After(before)
 }
 
 // expiry deletes workloads that have expired.
@@ -104,16 +108,7 @@ func (c *Controller) expire(ctx context.Context) {
 	c.expiry.mu.Lock()
 	c.expiry.watched, c.expiry.rejected = c.config.Clock.Now(), map[cache.ObjectName]string{}
 	c.expiry.mu.Unlock()
-	ticker := c.config.Clock.NewTicker(expiryInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C():
-			c.expireOnce(ctx)
-		}
-	}
+	c.every(ctx, expiryInterval, func() { c.expireOnce(ctx) })
 }
 
 // expireOnce deletes the workloads that have expired by now.
@@ -128,7 +123,8 @@ func (c *Controller) expireOnce(ctx context.Context) {
 		workloads, _ := lister.List(labels.Everything())
 		for _, workload := range workloads {
 			c.rejectExpiry(workload)
-			if deleted == maxExpiriesPerLook || !expired(workload, c.observations(workload).failingSince(), watched, now) {
+			failing := func() time.Time { return c.observations(workload).failingSince() }
+			if deleted == maxExpiriesPerLook || !expired(workload, failing, watched, now) {
 				continue
 			}
 			deleted++

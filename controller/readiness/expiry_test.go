@@ -40,7 +40,8 @@ func TestExpired(t *testing.T) {
 		"it is being deleted already": {workload("a", probed(tcp), hour, failed(24*time.Hour), func(w *v1beta1.ExternalWorkload) { w.DeletionTimestamp = new(metav1.NewTime(noon)) }), 48 * time.Hour, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			if got := expired(test.workload, noon.Add(-48*time.Hour), noon.Add(-test.watched), noon); got != test.want {
+			failing := func() time.Time { return noon.Add(-48 * time.Hour) }
+			if got := expired(test.workload, failing, noon.Add(-test.watched), noon); got != test.want {
 				t.Errorf("expired is %v, want %v", got, test.want)
 			}
 		})

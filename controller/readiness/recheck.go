@@ -15,19 +15,12 @@ const recheckInterval = 5 * time.Minute
 // is cancelled: a network of the cluster may be gone, and no event of the workload says so.
 // An address that gets into such a network is refused by the prober.
 func (c *Controller) recheckRefused(ctx context.Context) {
-	ticker := c.config.Clock.NewTicker(recheckInterval)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C():
-			for _, key := range c.withRefusals() {
-				c.followAgain(key)
-				c.syncIfNeeded(key)
-			}
+	c.every(ctx, recheckInterval, func() {
+		for _, key := range c.withRefusals() {
+			c.followAgain(key)
+			c.syncIfNeeded(key)
 		}
-	}
+	})
 }
 
 // withRefusals returns the workloads that have an address that may not be probed.

@@ -12,6 +12,9 @@ import (
 	"runtime"
 )
 
+// AnyPort returns the own address with any free port, as net.Listen takes it.
+func AnyPort() string { return netip.AddrPortFrom(Own(), 0).String() }
+
 // Own returns a loopback address that no other running process gets from it. Only Linux
 // has more than one, so that elsewhere it is 127.0.0.1.
 func Own() netip.Addr {

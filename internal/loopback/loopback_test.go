@@ -10,7 +10,7 @@ func TestOwnAddressCanBeUsed(t *testing.T) {
 	if !address.IsLoopback() || address != Own() {
 		t.Fatalf("%s is no loopback address, or the next call returns another", address)
 	}
-	listener, err := net.Listen("tcp", net.JoinHostPort(address.String(), "0"))
+	listener, err := net.Listen("tcp", AnyPort())
 	if err != nil {
 		t.Fatal(err)
 	}

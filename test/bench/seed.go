@@ -126,15 +126,7 @@ func lax(crd *apiextensionsv1.CustomResourceDefinition) {
 
 // waitForStatus waits until the status subresource exists.
 func (s *stage) waitForStatus(ctx context.Context) error {
-	for {
-		err := s.setReady(ctx, len(s.versions)-1, true, time.Now())
-		if !apierrors.IsNotFound(err) {
-			return err
-		}
-		if err := sleepUntil(ctx, time.Now().Add(definitionInterval)); err != nil {
-			return err
-		}
-	}
+	return retryWhile(ctx, apierrors.IsNotFound, func() error { return s.setReady(ctx, len(s.versions)-1, true, time.Now()) })
 }
 
 // waitForWatches waits until the API server serves watches of workloads again. With a
@@ -143,14 +135,24 @@ func (s *stage) waitForStatus(ctx context.Context) error {
 func (s *stage) waitForWatches(ctx context.Context) error {
 	client := s.workloads.WorkloadV1beta1().ExternalWorkloads(benchNamespace)
 	none := fields.OneTermEqualSelector(metav1.ObjectNameField, "none").String()
-	for {
+	err := retryWhile(ctx, apierrors.IsTooManyRequests, func() error {
 		opened, err := client.Watch(ctx, metav1.ListOptions{FieldSelector: none})
 		if err == nil {
 			opened.Stop()
-			return nil
 		}
-		if !apierrors.IsTooManyRequests(err) {
-			return fmt.Errorf("watching the workloads: %w", err)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("watching the workloads: %w", err)
+	}
+	return nil
+}
+
+// retryWhile repeats a request until its error is not the expected one.
+func retryWhile(ctx context.Context, expected func(error) bool, request func() error) error {
+	for {
+		if err := request(); !expected(err) {
+			return err
 		}
 		if err := sleepUntil(ctx, time.Now().Add(definitionInterval)); err != nil {
 			return err

@@ -44,7 +44,7 @@ func TestHoldIsSeenInTheCluster(t *testing.T) {
 		config.HoldRegarding = func(context.Context) runtime.Object { return lease }
 	})
 
-	listener := listenOnLoopback(t, net.JoinHostPort(loopback.Own().String(), "0"))
+	listener := listenOnLoopback(t, loopback.AnyPort())
 	names := []string{"vm-0", "vm-1", "vm-2"}
 	for _, name := range names {
 		cluster.create(t, readinessWorkload(name, map[string]string{v1beta1.ProbeAnnotation: fmt.Sprintf(

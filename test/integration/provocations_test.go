@@ -113,7 +113,7 @@ func closeListener(t *testing.T, listener net.Listener) {
 
 func provokeProbeFailed(e *eventCluster, t *testing.T) provoked {
 	s := e.main.within(t)
-	listener := s.listener(net.JoinHostPort(loopback.Own().String(), "0"))
+	listener := s.listener(loopback.AnyPort())
 	s.createWorkload("failing", probeAt(listener.Addr(), "tcpSocket", 1))
 	s.awaitCondition("failing", "Ready True ProbeSucceeded")
 	closeListener(t, listener)
@@ -122,7 +122,7 @@ func provokeProbeFailed(e *eventCluster, t *testing.T) provoked {
 
 func provokeAddressChanged(e *eventCluster, t *testing.T) provoked {
 	s := e.main.within(t)
-	listener := s.listener(net.JoinHostPort(loopback.Own().String(), "0"))
+	listener := s.listener(loopback.AnyPort())
 	s.createWorkload("moving", probeAt(listener.Addr(), "tcpSocket", 30))
 	s.awaitCondition("moving", "Ready True ProbeSucceeded")
 	closeListener(t, listener) // otherwise the new address could pass at once
@@ -189,7 +189,7 @@ func (e *eventCluster) letHoldExpire(s *eventSite) {
 	e.run(s, s.regardLease(), func(config *readiness.Config) {
 		config.Clock, config.HoldMaximum = fast, readiness.MinHoldMaximum
 	})
-	listener := s.listener(net.JoinHostPort(loopback.Own().String(), "0"))
+	listener := s.listener(loopback.AnyPort())
 	await := func(want string) {
 		for _, name := range []string{"held-0", "held-1", "held-2"} {
 			s.awaitCondition(name, want)

@@ -98,7 +98,7 @@ func (c *readinessCluster) testAnnotation(t *testing.T) {
 
 func (c *readinessCluster) testProbe(t *testing.T) {
 	// Nobody else can take the port meanwhile.
-	listener, err := net.Listen("tcp", net.JoinHostPort(loopback.Own().String(), "0"))
+	listener, err := net.Listen("tcp", loopback.AnyPort())
 	if err != nil {
 		t.Fatal(err)
 	}
