@@ -45,10 +45,11 @@ func HandBack(ctx context.Context, leases coordinationclient.LeasesGetter, name 
 	return holder, nil
 }
 
-// valid reports whether a Lease was renewed within its duration.
+// valid reports whether a Lease was renewed within its duration. A time further in the
+// future than a duration says nothing: the clock of its holder was wrong.
 func valid(lease *coordinationv1.Lease) bool {
 	duration := time.Duration(ptr.Deref(lease.Spec.LeaseDurationSeconds, 0)) * time.Second
-	return lease.Spec.RenewTime != nil && time.Since(lease.Spec.RenewTime.Time) < duration
+	return lease.Spec.RenewTime != nil && time.Since(lease.Spec.RenewTime.Time).Abs() < duration
 }
 
 // freed returns the Lease without holder, as an elector leaves it that stops.

@@ -77,6 +77,15 @@ func (s *server) hold(holder string) {
 	s.store(l)
 }
 
+// renewedAt sets the time of the last renewal.
+func (s *server) renewedAt(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.lease.DeepCopy()
+	l.Spec.RenewTime = new(metav1.NewMicroTime(at))
+	s.store(l)
+}
+
 // failing makes requests fail, by verb; nil means no failure.
 func (s *server) failing(fail map[string]error) {
 	s.mu.Lock()

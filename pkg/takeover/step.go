@@ -80,7 +80,7 @@ func (t *Takeover) take(ctx context.Context, lease *coordinationv1.Lease) time.D
 	if err := t.update(ctx, next); err != nil {
 		return t.unwritten(ctx, err)
 	}
-	t.held, t.since, t.logged = true, time.Now(), ""
+	t.held, t.since, t.renewed, t.logged = true, time.Now(), begin, ""
 	quiet := t.config.Quiet
 	if t.ours(former) {
 		// It was acquired from Linkerd's controller at the time of acquisition.
@@ -91,17 +91,19 @@ func (t *Takeover) take(ctx context.Context, lease *coordinationv1.Lease) time.D
 	return pauseOf(next)
 }
 
-// renew renews the Lease.
+// renew renews the Lease. When this is due is measured with the monotonic clock: after the
+// wall clock has gone back, the time in the Lease is in the future for as long.
 func (t *Takeover) renew(ctx context.Context, lease *coordinationv1.Lease) time.Duration {
 	if t.losses > 0 && time.Since(t.since) > quietPeriod {
 		t.losses = 0
 	}
-	if lease.Spec.RenewTime == nil || time.Since(lease.Spec.RenewTime.Time) >= renewalOf(lease) {
+	if begin := time.Now(); lease.Spec.RenewTime == nil || begin.Sub(t.renewed) >= renewalOf(lease) {
 		next := lease.DeepCopy()
-		next.Spec.RenewTime = new(metav1.NewMicroTime(time.Now()))
+		next.Spec.RenewTime = new(metav1.NewMicroTime(begin))
 		if err := t.update(ctx, next); err != nil {
 			return t.unwritten(ctx, err)
 		}
+		t.renewed = begin
 	}
 	t.logged = ""
 	return pauseOf(lease)

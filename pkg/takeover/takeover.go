@@ -63,6 +63,8 @@ type Takeover struct {
 	held bool
 	// since is when this process last became the holder.
 	since time.Time
+	// renewed is when this process last began to write the Lease with success.
+	renewed time.Time
 	// silent is when the former holder stops writing at the latest.
 	silent time.Time
 	// absent is true while the Lease does not exist.

@@ -62,6 +62,21 @@ func TestTheLeaseIsKeptAsAnElectorWould(t *testing.T) {
 	})
 }
 
+// TestClockThatGoesBackDoesNotStopTheRenewals: a renewal was due by the time in the Lease,
+// which is in the future once the wall clock has gone back. Linkerd's controller led again.
+func TestClockThatGoesBackDoesNotStopTheRenewals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer(lease("linkerd-1", 30, time.Now()))
+		<-start(t, s, Renew).begun
+		s.renewedAt(time.Now().Add(10 * time.Minute))
+		_, before := s.counts()
+		elapse(time.Minute)
+		if _, after := s.counts(); after-before < 10 {
+			t.Errorf("%d renewals in a minute, want one in about four seconds", after-before)
+		}
+	})
+}
+
 func TestParkingIsOneWriteThatIsRepeatedWithinTheDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer(lease("linkerd-1", 30, time.Now()))
@@ -227,11 +242,13 @@ func TestHandBack(t *testing.T) {
 		err     error
 		want    record
 	}{
-		"a parked Lease becomes free":          {holder: parked, removed: parked, want: holding("", shortSeconds, 0)},
-		"one of an instance that has ended":    {holder: prefix + "a", age: time.Minute, removed: prefix + "a", want: holding("", shortSeconds, 0)},
-		"one of an instance that runs is left": {holder: prefix + "a", age: 2 * time.Second, err: ErrKept, want: holding(prefix+"a", 30, 0)},
-		"one of Linkerd's controller is left":  {holder: "linkerd-1", want: holding("linkerd-1", 30, 0)},
-		"one that nobody holds is left":        {holder: "", want: holding("", 30, 0)},
+		"a parked Lease becomes free":                              {holder: parked, removed: parked, want: holding("", shortSeconds, 0)},
+		"one of an instance that has ended":                        {holder: prefix + "a", age: time.Minute, removed: prefix + "a", want: holding("", shortSeconds, 0)},
+		"one of an instance that runs is left":                     {holder: prefix + "a", age: 2 * time.Second, err: ErrKept, want: holding(prefix+"a", 30, 0)},
+		"one of an instance whose clock is a little ahead is left": {holder: prefix + "a", age: -2 * time.Second, err: ErrKept, want: holding(prefix+"a", 30, 0)},
+		"one of an instance whose clock was an hour ahead":         {holder: prefix + "a", age: -time.Hour, removed: prefix + "a", want: holding("", shortSeconds, 0)},
+		"one of Linkerd's controller is left":                      {holder: "linkerd-1", want: holding("linkerd-1", 30, 0)},
+		"one that nobody holds is left":                            {holder: "", want: holding("", 30, 0)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(lease(test.holder, 30, time.Now().Add(-test.age)))
