@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,12 +28,16 @@ const (
 	reasonUnavailable = "Unavailable"
 )
 
+// terminatingRetry is when a Service of a namespace that is being deleted is synced again.
+// The namespace may have been created again, and only this API server does not know yet.
+const terminatingRetry = time.Minute
+
 // failed converts the failure of a write into the sync's outcome. In a namespace that
 // is being deleted nothing can be created, and nothing has to be.
 func (c *Controller) failed(key cache.ObjectName, err error) (loop.Outcome, error) {
 	reason := failureReason(err)
 	if reason == reasonTerminating {
-		return loop.Outcome{Result: resultTerminating}, nil
+		return loop.Outcome{Result: resultTerminating, After: terminatingRetry}, nil
 	}
 	c.config.Observer.Failed(Name, reason)
 	outcome := loop.Outcome{Result: loop.ResultError}

@@ -150,7 +150,7 @@ func TestOneFailingServiceDoesNotStopOthers(t *testing.T) {
 	})
 }
 
-func TestTerminatingNamespaceIsLeftAlone(t *testing.T) {
+func TestTerminatingNamespaceIsQuiet(t *testing.T) {
 	terminating := apierrors.NewForbidden(endpointSlices, "web", errors.New("the namespace is being terminated"))
 	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
 	for name, err := range map[string]error{
@@ -162,9 +162,9 @@ func TestTerminatingNamespaceIsLeftAlone(t *testing.T) {
 				w.api.Fail(failing("create", apifake.Failure{Err: err}))
 				w.syncs()
 				w.put(build.Workload("shop/a"))
-				w.pass(time.Hour)
-				w.mustWrite("create refused")
-				if diff := cmp.Diff(map[string]int{resultTerminating: 1}, w.syncs()); diff != "" {
+				w.pass(terminatingRetry + time.Second)
+				w.mustWrite("create refused", "create refused")
+				if diff := cmp.Diff(map[string]int{resultTerminating: 2}, w.syncs()); diff != "" {
 					t.Errorf("syncs: -want +got\n%s", diff)
 				}
 				if got := append(w.takeEvents(), slices.Sorted(maps.Keys(copyOf(w.notes, w.failures)))...); len(got) > 0 {
@@ -173,6 +173,21 @@ func TestTerminatingNamespaceIsLeftAlone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNamespaceThatIsCreatedAgainIsServed: an API server whose cache still has the old
+// namespace refuses a slice of the new one, and no event follows. The Service was dropped.
+func TestNamespaceThatIsCreatedAgainIsServed(t *testing.T) {
+	terminating := apierrors.NewForbidden(endpointSlices, "web", errors.New("the namespace is being terminated"))
+	terminating.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+	inWorld(t, given(build.Service("shop/web")), func(w *world) {
+		w.api.Fail(failing("create", apifake.Failure{Err: terminating}))
+		w.put(build.Workload("shop/a"))
+		w.pass(time.Second)
+		w.api.Fail(nil)
+		w.pass(terminatingRetry)
+		w.mustPublish("web IPv4 http:8080 | a 192.0.2.1")
+	})
 }
 
 func TestCreateWithLostAnswerIsNotRepeated(t *testing.T) {
