@@ -59,7 +59,7 @@ type Observer interface {
 	StatusWritten(outcome string)
 	// SetHold reports whether readiness is held.
 	SetHold(active bool)
-	// ReadyOverwritten records that another writer has overwritten Ready.
+	// ReadyOverwritten records that another writer has overwritten conditions, mostly Ready.
 	ReadyOverwritten()
 	// AnnotationRejected records an annotation that cannot be followed.
 	AnnotationRejected(reason string)

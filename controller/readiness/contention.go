@@ -3,9 +3,11 @@ package readiness
 import (
 	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
@@ -15,8 +17,8 @@ import (
 )
 
 const (
-	// overwriteThreshold is the number of times that another writer may overwrite Ready
-	// before it counts as a second owner; fewer may be a manual edit.
+	// overwriteThreshold is the number of times that another writer may overwrite our
+	// conditions before it counts as a second owner; fewer may be a manual edit.
 	overwriteThreshold = 3
 	// firstBackoff is how long the other value stays after that. It doubles with each
 	// further overwrite, up to lastBackoff.
@@ -26,16 +28,14 @@ const (
 	quietPeriod = 15 * time.Minute
 )
 
-// contention is the state of our writes of one workload's Ready, and of other writers
-// that overwrite them.
+// contention is the state of our writes of one workload's conditions, and of other
+// writers that overwrite them.
 type contention struct {
 	uid types.UID
-	// status and reason are those that we wrote last, and over is the version of the
-	// object that they were computed from. Two writers who agree on the status would
-	// fight about the reason as fast.
-	status v1beta1.ConditionStatus
-	reason string
-	over   string
+	// written has what we wrote last of each type, and over is the version of the object
+	// that it was computed from.
+	written map[v1beta1.WorkloadConditionType]correction
+	over    string
 	// overwrites is the number since the last quiet period; last is when the latest was
 	// observed.
 	overwrites int
@@ -48,19 +48,25 @@ type contention struct {
 }
 
 // wrote records a write of ours.
-func (c *contention) wrote(workload *v1beta1.ExternalWorkload, written *condition) {
+func (c *contention) wrote(workload *v1beta1.ExternalWorkload, corrections []correction) {
 	if c.uid != workload.UID {
-		*c = contention{uid: workload.UID}
+		*c = contention{uid: workload.UID, written: map[v1beta1.WorkloadConditionType]correction{}}
 	}
-	c.status, c.reason, c.over = written.status, written.reason, workload.ResourceVersion
+	for _, made := range corrections {
+		c.written[made.kind] = made
+	}
+	c.over = workload.ResourceVersion
 }
 
-// overwritten reports whether another writer has changed what we wrote last and still
-// desire. A cache that lacks our write does not count, nor does a version that has been
-// counted.
-func (c *contention) overwritten(workload *v1beta1.ExternalWorkload, desired *condition, actual *v1beta1.WorkloadCondition) bool {
-	return c.uid == workload.UID && c.status == desired.status && c.reason == desired.reason &&
-		!desired.agrees(actual) && c.over != workload.ResourceVersion && c.counted != workload.ResourceVersion
+// overwritten reports whether all corrections repeat what we wrote last, so that another
+// writer has changed it. A cache that lacks our write does not count, nor does a version
+// that has been counted.
+func (c *contention) overwritten(workload *v1beta1.ExternalWorkload, corrections []correction) bool {
+	isUrgent := func(wanted correction) bool {
+		return c.written[wanted.kind] != wanted || wanted.withdrawsProof(workload.Status.Conditions)
+	}
+	return c.uid == workload.UID && c.over != workload.ResourceVersion && c.counted != workload.ResourceVersion &&
+		len(corrections) > 0 && !slices.ContainsFunc(corrections, isUrgent)
 }
 
 // count counts an overwrite that is about to be repaired, in a version of the object. It
@@ -77,17 +83,14 @@ func (c *contention) count(version string, now time.Time) (first bool) {
 	return c.overwrites == overwriteThreshold
 }
 
-// yieldReady returns how long the other writer's Ready stays. Only a repetition of our
-// last status and reason is delayed, never a change of them.
-func (c *Controller) yieldReady(ctx context.Context, workload *v1beta1.ExternalWorkload, desired *condition) time.Duration {
-	actual := find(workload.Status.Conditions, v1beta1.WorkloadReady)
-	if desired == nil || actual == nil {
-		return 0
-	}
+// yield returns how long the other writer's conditions stay. Only a repetition of what we
+// wrote last is delayed, never a change of it, nor the withdrawal of a proof: a probed
+// address must not get traffic because another writer insists.
+func (c *Controller) yield(ctx context.Context, workload *v1beta1.ExternalWorkload, corrections []correction) time.Duration {
 	now := c.config.Clock.Now()
 	c.mu.Lock()
 	remembered := c.contentions[cache.MetaObjectToName(workload)]
-	if remembered == nil || !remembered.overwritten(workload, desired, actual) {
+	if remembered == nil || !remembered.overwritten(workload, corrections) {
 		c.mu.Unlock()
 		return 0
 	}
@@ -100,17 +103,14 @@ func (c *Controller) yieldReady(ctx context.Context, workload *v1beta1.ExternalW
 
 	c.config.Observer.ReadyOverwritten()
 	if report {
-		c.reportContention(ctx, workload, desired, actual)
+		c.reportContention(ctx, workload, corrections[0])
 	}
 	return 0
 }
 
-// noteWritten records the status and reason that were written.
-func (c *Controller) noteWritten(workload *v1beta1.ExternalWorkload, desired *condition) {
-	if desired == nil {
-		return
-	}
-	if actual := find(workload.Status.Conditions, v1beta1.WorkloadReady); actual != nil && desired.agrees(actual) {
+// noteWritten records what was written.
+func (c *Controller) noteWritten(workload *v1beta1.ExternalWorkload, corrections []correction) {
+	if len(corrections) == 0 {
 		return
 	}
 	c.mu.Lock()
@@ -121,28 +121,41 @@ func (c *Controller) noteWritten(workload *v1beta1.ExternalWorkload, desired *co
 		remembered = &contention{}
 		c.contentions[key] = remembered
 	}
-	remembered.wrote(workload, desired)
+	remembered.wrote(workload, corrections)
 }
 
-// reportContention reports the other writer of Ready: to the workload's owner by an
-// Event, to the operator by a log line.
-func (c *Controller) reportContention(ctx context.Context, workload *v1beta1.ExternalWorkload, desired *condition, actual *v1beta1.WorkloadCondition) {
-	manager := c.readyManager(ctx, workload)
+// reportContention reports the other writer of a condition: to the workload's owner by
+// an Event, to the operator by a log line.
+func (c *Controller) reportContention(ctx context.Context, workload *v1beta1.ExternalWorkload, repeated correction) {
+	manager := c.otherManager(ctx, workload, repeated.kind)
 	c.config.Events.Record(eventReadyConflict, workload, nil,
-		"field manager %q sets the condition Ready to %s again and again, this controller to %s (%s): its value is left for longer and longer; remove the annotation, or stop the other writer",
-		manager, actual.Status, desired.status, desired.reason)
-	klog.FromContext(ctx).Error(nil, "Another writer overwrites the condition Ready; backing off", "fieldManager", manager, "workload", klog.KObj(workload))
+		"field manager %q changes the condition %s again and again, which this controller %s: its value is left for longer and longer; stop the other writer, or remove the annotation",
+		manager, repeated.kind, repeated)
+	klog.FromContext(ctx).Error(nil, "Another writer overwrites a condition; backing off", "fieldManager", manager, "condition", repeated.kind, "workload", klog.KObj(workload))
 }
 
-// readyManager returns the field manager that wrote Ready last. It reads the object
-// from the API server, because the cache has no managedFields.
-func (c *Controller) readyManager(ctx context.Context, workload *v1beta1.ExternalWorkload) string {
+// otherManager returns the field manager that wrote a condition last. It reads the object
+// from the API server, because the cache has no managedFields: as a list, since the
+// controller may list workloads, but not get them.
+func (c *Controller) otherManager(ctx context.Context, workload *v1beta1.ExternalWorkload, kind v1beta1.WorkloadConditionType) string {
 	const unknown = "unknown"
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	current, err := c.config.Client.WorkloadV1beta1().ExternalWorkloads(workload.Namespace).Get(ctx, workload.Name, metav1.GetOptions{})
+	named := metav1.ListOptions{FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, workload.Name).String()}
+	found, err := c.config.Client.WorkloadV1beta1().ExternalWorkloads(workload.Namespace).List(ctx, named)
 	if err != nil {
+		klog.FromContext(ctx).Info("Could not find out who overwrites a condition", "err", err, "workload", klog.KObj(workload))
 		return unknown
 	}
-	return cmp.Or(declaration.ReadyManager(current), unknown)
+	for i := range found.Items {
+		current := &found.Items[i]
+		if current.UID != workload.UID {
+			continue
+		}
+		if kind == v1beta1.WorkloadReady {
+			return cmp.Or(declaration.ReadyManager(current), declaration.OtherManager(current), unknown)
+		}
+		return cmp.Or(declaration.OtherManager(current), unknown)
+	}
+	return unknown
 }

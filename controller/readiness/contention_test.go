@@ -9,6 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -19,15 +22,26 @@ import (
 // reason differs, and fight counts its writes.
 func (w *world) fight(name string, status v1beta1.ConditionStatus, duration time.Duration) (writes int) {
 	w.t.Helper()
+	return w.fightBy(name, duration, func(current *v1beta1.ExternalWorkload) {
+		if ready := find(current.Status.Conditions, v1beta1.WorkloadReady); ready != nil {
+			ready.Status, ready.Reason = status, "Agent"
+		}
+	})
+}
+
+// fightBy runs another writer for a time. It writes whenever its edit changes the
+// conditions, and fightBy counts its writes.
+func (w *world) fightBy(name string, duration time.Duration, edit func(*v1beta1.ExternalWorkload)) (writes int) {
+	w.t.Helper()
 	for end := time.Now().Add(duration); time.Now().Before(end); w.pass(20 * time.Millisecond) {
 		current := w.get(name)
-		ready := find(current.Status.Conditions, v1beta1.WorkloadReady)
-		if ready == nil || ready.Status == status && ready.Reason == "Agent" {
+		edited := current.DeepCopy()
+		edit(edited)
+		if equality.Semantic.DeepEqual(current, edited) {
 			continue
 		}
-		ready.Status, ready.Reason = status, "Agent"
-		current.ResourceVersion = strconv.Itoa(int(time.Now().UnixMilli())) // the fake leaves it as it is
-		if _, err := w.client.WorkloadV1beta1().ExternalWorkloads("shop").UpdateStatus(w.t.Context(), current, metav1.UpdateOptions{}); err != nil {
+		edited.ResourceVersion = strconv.Itoa(int(time.Now().UnixMilli())) // the fake leaves it as it is
+		if _, err := w.client.WorkloadV1beta1().ExternalWorkloads("shop").UpdateStatus(w.t.Context(), edited, metav1.UpdateOptions{}); err != nil {
 			w.t.Fatal(err)
 		}
 		writes++
@@ -74,6 +88,93 @@ func TestTwoWritersOfReadyDoNotFight(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestTwoWritersOfAnyConditionDoNotFight: only Ready was yielded, and only to a writer
+// that changed its status or reason. The other conditions, or a Ready that was removed,
+// were repaired at once for ever.
+func TestTwoWritersOfAnyConditionDoNotFight(t *testing.T) {
+	change := func(kind v1beta1.WorkloadConditionType, change func(*v1beta1.WorkloadCondition)) func(*v1beta1.ExternalWorkload) {
+		return func(w *v1beta1.ExternalWorkload) {
+			if found := find(w.Status.Conditions, kind); found != nil {
+				change(found)
+			}
+		}
+	}
+	add := func(added v1beta1.WorkloadCondition) func(*v1beta1.ExternalWorkload) {
+		return func(w *v1beta1.ExternalWorkload) {
+			if find(w.Status.Conditions, added.Type) == nil {
+				w.Status.Conditions = append(w.Status.Conditions, added)
+			}
+		}
+	}
+	onlyItsOwn := having(is("Patched", "True", "", ""))
+	ready := workload("vm", asking("vm", ""), having(is(v1beta1.WorkloadReady, "True", ReasonProbeSucceeded, ""), proven("vm", "192.0.2.10:80")))
+	for name, test := range map[string]struct {
+		workload *v1beta1.ExternalWorkload
+		edit     func(*v1beta1.ExternalWorkload)
+	}{
+		"the other replaces the whole list of a declared workload": {workload("vm", declared("True")), onlyItsOwn},
+		"the other replaces the whole list of a probed workload":   {ready, onlyItsOwn},
+		"the other sets a family to False": {ready, change(v1beta1.WorkloadReadyIPv4, func(c *v1beta1.WorkloadCondition) {
+			c.Status, c.Reason = "False", "Agent"
+		})},
+		"the other changes the message of a family": {ready, change(v1beta1.WorkloadReadyIPv4, func(c *v1beta1.WorkloadCondition) {
+			c.Message = "the agent says"
+		})},
+		"the other adds a family without address": {ready, add(is(v1beta1.WorkloadReadyIPv6, "True", "Agent", ""))},
+		"the other repeats Ready": {ready, func(w *v1beta1.ExternalWorkload) {
+			if len(w.Status.Conditions) < 3 {
+				w.Status.Conditions = append(w.Status.Conditions, is(v1beta1.WorkloadReady, "False", "Agent", ""))
+			}
+		}},
+		"the other says that a valid workload is not accepted": {ready, add(is(v1beta1.WorkloadAccepted, "False", ReasonInvalidProbe, ""))},
+		"the other removes that an invalid one is not accepted": {workload("vm", declared("perhaps")), func(w *v1beta1.ExternalWorkload) {
+			w.Status.Conditions = nil
+		}},
+		"the other removes Draining":            {workload("vm", annotated(v1beta1.DrainAnnotation, "true")), func(w *v1beta1.ExternalWorkload) { w.Status.Conditions = nil }},
+		"the other adds Draining in our name":   {ready, add(is(v1beta1.WorkloadDraining, "True", ReasonDrainRequested, ""))},
+		"the other changes why we are draining": {workload("vm", annotated(v1beta1.DrainAnnotation, "true")), change(v1beta1.WorkloadDraining, func(c *v1beta1.WorkloadCondition) { c.Reason = ReasonDeleting })},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, []*v1beta1.ExternalWorkload{test.workload}, Config{}, func(w *world) {
+				w.pass(time.Minute)
+				settled := w.get("vm").Status.Conditions
+				if got := w.fightBy("vm", 10*time.Minute, test.edit); got < overwriteThreshold || got > 15 {
+					t.Errorf("the other writer had to write %d times in ten minutes", got)
+				}
+				if got := countEvents(w, "ReadyConflict"); got != 1 {
+					t.Errorf("%d Events ReadyConflict, want one: %v", got, w.events)
+				}
+				w.pass(2 * lastBackoff)
+				opts := []cmp.Option{
+					cmpopts.IgnoreFields(v1beta1.WorkloadCondition{}, "LastProbeTime", "LastTransitionTime"),
+					cmpopts.SortSlices(func(a, b v1beta1.WorkloadCondition) bool { return a.Type < b.Type }),
+					cmpopts.IgnoreSliceElements(func(c v1beta1.WorkloadCondition) bool { return c.Type == "Patched" }),
+				}
+				if diff := cmp.Diff(settled, w.get("vm").Status.Conditions, opts...); diff != "" {
+					t.Errorf("after the other writer has stopped: -want +got\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+// TestRestoredProofIsWithdrawnAtOnce: an agent that writes the list of a stale cache
+// restores a proof that has become untrue. No backoff may leave it.
+func TestRestoredProofIsWithdrawnAtOnce(t *testing.T) {
+	proof := proven("vm", "192.0.2.10:80")
+	stale := having(is(v1beta1.WorkloadReady, "True", "Agent", ""), proof)
+	inWorld(t, []*v1beta1.ExternalWorkload{workload("vm", asking("vm", ""), stale)}, Config{}, func(w *world) {
+		w.setDown(true, "vm")
+		w.pass(5 * time.Minute)
+		for range 20 {
+			w.fightBy("vm", 20*time.Millisecond, stale)
+			if isTrue(w.get("vm").Status.Conditions, proof.Type) {
+				t.Fatalf("the proof stays: %+v", w.get("vm").Status.Conditions)
+			}
+		}
+	})
 }
 
 func TestOneEditOfReadyIsRepairedAtOnce(t *testing.T) {

@@ -40,8 +40,10 @@ func mergeDraining(conditions []v1beta1.WorkloadCondition, draining *condition, 
 		return set(conditions, draining, now, func(time.Time) bool { return false })
 	}
 	before := len(conditions)
-	conditions = slices.DeleteFunc(conditions, func(c v1beta1.WorkloadCondition) bool {
-		return c.Type == v1beta1.WorkloadDraining && (c.Reason == ReasonDrainRequested || c.Reason == ReasonDeleting)
-	})
+	conditions = slices.DeleteFunc(conditions, isOurDraining)
 	return conditions, len(conditions) != before
+}
+
+func isOurDraining(c v1beta1.WorkloadCondition) bool {
+	return c.Type == v1beta1.WorkloadDraining && (c.Reason == ReasonDrainRequested || c.Reason == ReasonDeleting)
 }

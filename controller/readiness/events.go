@@ -44,7 +44,7 @@ var (
 	eventDeclarationOverruled = kinds.Warning("DeclarationOverruled", actionDecode)
 	// eventStatusRefused on a workload: the API server refuses its conditions.
 	eventStatusRefused = kinds.Warning("StatusRefused", actionWrite)
-	// eventReadyConflict on a workload: another writer changes the condition Ready too.
+	// eventReadyConflict on a workload: another writer changes a condition, mostly Ready, too.
 	eventReadyConflict = kinds.Warning("ReadyConflict", actionWrite)
 	// eventHoldBegan: readiness is held, because the prober may be cut off.
 	eventHoldBegan = kinds.Warning("ReadinessHoldBegan", actionHold)

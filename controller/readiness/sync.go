@@ -44,9 +44,10 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		return loop.Outcome{Result: resultGone}, nil
 	}
 	decided, conditions, differs := c.desired(workload)
-	yielded := c.yieldReady(ctx, workload, decided.ready)
+	corrections := decided.corrections(workload.Status.Conditions)
+	yielded := c.yield(ctx, workload, corrections)
 	if yielded > 0 {
-		decided.ready = nil
+		decided, corrections = decided.without(corrections, workload.Status.Conditions), nil
 		conditions, differs = c.merge(workload, decided)
 	}
 	switch {
@@ -66,7 +67,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		c.config.Observer.StatusWritten(outcomeSuccess)
 		c.refused.forget(key)
 		klog.FromContext(ctx).V(2).Info("Wrote the conditions of a workload")
-		c.noteWritten(workload, decided.ready)
+		c.noteWritten(workload, corrections)
 		c.reportChanges(workload, decided)
 		return loop.Outcome{Result: resultWritten, After: yielded}, nil
 	case apierrors.IsConflict(err):

@@ -64,8 +64,8 @@ func newReadiness(f *factory) readiness {
 		}).WithLabelValues(),
 		readyOverwrites: f.counter(family{
 			name:   "external_workload_ready_overwrites_total",
-			help:   "Number of times that another writer overwrote the condition Ready of this controller.",
-			advice: "While it grows, a workload's readiness has two owners: the Event ReadyConflict names the other one. Remove the annotation, or stop the other writer.",
+			help:   "Number of times that another writer overwrote Ready or another condition of this controller.",
+			advice: "While it grows, a workload's conditions have two owners: the Event ReadyConflict names the other one. Remove the annotation, or stop the other writer.",
 		}).WithLabelValues(),
 	}
 }
@@ -103,5 +103,5 @@ func (m *Metrics) AnnotationRejected(reason string) {
 // time in its annotation.
 func (m *Metrics) WorkloadExpired() { m.readiness.expiries.Inc() }
 
-// ReadyOverwritten counts a condition Ready that another writer overwrote.
+// ReadyOverwritten counts a condition, mostly Ready, that another writer overwrote.
 func (m *Metrics) ReadyOverwritten() { m.readiness.readyOverwrites.Inc() }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,11 +18,15 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/selftest"
 )
 
@@ -49,10 +54,47 @@ func TestTheControllerPublishesWithTheRightsOfTheChart(t *testing.T) {
 	if err := selftest.Command(t.Context(), test[1:], &out); err != nil {
 		t.Errorf("the self test failed: %v\n%s\nThe controller says:\n%s", err, out.String(), log())
 	}
+	t.Run("an Event names the other writer of a condition", func(t *testing.T) { c.checkConflict(t, log) })
 	if strings.Contains(strings.ToLower(log()), "forbidden") {
 		t.Errorf("a permission is missing:\n%s", log())
 	}
 	t.Run("only readers get the metrics", func(t *testing.T) { c.checkMetrics(t, log()) })
+}
+
+// checkConflict lets another field manager overwrite Ready. Its name was "unknown" in every
+// cluster, because the controller may not get workloads.
+func (c cluster) checkConflict(t *testing.T, log func() string) {
+	t.Helper()
+	contested := workload("contested", nil)
+	contested.SetAnnotations(map[string]string{v1beta1.ReadyAnnotation: "True"})
+	if _, err := c.workloads.Create(t.Context(), contested, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	overwrite := []byte(`{"status":{"conditions":[{"type":"Ready","status":"False","reason":"RivalSays"}]}}`)
+	named := func(ctx context.Context) (bool, error) {
+		current, err := c.workloads.Get(ctx, "contested", metav1.GetOptions{})
+		if err != nil {
+			return false, err
+		}
+		conditions, _, err := unstructured.NestedSlice(current.Object, "status", "conditions")
+		if err != nil {
+			return false, err
+		}
+		if len(conditions) == 1 && conditions[0].(map[string]any)["status"] == "True" {
+			_, err = c.workloads.Patch(ctx, "contested", types.MergePatchType, overwrite, metav1.PatchOptions{FieldManager: "rival"}, "status")
+			return false, err
+		}
+		events, err := c.core.EventsV1().Events("default").List(ctx, metav1.ListOptions{})
+		if err != nil {
+			return false, err
+		}
+		return slices.ContainsFunc(events.Items, func(e eventsv1.Event) bool {
+			return e.Reason == "ReadyConflict" && strings.Contains(e.Note, `field manager "rival"`)
+		}), nil
+	}
+	if err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, settled, true, named); err != nil {
+		t.Errorf("waiting for the Event: %v\n%s", err, log())
+	}
 }
 
 var metricsPort = regexp.MustCompile(`"metrics":\{"IP":"127.0.0.1","Port":(\d+)`)

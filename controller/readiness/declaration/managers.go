@@ -96,6 +96,18 @@ func ReadyManager(workload *v1beta1.ExternalWorkload) string {
 	return readyWriter(workload.ManagedFields, ready.Reason).manager
 }
 
+// OtherManager returns the field manager, other than this project, that wrote the status
+// last; empty if it is not known. The workload needs its managedFields.
+func OtherManager(workload *v1beta1.ExternalWorkload) string {
+	var last metav1.ManagedFieldsEntry
+	for _, entry := range workload.ManagedFields {
+		if entry.Subresource == "status" && entry.Manager != FieldManager && (last.Manager == "" || last.Time.Before(entry.Time)) {
+			last = entry
+		}
+	}
+	return last.Manager
+}
+
 func fieldsOf(entry *metav1.ManagedFieldsEntry) fields {
 	var owned fields
 	if entry.FieldsV1 == nil {
