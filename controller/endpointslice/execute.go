@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/external-workload/controller/pkg/failure"
 	"github.com/external-workload/controller/pkg/plan"
 )
 
@@ -53,12 +54,12 @@ func joinFailures(errs []error) error {
 		if err == nil || errors.Is(err, errDependency) {
 			continue
 		}
-		reason := failureReason(err)
+		reason := failure.Reason(err)
 		if byReason[reason] == nil {
 			byReason[reason] = err
 			reasons = append(reasons, reason)
 		}
-		if worst == nil || seriousness(reason) > seriousness(failureReason(worst)) {
+		if worst == nil || seriousness(reason) > seriousness(failure.Reason(worst)) {
 			worst = err
 		}
 	}
@@ -67,7 +68,7 @@ func joinFailures(errs []error) error {
 	}
 	joined := worst
 	for _, reason := range reasons {
-		if reason != failureReason(worst) {
+		if reason != failure.Reason(worst) {
 			joined = fmt.Errorf("%w; %s", joined, byReason[reason].Error())
 		}
 	}
@@ -78,11 +79,11 @@ func joinFailures(errs []error) error {
 // temporary ones, then normal ones.
 func seriousness(reason string) int {
 	switch reason {
-	case reasonTerminating, reasonStopped:
+	case failure.NamespaceTerminating, failure.Stopped:
 		return 0
-	case reasonConflict:
+	case failure.Conflict:
 		return 1
-	case reasonThrottled, reasonTimeout, reasonUnavailable:
+	case failure.Throttled, failure.Timeout, failure.Unavailable:
 		return 2
 	default:
 		return 3

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/pkg/failure"
 	"github.com/external-workload/controller/pkg/metrics"
 )
 
@@ -43,26 +44,25 @@ func TestPanicIsCountedAndDoesNotStopOthers(t *testing.T) {
 	})
 }
 
-func TestFailureReasons(t *testing.T) {
-	for _, test := range []struct {
-		err             error
-		reason, outcome string
+func TestOutcomesOfWrites(t *testing.T) {
+	for reason, test := range map[string]struct {
+		err  error
+		want string
 	}{
-		{apierrors.NewConflict(endpointSlices, "a", errors.New("modified")), reasonConflict, "conflict"},
-		{apierrors.NewAlreadyExists(endpointSlices, "a"), reasonConflict, "conflict"},
-		{apierrors.NewForbidden(endpointSlices, "a", errors.New("no")), reasonForbidden, "refused"},
-		{apierrors.NewUnauthorized("no"), reasonForbidden, "refused"},
-		{apierrors.NewInvalid(schema.GroupKind{Kind: "EndpointSlice"}, "a", nil), reasonInvalid, "refused"},
-		{apierrors.NewTooManyRequests("later", 1), reasonThrottled, "error"},
-		{apierrors.NewTimeoutError("slow", 1), reasonTimeout, "timeout"},
-		{apierrors.NewInternalError(errors.New("broken")), reasonUnavailable, "error"},
-		{http.ErrServerClosed, reasonUnavailable, "error"},
+		"none":                {nil, "success"},
+		failure.Conflict:      {apierrors.NewConflict(endpointSlices, "a", errors.New("modified")), "conflict"},
+		failure.Forbidden:     {apierrors.NewForbidden(endpointSlices, "a", errors.New("no")), "refused"},
+		failure.QuotaExceeded: {apierrors.NewForbidden(endpointSlices, "a", errors.New("exceeded quota: few")), "refused"},
+		failure.Denied:        {apierrors.NewBadRequest(`admission webhook "x.example.org" denied the request: no`), "refused"},
+		failure.Invalid:       {apierrors.NewInvalid(schema.GroupKind{Kind: "EndpointSlice"}, "a", nil), "refused"},
+		failure.Throttled:     {apierrors.NewTooManyRequests("later", 1), "error"},
+		failure.Timeout:       {apierrors.NewTimeoutError("slow", 1), "timeout"},
+		failure.Unavailable:   {http.ErrServerClosed, "error"},
 	} {
-		if got := failureReason(test.err); got != test.reason {
-			t.Errorf("%v: the reason is %s, want %s", test.err, got, test.reason)
-		}
-		if got := writeOutcome(test.err); got != test.outcome {
-			t.Errorf("%v: the outcome is %s, want %s", test.err, got, test.outcome)
-		}
+		t.Run(reason, func(t *testing.T) {
+			if got := writeOutcome(test.err); got != test.want {
+				t.Errorf("%v: the outcome is %s, want %s", test.err, got, test.want)
+			}
+		})
 	}
 }

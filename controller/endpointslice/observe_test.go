@@ -15,6 +15,7 @@ import (
 
 	"github.com/external-workload/controller/internal/apifake"
 	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/pkg/failure"
 	"github.com/external-workload/controller/pkg/metrics"
 )
 
@@ -49,7 +50,7 @@ func TestFailureAndItsEndAreReportedOnce(t *testing.T) {
 		w.put(build.Workload("shop/a"))
 		w.pass(time.Hour)
 		got := w.takeEvents()
-		if len(got) != 1 || !strings.HasPrefix(got[0], "Service web: PublishingFailed: EndpointSlices cannot be written: ") || !strings.HasSuffix(got[0], advice(reasonForbidden)) {
+		if len(got) != 1 || !strings.HasPrefix(got[0], "Service web: PublishingFailed: EndpointSlices cannot be written: ") || !strings.HasSuffix(got[0], advice(failure.Forbidden)) {
 			t.Errorf("Events are %q", got)
 		}
 		w.api.Fail(nil)

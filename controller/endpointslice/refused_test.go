@@ -17,6 +17,7 @@ import (
 
 	"github.com/external-workload/controller/internal/apifake"
 	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/pkg/failure"
 	"github.com/external-workload/controller/pkg/plan"
 )
 
@@ -186,13 +187,13 @@ func TestAdviceNamesWhatRefuses(t *testing.T) {
 		reason string
 		advice string
 	}{
-		{apierrors.NewForbidden(endpointSlices, "a", errors.New("exceeded quota: few")), reasonQuota, "ResourceQuota"},
-		{policy, reasonDenied, "policy or webhook"},
-		{webhook, reasonDenied, "policy or webhook"},
-		{apierrors.NewForbidden(endpointSlices, "a", errors.New("no")), reasonForbidden, "permissions"},
-		{apierrors.NewInvalid(invalid, "a", nil), reasonInvalid, "report"},
+		{apierrors.NewForbidden(endpointSlices, "a", errors.New("exceeded quota: few")), failure.QuotaExceeded, "ResourceQuota"},
+		{policy, failure.Denied, "policy or webhook"},
+		{webhook, failure.Denied, "policy or webhook"},
+		{apierrors.NewForbidden(endpointSlices, "a", errors.New("no")), failure.Forbidden, "permissions"},
+		{apierrors.NewInvalid(invalid, "a", nil), failure.Invalid, "report"},
 	} {
-		if reason := failureReason(row.err); reason != row.reason || !strings.Contains(advice(reason), row.advice) {
+		if reason := failure.Reason(row.err); reason != row.reason || !strings.Contains(advice(reason), row.advice) {
 			t.Errorf("%v: reason %s with advice %q, want %s with %q", row.err, reason, advice(reason), row.reason, row.advice)
 		}
 	}

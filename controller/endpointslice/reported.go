@@ -14,6 +14,7 @@ import (
 
 	"github.com/external-workload/controller/pkg/desired"
 	"github.com/external-workload/controller/pkg/events"
+	"github.com/external-workload/controller/pkg/failure"
 )
 
 // reported is what Events have reported about a Service, so that each Event has
@@ -101,8 +102,8 @@ func (r *reported) failed(reason string) (isNew bool) {
 func (c *Controller) reportFailure(ctx context.Context, state *serviceState, service *corev1.Service, err error) {
 	reason := ""
 	if err != nil {
-		switch reason = failureReason(err); reason {
-		case reasonConflict, reasonStopped, reasonTerminating:
+		switch reason = failure.Reason(err); reason {
+		case failure.Conflict, failure.Stopped, failure.NamespaceTerminating:
 			return
 		}
 	}

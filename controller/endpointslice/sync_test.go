@@ -18,6 +18,7 @@ import (
 
 	"github.com/external-workload/controller/internal/apifake"
 	"github.com/external-workload/controller/internal/build"
+	"github.com/external-workload/controller/pkg/failure"
 )
 
 var endpointSlices = schema.GroupResource{Group: "discovery.k8s.io", Resource: "endpointslices"}
@@ -98,7 +99,7 @@ func TestConflictIsRetriedFromTheActualSlice(t *testing.T) {
 		w.put(theirs)
 		w.put(build.Workload("shop/a", build.NotReady()))
 		w.mustWrite("update conflict")
-		if diff := cmp.Diff(map[string]int{reasonConflict: 1}, copyOf(w.notes, w.failures)); diff != "" {
+		if diff := cmp.Diff(map[string]int{failure.Conflict: 1}, copyOf(w.notes, w.failures)); diff != "" {
 			t.Errorf("failures: -want +got\n%s", diff)
 		}
 		release()

@@ -55,6 +55,9 @@ type Observer interface {
 	// SetWorkloads sets the number of workloads with a source of readiness (probe,
 	// declared or other) and a readiness (True, False or Unknown).
 	SetWorkloads(source, ready string, count int)
+	// Failed records a sync, or the deletion of an expired workload, that ended in an
+	// error, by a reason of package failure.
+	Failed(controller, reason string)
 	// StatusWritten records a request that writes a status: success, conflict or error.
 	StatusWritten(outcome string)
 	// SetHold reports whether readiness is held.

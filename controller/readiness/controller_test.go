@@ -1,15 +1,18 @@
 package readiness
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/failure"
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned/fake"
 	"github.com/external-workload/controller/pkg/generated/informers/externalversions"
 )
@@ -153,6 +156,28 @@ func TestAddressProblems(t *testing.T) {
 		}
 		if diff := cmp.Diff(map[string]int{"success": 2}, w.writes); diff != "" {
 			t.Errorf("writes: %s", diff)
+		}
+	})
+}
+
+// TestFailedWriteOfAStatusIsCounted: only failures of publishing were counted, so no alert
+// told of a permission that was missing for the status.
+func TestFailedWriteOfAStatusIsCounted(t *testing.T) {
+	inWorld(t, []*v1beta1.ExternalWorkload{workload("vm")}, Config{}, func(w *world) {
+		failures := []error{
+			apierrors.NewForbidden(v1beta1.Resource("externalworkloads"), "vm", errors.New("no")),
+			apierrors.NewConflict(v1beta1.Resource("externalworkloads"), "vm", errors.New("modified")),
+		}
+		w.whenUpdated(func(written *v1beta1.ExternalWorkload) (err error) {
+			if len(failures) > 0 && len(written.Status.Conditions) > 0 {
+				err, failures = failures[0], failures[1:]
+			}
+			return err
+		})
+		w.update("vm", declared("True"))
+		w.pass(time.Minute)
+		if diff := cmp.Diff(map[string]int{failure.Forbidden: 1, failure.Conflict: 1}, copyOf(w.notes, w.failures)); diff != "" {
+			t.Errorf("failures: -want +got\n%s", diff)
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/klog/v2"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/failure"
 )
 
 const (
@@ -165,6 +166,7 @@ func (c *Controller) deleteExpired(ctx context.Context, workload *v1beta1.Extern
 	case apierrors.IsNotFound(err), apierrors.IsConflict(err):
 		// It is gone, or has changed; the next look decides again.
 	default:
+		c.config.Observer.Failed(Name, failure.Reason(err))
 		logger.Error(err, "Failed to delete an expired workload; the controller retries")
 	}
 }

@@ -28,6 +28,7 @@ type notes struct {
 	mu         sync.Mutex
 	probes     map[string]int
 	writes     map[string]int
+	failures   map[string]int
 	rejected   map[string]int
 	expired    int
 	overwrites int
@@ -37,7 +38,7 @@ type notes struct {
 }
 
 func newNotes() *notes {
-	return &notes{probes: map[string]int{}, writes: map[string]int{}, rejected: map[string]int{}, workloads: map[class]int{}}
+	return &notes{probes: map[string]int{}, writes: map[string]int{}, failures: map[string]int{}, rejected: map[string]int{}, workloads: map[class]int{}}
 }
 
 func (n *notes) do(what func()) {
@@ -49,6 +50,7 @@ func (n *notes) do(what func()) {
 func (n *notes) Reconciled(string, string, time.Duration) {}
 func (n *notes) PanicRecovered(controller string)         { panic("panic in " + controller) }
 func (n *notes) StatusWritten(outcome string)             { n.do(func() { n.writes[outcome]++ }) }
+func (n *notes) Failed(_, reason string)                  { n.do(func() { n.failures[reason]++ }) }
 func (n *notes) WorkloadExpired()                         { n.do(func() { n.expired++ }) }
 func (n *notes) AnnotationRejected(reason string)         { n.do(func() { n.rejected[reason]++ }) }
 func (n *notes) ReadyOverwritten()                        { n.do(func() { n.overwrites++ }) }

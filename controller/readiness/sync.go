@@ -12,6 +12,7 @@ import (
 
 	"github.com/external-workload/controller/controller/loop"
 	"github.com/external-workload/controller/controller/readiness/declaration"
+	"github.com/external-workload/controller/pkg/failure"
 )
 
 // fieldManager owns the fields that this package writes.
@@ -72,6 +73,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		return loop.Outcome{Result: resultWritten, After: yielded}, nil
 	case apierrors.IsConflict(err):
 		c.config.Observer.StatusWritten(outcomeConflict)
+		c.config.Observer.Failed(Name, failure.Conflict)
 		return loop.Outcome{Result: resultConflict}, fmt.Errorf("update status of workload %s: %w", key, err)
 	case apierrors.IsNotFound(err):
 		return loop.Outcome{Result: resultGone}, nil
@@ -80,6 +82,7 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		return c.reportRefused(ctx, workload, err), nil
 	default:
 		c.config.Observer.StatusWritten(outcomeError)
+		c.config.Observer.Failed(Name, failure.Reason(err))
 		return loop.Outcome{}, fmt.Errorf("update status of workload %s: %w", key, err)
 	}
 }

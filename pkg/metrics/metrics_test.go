@@ -74,7 +74,7 @@ func TestExposition(t *testing.T) {
 	m.SliceWritten("update", "conflict")
 	m.SliceWritten("update", "conflict")
 	want := `
-# HELP external_workload_annotation_rejections_total Number of probe and readiness annotations of workloads that cannot be parsed, by reason.
+# HELP external_workload_annotation_rejections_total Number of probe, readiness and expiry annotations of workloads that are invalid or not allowed, by reason.
 # TYPE external_workload_annotation_rejections_total counter
 external_workload_annotation_rejections_total{reason="UnknownProbe"} 1
 # HELP external_workload_build_info Always 1; the labels name the running build.

@@ -22,7 +22,7 @@ func newReadiness(f *factory) readiness {
 	return readiness{
 		duration: f.histogram(family{
 			name:    "external_workload_probe_duration_seconds",
-			help:    "Duration of a probe of a workload, by kind of probe (tcp, http, grpc) and outcome (success, failure, timeout, refused).",
+			help:    "Duration of a probe of a workload, by kind of probe (tcp, http, grpc) and outcome (success, failure, timeout, refused, or error: the prober itself failed).",
 			advice:  "When many workloads fail at once, look at the network between this controller and the workloads first.",
 			labels:  []string{"probe", "outcome"},
 			buckets: []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
@@ -53,7 +53,7 @@ func newReadiness(f *factory) readiness {
 		}).WithLabelValues(),
 		rejectedAnnotations: f.counter(family{
 			name:   "external_workload_annotation_rejections_total",
-			help:   "Number of probe and readiness annotations of workloads that cannot be parsed, by reason.",
+			help:   "Number of probe, readiness and expiry annotations of workloads that are invalid or not allowed, by reason.",
 			advice: "The Events of the workload name the annotation and what it should say.",
 			labels: []string{"reason"},
 		}),
@@ -94,7 +94,7 @@ func (m *Metrics) SetHold(active bool) {
 	setBool(m.readiness.hold, active)
 }
 
-// AnnotationRejected counts an annotation that cannot be understood.
+// AnnotationRejected counts an annotation that is invalid or not allowed.
 func (m *Metrics) AnnotationRejected(reason string) {
 	m.readiness.rejectedAnnotations.WithLabelValues(reason).Inc()
 }

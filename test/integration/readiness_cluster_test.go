@@ -242,6 +242,7 @@ func (unobservedReadiness) PanicRecovered(string)                               
 func (unobservedReadiness) Probed(string, string, time.Duration, time.Duration) {}
 func (unobservedReadiness) SetWorkloads(string, string, int)                    {}
 func (unobservedReadiness) StatusWritten(string)                                {}
+func (unobservedReadiness) Failed(string, string)                               {}
 func (unobservedReadiness) ReadyOverwritten()                                   {}
 func (unobservedReadiness) SetHold(bool)                                        {}
 func (unobservedReadiness) WorkloadExpired()                                    {}
