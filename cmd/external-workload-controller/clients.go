@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/flowcontrol"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/codec"
@@ -88,7 +89,7 @@ func newClients(o *options, gate *leadership.WriteGate) (*clients, error) {
 		return nil, err
 	}
 	config.UserAgent = userAgent()
-	config.QPS, config.Burst = o.qps, o.burst
+	limitRequests(config, o)
 	c := &clients{namespace: namespace, hosts: []string{hostOf(config), os.Getenv("KUBERNETES_SERVICE_HOST")}}
 	reading := rest.CopyConfig(config)
 	reading.Wrap((&leadership.WriteGate{}).Guard)
@@ -107,13 +108,24 @@ func newClients(o *options, gate *leadership.WriteGate) (*clients, error) {
 	if c.writeCore, c.writeWorkloads, err = clientsets(gated); err != nil {
 		return nil, err
 	}
-	// A request for the Lease that hangs must not outlive the renew deadline.
+	// A request for the Lease that hangs must not outlive the renew deadline, nor wait for
+	// those of publishing.
 	ungated := protobuf(config)
+	ungated.QPS, ungated.RateLimiter = unlimitedQPS, nil
 	ungated.Timeout = max(o.election.deadline/2, time.Second)
 	if c.ungated, err = kubernetes.NewForConfig(ungated); err != nil {
 		return nil, fmt.Errorf("making a client: %w", err)
 	}
 	return c, nil
+}
+
+// limitRequests sets one limit for all clients that are made from the configuration. With
+// a limit in the configuration, each client would have its own.
+func limitRequests(config *rest.Config, o *options) {
+	config.QPS, config.Burst = o.qps, o.burst
+	if o.qps > 0 {
+		config.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(o.qps, o.burst)
+	}
 }
 
 // hostOf returns the host of the API server's URL, or an empty text if it is invalid;

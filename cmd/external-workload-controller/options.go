@@ -108,7 +108,7 @@ func newFlags(o *options) *pflag.FlagSet {
 	f.IntVar(&o.maxEndpoints, "max-endpoints-per-slice", defaultMaxEndpoints, "maximum number of endpoints per EndpointSlice (1 to 1000)")
 	f.StringVar(&o.secondFamily, "second-family", familyPublish, "whether to publish the second address family of a dual-stack workload: publish, as Kubernetes does, or withhold, because Linkerd's clients keep one address per workload")
 	f.Var(&o.zones, "zone-from-cidr", "comma-separated list of address ranges and their zones, such as 10.1.0.0/16=zone-a, for workloads without the label topology.kubernetes.io/zone; the narrowest range that contains the address applies")
-	f.Float32Var(&o.qps, "kube-api-qps", unlimitedQPS, "maximum number of requests per second to the API server; -1 relies on the API server's priority and fairness")
+	f.Float32Var(&o.qps, "kube-api-qps", unlimitedQPS, "maximum number of requests per second to the API server, without those for the Lease; -1 relies on the API server's priority and fairness")
 	f.IntVar(&o.burst, "kube-api-burst", 100, "maximum burst of requests while --kube-api-qps limits them")
 
 	f.BoolVar(&o.election.enabled, "leader-elect", true, "write only while holding the Lease; required if more than one instance runs")
