@@ -48,7 +48,7 @@ func (f *Family) sameListener(i, j int32) bool {
 	return a.Address == b.Address && f.Groups[a.Group].Overlaps(f.Groups[b.Group])
 }
 
-// compareRank orders endpoints of one address: first those that are ready and not
+// compareRank orders endpoints of one address: first those of ready workloads that are not
 // terminating, then by age, oldest first, then by name.
 func compareRank(a, b *Endpoint) int {
 	return cmp.Or(
@@ -60,7 +60,9 @@ func compareRank(a, b *Endpoint) int {
 }
 
 func rank(e *Endpoint) int {
-	if e.Serving && !e.Terminating {
+	// A withheld endpoint serves, but is never ready. With publishNotReadyAddresses, one that
+	// does not serve is ready.
+	if e.Ready && e.Serving && !e.Terminating {
 		return 0
 	}
 	return 1

@@ -211,3 +211,22 @@ func TestWithholdSecondFamily(t *testing.T) {
 		t.Errorf("published differs (-want +got):\n%s", diff)
 	}
 }
+
+// TestWithheldEndpointTakesNoAddress: it took the address from a workload that is ready
+// there, so nobody was.
+func TestWithheldEndpointTakesNoAddress(t *testing.T) {
+	objects := with(
+		build.Workload("shop/a", build.IPs("192.0.2.1", "2001:db8::1"), build.Created(build.Epoch.Add(-time.Hour))),
+		build.Workload("shop/b", build.IPs("2001:db8::1")),
+	)
+	var state desired.State
+	state.Compute(build.Service("shop/web", dualStack), known(objects, longAfter), desired.Options{Now: longAfter, WithholdSecondFamily: true})
+	want := []string{
+		"IPv4 a 192.0.2.1 http:8080/TCP ready serving",
+		"IPv6 b 2001:db8::1 http:8080/TCP ready serving",
+		"skip a DuplicateAddress IPv6 for b",
+	}
+	if diff := cmp.Diff(want, lines(&state)); diff != "" {
+		t.Errorf("published differs (-want +got):\n%s", diff)
+	}
+}
