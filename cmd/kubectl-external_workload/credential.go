@@ -11,6 +11,7 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/external-workload/controller/pkg/invitation"
@@ -20,6 +21,8 @@ import (
 type credential struct {
 	invitation.Token
 	file, user string
+	// extensions are those of the kubeconfig's context.
+	extensions map[string]runtime.Object
 }
 
 // credential reads the machine's token from the kubeconfig.
@@ -47,7 +50,7 @@ func (c *connection) credential() (credential, error) {
 	if err != nil {
 		return credential{}, fmt.Errorf("the kubeconfig is not one that invite has printed: user %q: %w", inUse.AuthInfo, err)
 	}
-	return credential{Token: token, file: user.LocationOfOrigin, user: inUse.AuthInfo}, nil
+	return credential{Token: token, file: user.LocationOfOrigin, user: inUse.AuthInfo, extensions: inUse.Extensions}, nil
 }
 
 // machineToken returns the token with which the clients authenticate, if it is that of

@@ -59,7 +59,7 @@ func (p *program) inviteCommand() *cobra.Command {
 	command.Flags().StringSliceVar(&flags.cidrs, "cidr", nil, "address ranges from which the machine may set its addresses")
 	command.Flags().StringVar(&flags.server, "machine-server", "", "URL of the API server for the machine; if empty, the URL in your kubeconfig")
 	command.Flags().DurationVar(&flags.validFor, "valid-for", defaultValidFor, "time within which the machine must register")
-	command.Flags().DurationVar(&flags.tokenLifetime, "token-lifetime", defaultTokenLifetime, "lifetime of the tokens that the machine requests when it registers")
+	command.Flags().DurationVar(&flags.tokenLifetime, "token-lifetime", defaultTokenLifetime, "lifetime of the tokens that register requests on the machine, stored in its kubeconfig; at most the chart's invitations.maximumTokenLifetime")
 	p.addOutputFlag(command, formatKubeconfig, formatCloudInit)
 	return command
 }
@@ -132,8 +132,8 @@ func (p *program) printInvitation(cluster machineCluster, namespace, name, token
 	if err != nil {
 		return fmt.Errorf("the API server issued a token that cannot be read: %w", err)
 	}
-	files := invitation.MachineFiles{Namespace: namespace, Workload: name, TokenLifetime: lifetime}
-	if files.Kubeconfig, err = cluster.kubeconfig(namespace, name, token); err != nil {
+	files := invitation.MachineFiles{Namespace: namespace, Workload: name}
+	if files.Kubeconfig, err = cluster.kubeconfig(namespace, name, token, lifetime); err != nil {
 		return err
 	}
 	output := files.Kubeconfig

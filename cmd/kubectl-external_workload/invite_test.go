@@ -90,7 +90,7 @@ func TestBadInputOfMachinesIsOneClearLine(t *testing.T) {
 		"an invalid address":                {valid, []string{"register", "--ip", "here"}, `--ip: "here" is no IP address`},
 		"two addresses of one family":       {valid, []string{"register", "--ip", "10.0.0.1,10.0.0.2"}, "a second address of one family"},
 		"a timeout of nothing":              {valid, []string{"register", "--timeout", "0s"}, "--timeout and --interval must be positive"},
-		"too short a lifetime":              {valid, []string{"register", "--token-lifetime", "1m"}, "--token-lifetime must be at least 10m0s"},
+		"too short a lifetime":              {valid, []string{"register", "--token-lifetime", "1m"}, "--token-lifetime must be 0 or at least 10m0s"},
 		"arguments":                         {valid, []string{"register", "vm-1"}, `unknown command "vm-1"`},
 		"an expired invitation":             {machineToken("vm-1", now.Add(-2*time.Hour), now.Add(-time.Hour)), []string{"register"}, "expired at "},
 		"a revoked invitation":              {valid, []string{"register"}, "it was revoked, or the object is gone; ask an administrator for a new one: kubectl external-workload invite vm-1 -n shop"},

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"time"
 
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
@@ -39,14 +41,18 @@ func (p *program) clusterForMachine(config *rest.Config, server string) (machine
 	return machineCluster{&clientcmdapi.Cluster{Server: server, CertificateAuthorityData: loaded.CAData, TLSServerName: loaded.ServerName}}, nil
 }
 
-// kubeconfig returns the machine's kubeconfig.
-func (c machineCluster) kubeconfig(namespace, workload, token string) ([]byte, error) {
+// kubeconfig returns the machine's kubeconfig. The machine requests tokens with the
+// given lifetime.
+func (c machineCluster) kubeconfig(namespace, workload, token string, lifetime time.Duration) ([]byte, error) {
 	const cluster = "cluster"
 	account := invitation.Account(workload)
 	config := clientcmdapi.NewConfig()
 	config.Clusters[cluster] = c.Cluster
 	config.AuthInfos[account] = &clientcmdapi.AuthInfo{Token: token}
-	config.Contexts[account] = &clientcmdapi.Context{Cluster: cluster, AuthInfo: account, Namespace: namespace}
+	config.Contexts[account] = &clientcmdapi.Context{
+		Cluster: cluster, AuthInfo: account, Namespace: namespace,
+		Extensions: map[string]runtime.Object{lifetimeExtension: newLifetimeExtension(lifetime)},
+	}
 	config.CurrentContext = account
 	data, err := clientcmd.Write(*config)
 	if err != nil {

@@ -33,7 +33,7 @@ func (p *program) registerCommand() *cobra.Command {
 		Long: "Set the addresses of this machine in its ExternalWorkload, end a drain that the machine itself began, renew its token, and wait until it is ready. " +
 			"You can run register again at any time.\n\n" +
 			"For each family, register uses the source address of the route to the API server, if the invitation permits it, or else the only permitted address of the interfaces. --ip sets other addresses. " +
-			"It replaces the token of the invitation at once with a token of --token-lifetime, and renews that when half of its lifetime is over; the API server may grant a shorter lifetime. It stores the token in the kubeconfig, with mode 0600.\n\n" +
+			"It replaces the token of the invitation at once with a token of the lifetime that invite --token-lifetime stored in the kubeconfig, or of its own --token-lifetime, and renews that when half of its lifetime is over; the API server may grant a shorter lifetime. It stores the token in the kubeconfig, with mode 0600.\n\n" +
 			"With --watch it keeps running, follows address changes and renews the token. If the invitation expires, it reports that once, and continues when you replace the kubeconfig.",
 		Example: p.examples(
 			"# Register this machine", "register --kubeconfig /etc/external-workload/kubeconfig",
@@ -46,7 +46,7 @@ func (p *program) registerCommand() *cobra.Command {
 	command.Flags().DurationVar(&flags.timeout, "timeout", defaultRegisterTimeout, "maximum time to wait until the machine is ready")
 	command.Flags().BoolVarP(&flags.watch, "watch", "w", false, "keep running, follow address changes and renew the token")
 	command.Flags().DurationVar(&flags.interval, "interval", defaultRegisterInterval, "with --watch, interval between checks of the addresses and the token")
-	command.Flags().DurationVar(&flags.tokenLifetime, "token-lifetime", defaultTokenLifetime, "lifetime of requested tokens")
+	command.Flags().DurationVar(&flags.tokenLifetime, "token-lifetime", 0, "lifetime of requested tokens; if 0, that in the kubeconfig (invite --token-lifetime), or 720h if it has none")
 	return command
 }
 
@@ -54,8 +54,8 @@ func (f *registerFlags) validate() error {
 	if f.timeout <= 0 || f.interval <= 0 {
 		return errors.New("--timeout and --interval must be positive")
 	}
-	if f.tokenLifetime < minimumLifetime {
-		return fmt.Errorf("--token-lifetime must be at least %s", minimumLifetime)
+	if f.tokenLifetime != 0 && f.tokenLifetime < minimumLifetime {
+		return fmt.Errorf("--token-lifetime must be 0 or at least %s", minimumLifetime)
 	}
 	if _, err := invitation.Given(f.ips, nil); err != nil {
 		return fmt.Errorf("--ip: %w", err)

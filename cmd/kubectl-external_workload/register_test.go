@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
@@ -35,6 +38,8 @@ type apiServer struct {
 
 	mu       sync.Mutex
 	requests []string
+	// lifetimes are those of the requested tokens.
+	lifetimes []time.Duration
 }
 
 func newAPIServer(t *testing.T) *apiServer {
@@ -69,12 +74,27 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": status, "reason": http.StatusText(status), "message": "refused"})
 	case isToken:
+		s.lifetimes = append(s.lifetimes, requestedLifetime(r))
 		fmt.Fprintf(w, `{"kind":"TokenRequest","apiVersion":"authentication.k8s.io/v1","status":{"token":%q}}`, s.token)
 	case strings.HasSuffix(r.URL.Path, "/vm-1"):
 		fmt.Fprint(w, s.workload)
 	default:
 		fmt.Fprintf(w, `{"apiVersion":"workload.linkerd.io/v1beta1","kind":"ExternalWorkloadList","items":[%s]}`, s.lists)
 	}
+}
+
+// requestedLifetime reads a TokenRequest, and returns 0 for anything else.
+func requestedLifetime(r *http.Request) time.Duration {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return 0
+	}
+	decoded, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
+	request, ok := decoded.(*authenticationv1.TokenRequest)
+	if err != nil || !ok || request.Spec.ExpirationSeconds == nil {
+		return 0
+	}
+	return time.Duration(*request.Spec.ExpirationSeconds) * time.Second
 }
 
 func (s *apiServer) serveWatch(w http.ResponseWriter, r *http.Request) {

@@ -24,6 +24,10 @@ func (r *registrar) round(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	lifetime, err := r.flags.tokenLifetimeFor(&own)
+	if err != nil {
+		return err
+	}
 	c, err := r.connect()
 	if err != nil {
 		return err
@@ -33,7 +37,7 @@ func (r *registrar) round(ctx context.Context) error {
 	if err != nil {
 		return own.failed("get", err, r.now())
 	}
-	r.renewIfDue(ctx, c, &own)
+	r.renewIfDue(ctx, c, &own, lifetime)
 	addresses, err := r.addresses(ctx, c.config.Host, workload)
 	if err != nil {
 		return err

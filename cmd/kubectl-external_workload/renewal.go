@@ -43,11 +43,11 @@ func (n *renewal) failed(err error, own *credential, interval time.Duration, now
 	n.retryAt = now.Add(n.backoff)
 }
 
-func (r *registrar) renewIfDue(ctx context.Context, c *clients, own *credential) {
-	if !r.renewal.due(own, r.flags.tokenLifetime, r.now()) {
+func (r *registrar) renewIfDue(ctx context.Context, c *clients, own *credential, lifetime time.Duration) {
+	if !r.renewal.due(own, lifetime, r.now()) {
 		return
 	}
-	if err := own.renew(ctx, c, r.flags.tokenLifetime); err != nil {
+	if err := own.renew(ctx, c, lifetime); err != nil {
 		r.renewal.failed(err, own, r.flags.interval, r.now())
 		return
 	}

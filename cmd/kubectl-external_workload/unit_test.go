@@ -23,7 +23,7 @@ type machineUserData struct {
 
 func userData(t *testing.T) machineUserData {
 	t.Helper()
-	files := invitation.MachineFiles{Namespace: "shop", Workload: "vm-1", Kubeconfig: []byte("kind: Config\n"), TokenLifetime: defaultTokenLifetime}
+	files := invitation.MachineFiles{Namespace: "shop", Workload: "vm-1", Kubeconfig: []byte("kind: Config\n")}
 	text, err := files.CloudInit()
 	if err != nil {
 		t.Fatal(err)

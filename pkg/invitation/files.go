@@ -3,7 +3,6 @@ package invitation
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"sigs.k8s.io/yaml"
 )
@@ -20,8 +19,6 @@ const (
 type MachineFiles struct {
 	Namespace, Workload string
 	Kubeconfig          []byte
-	// TokenLifetime is that of the tokens that the machine requests.
-	TokenLifetime time.Duration
 }
 
 // Unit is the systemd unit. Stopping it drains the machine, and does not delete
@@ -31,6 +28,9 @@ type MachineFiles struct {
 // It is ordered after multi-user.target, which is ordered after the machine's
 // servers. When the machine shuts down, systemd stops units in the reverse order, so
 // the servers answer until the drain has ended.
+//
+// It sets no lifetime of tokens: register reads it from the kubeconfig, which a later
+// invitation replaces.
 func (f *MachineFiles) Unit() string {
 	return fmt.Sprintf(`[Unit]
 Description=Registration of this machine as ExternalWorkload %s/%s
@@ -38,7 +38,7 @@ Wants=network-online.target
 After=network-online.target multi-user.target
 
 [Service]
-ExecStart=%[3]s register --watch --token-lifetime %[5]s --kubeconfig %[4]s
+ExecStart=%[3]s register --watch --kubeconfig %[4]s
 ExecStop=%[3]s drain --kubeconfig %[4]s
 TimeoutStopSec=3min
 Restart=on-failure
@@ -46,7 +46,7 @@ RestartSec=30
 
 [Install]
 WantedBy=multi-user.target
-`, f.Namespace, f.Workload, program, kubeconfigPath, f.TokenLifetime)
+`, f.Namespace, f.Workload, program, kubeconfigPath)
 }
 
 // cloudFile is a file of cloud-init.

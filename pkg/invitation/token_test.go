@@ -39,7 +39,7 @@ func TestParseToken(t *testing.T) {
 }
 
 func TestCloudInitKeepsTheKubeconfigPrivate(t *testing.T) {
-	files := MachineFiles{Namespace: "shop", Workload: "vm-1", Kubeconfig: []byte("apiVersion: v1\nkind: Config\n"), TokenLifetime: time.Hour}
+	files := MachineFiles{Namespace: "shop", Workload: "vm-1", Kubeconfig: []byte("apiVersion: v1\nkind: Config\n")}
 	text, err := files.CloudInit()
 	if err != nil {
 		t.Fatal(err)
@@ -58,7 +58,7 @@ func TestCloudInitKeepsTheKubeconfigPrivate(t *testing.T) {
 		t.Errorf("the kubeconfig is written as %+v", kubeconfig)
 	}
 	for _, line := range []string{
-		"ExecStart=/usr/local/bin/external-workload register --watch --token-lifetime 1h0m0s --kubeconfig /etc/external-workload/kubeconfig\n",
+		"ExecStart=/usr/local/bin/external-workload register --watch --kubeconfig /etc/external-workload/kubeconfig\n",
 		"ExecStop=/usr/local/bin/external-workload drain --kubeconfig /etc/external-workload/kubeconfig\n",
 	} {
 		if !strings.Contains(unit.Content, line) {
