@@ -38,6 +38,10 @@ const (
 	// cleanupTimeout is the timeout of the deletions, which run even if the test was
 	// cancelled.
 	cleanupTimeout = 10 * time.Second
+	// kubernetesManager is the managed-by label of Kubernetes' own EndpointSlice
+	// controller. It creates an empty slice for every Service with a selector, and
+	// endpoints only for Pods.
+	kubernetesManager = "endpointslice-controller.k8s.io"
 )
 
 // Options are the settings of the test.
@@ -142,10 +146,12 @@ func waitForEndpoint(ctx context.Context, core kubernetes.Interface, service *co
 
 // inspect describes the endpoint, and reports whether it is as requested.
 func inspect(slices []discoveryv1.EndpointSlice, options Options) (have string, done bool) {
-	if len(slices) == 0 {
-		return "the Service has no EndpointSlice; is the controller running, and does it serve this namespace?", false
-	}
+	published := false
 	for _, slice := range slices {
+		if slice.Labels[discoveryv1.LabelManagedBy] == kubernetesManager {
+			continue
+		}
+		published = true
 		for _, endpoint := range slice.Endpoints {
 			if len(endpoint.Addresses) != 1 || endpoint.Addresses[0] != options.Address {
 				continue
@@ -153,6 +159,9 @@ func inspect(slices []discoveryv1.EndpointSlice, options Options) (have string, 
 			ready := endpoint.Conditions.Ready != nil && *endpoint.Conditions.Ready
 			return "the endpoint is published and not ready; is the controller's readiness part switched on?", ready || !options.Ready
 		}
+	}
+	if !published {
+		return "the Service has no EndpointSlice of the controller; is the controller running, does an instance lead, and does it serve this namespace? If it leaves the workload out, an Event of the Service or the workload says why", false
 	}
 	return "the Service's EndpointSlices lack the workload; its Events say why", false
 }

@@ -11,6 +11,7 @@ import (
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
@@ -28,6 +29,15 @@ func endpoint(address string, ready *bool) discoveryv1.EndpointSlice {
 	}}}
 }
 
+// placeholder is the slice that Kubernetes creates for each Service with a selector that
+// selects no Pod. Its addressType is that of the Service's first family.
+func placeholder() discoveryv1.EndpointSlice {
+	return discoveryv1.EndpointSlice{
+		ObjectMeta:  metav1.ObjectMeta{Labels: map[string]string{discoveryv1.LabelManagedBy: "endpointslice-controller.k8s.io"}},
+		AddressType: discoveryv1.AddressTypeIPv4,
+	}
+}
+
 // cluster publishes the slices for the requested Service, from a time after the first
 // request on.
 func cluster(slices []discoveryv1.EndpointSlice, after time.Duration) *fake.Clientset {
@@ -42,7 +52,7 @@ func cluster(slices []discoveryv1.EndpointSlice, after time.Duration) *fake.Clie
 			selector := action.(clienttesting.ListAction).GetListRestrictions().Labels
 			service, _ := selector.RequiresExactMatch(discoveryv1.LabelServiceName)
 			for _, slice := range slices {
-				slice.Labels = map[string]string{discoveryv1.LabelServiceName: service}
+				slice.Labels = labels.Merge(slice.Labels, labels.Set{discoveryv1.LabelServiceName: service})
 				list.Items = append(list.Items, slice)
 			}
 		}
@@ -63,6 +73,12 @@ func TestRun(t *testing.T) {
 			[]discoveryv1.EndpointSlice{endpoint(address, ptr.To(false))}, true, "not ready",
 		},
 		"no slice fails": {nil, false, "no EndpointSlice"},
+		"Kubernetes' own placeholder is no slice of the controller": {
+			[]discoveryv1.EndpointSlice{placeholder()}, false, "no EndpointSlice",
+		},
+		"Kubernetes' own placeholder beside a ready endpoint passes": {
+			[]discoveryv1.EndpointSlice{placeholder(), endpoint(address, ptr.To(true))}, true, "",
+		},
 		"a slice with another endpoint fails": {
 			[]discoveryv1.EndpointSlice{endpoint("192.0.2.2", ptr.To(true))}, false, "lack the workload",
 		},
