@@ -25,7 +25,7 @@ import (
 const adoption = "adopt"
 
 // adoptFlags are the flags of the controller that adopt has too.
-var adoptFlags = []string{"kubeconfig", "namespaces", "managed-by", "max-endpoints-per-slice", "second-family", "readiness", takeOverLeaseFlag}
+var adoptFlags = []string{"kubeconfig", "namespaces", "managed-by", "max-endpoints-per-slice", "second-family", "zone-from-cidr", "readiness", takeOverLeaseFlag}
 
 // errUsage is returned for invalid arguments.
 var errUsage = errors.New("wrong usage")

@@ -47,6 +47,7 @@ func TestTheProgramEndsWithOneLineThatSaysWhatToDo(t *testing.T) {
 		"adopt with a flag out of bounds": {[]string{"adopt", "--dry-run", "--max-endpoints-per-slice=0"}, exitUsage, "--max-endpoints-per-slice is 0, want 1 to 1000"},
 		"a hand-back of no Lease":         {[]string{"adopt", "--hand-back"}, exitUsage, "give --take-over-lease with --hand-back"},
 		"adopt without a cluster":         {[]string{"adopt", "--dry-run"}, exitFailed, "not in a cluster: give --kubeconfig"},
+		"adopt previews zones of ranges":  {[]string{"adopt", "--dry-run", "--zone-from-cidr=10.1.0.0/16=zone-a"}, exitFailed, "not in a cluster: give --kubeconfig"},
 		"adopt in an unreachable cluster": {[]string{"adopt", "--dry-run", "--kubeconfig=" + working}, exitFailed, "asking the API server: it cannot be reached"},
 		"a flag out of bounds":            {[]string{"--workers=0"}, exitUsage, "--workers is 0, want 1 to 256"},
 		"no cluster":                      {nil, exitFailed, "not in a cluster: give --kubeconfig, or run as a Pod"},
