@@ -84,7 +84,7 @@ func finish(err error, stderr io.Writer) int {
 	switch {
 	case err == nil, errors.Is(err, pflag.ErrHelp):
 		return exitDone
-	case errors.Is(err, errUsage):
+	case errors.Is(err, errUsage), errors.Is(err, selftest.ErrUsage):
 		return printError(stderr, err, exitUsage)
 	default:
 		return printError(stderr, err, exitFailed)

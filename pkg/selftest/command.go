@@ -2,6 +2,7 @@ package selftest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -12,6 +13,9 @@ import (
 
 	"github.com/external-workload/controller/pkg/generated/clientset/versioned"
 )
+
+// ErrUsage is returned for invalid arguments.
+var ErrUsage = errors.New("wrong usage")
 
 // Command is the subcommand selftest: it reads the arguments after its name,
 // connects to the cluster that it runs in or that --kubeconfig names, and runs
@@ -45,7 +49,13 @@ func parse(args []string, out io.Writer) (options Options, kubeconfig string, er
 	flags.DurationVar(&options.Timeout, "timeout", time.Minute, "maximum time to wait for the endpoint")
 	flags.BoolVar(&options.Ready, "ready", true, "wait until the endpoint is ready, by declared readiness")
 	if err := flags.Parse(args); err != nil {
-		return Options{}, "", err
+		return Options{}, "", fmt.Errorf("%w: %w", ErrUsage, err)
 	}
-	return options, kubeconfig, options.Validate()
+	if flags.NArg() > 0 {
+		return Options{}, "", fmt.Errorf("%w: unexpected argument %q", ErrUsage, flags.Arg(0))
+	}
+	if err := options.Validate(); err != nil {
+		return Options{}, "", fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return options, kubeconfig, nil
 }
