@@ -108,16 +108,16 @@ func newFlags(o *options) *pflag.FlagSet {
 	f.IntVar(&o.maxEndpoints, "max-endpoints-per-slice", defaultMaxEndpoints, "maximum number of endpoints per EndpointSlice (1 to 1000)")
 	f.StringVar(&o.secondFamily, "second-family", familyPublish, "whether to publish the second address family of a dual-stack workload: publish, as Kubernetes does, or withhold, because Linkerd's clients keep one address per workload")
 	f.Var(&o.zones, "zone-from-cidr", "comma-separated list of address ranges and their zones, such as 10.1.0.0/16=zone-a, for workloads without the label topology.kubernetes.io/zone; the narrowest range that contains the address applies")
-	f.Float32Var(&o.qps, "kube-api-qps", unlimitedQPS, "maximum number of requests per second to the API server, without those for the Lease; -1 relies on the API server's priority and fairness")
-	f.IntVar(&o.burst, "kube-api-burst", 100, "maximum burst of requests while --kube-api-qps limits them")
+	f.Float32Var(&o.qps, "kube-api-qps", unlimitedQPS, "maximum number of requests per second to the API server (-1, or more than 0 and at most 100000), without those for the Lease; -1 relies on the API server's priority and fairness")
+	f.IntVar(&o.burst, "kube-api-burst", 100, "maximum burst of requests while --kube-api-qps limits them (1 to 100000)")
 
 	f.BoolVar(&o.election.enabled, "leader-elect", true, "write only while holding the Lease; required if more than one instance runs")
 	f.StringVar(&o.election.name, "leader-elect-lease-name", defaultName, "name of the Lease for leader election")
 	f.StringVar(&o.election.namespace, "leader-elect-lease-namespace", "", "namespace of the Lease; if empty, the namespace of the Pod or of the kubeconfig's context")
 	f.StringVar(&o.election.identity, "identity", "", "identity of this instance in the Lease; if empty, derived from the host name")
 	f.DurationVar(&o.election.duration, "leader-elect-lease-duration", defaultLeaseDuration, "duration that standby instances wait after the last observed renewal before they take the Lease (1s to 10m)")
-	f.DurationVar(&o.election.deadline, "leader-elect-renew-deadline", defaultRenewDeadline, "duration that the leader retries to renew the Lease before it stops leading; less than the lease duration")
-	f.DurationVar(&o.election.period, "leader-elect-retry-period", defaultRetryPeriod, "interval between two attempts to acquire the Lease (at least 50ms; less than the renew deadline)")
+	f.DurationVar(&o.election.deadline, "leader-elect-renew-deadline", defaultRenewDeadline, "duration that the leader retries to renew the Lease before it stops leading; less than 7/8 of --leader-elect-lease-duration, so that writing stops before others may lead")
+	f.DurationVar(&o.election.period, "leader-elect-retry-period", defaultRetryPeriod, "interval between two attempts to acquire the Lease (at least 50ms; 1.2 times as long must be less than --leader-elect-renew-deadline)")
 
 	f.StringVar(&o.serving.health, "health-bind-address", ":8081", "address on which /livez and /readyz are served; 0 disables them")
 	f.StringVar(&o.serving.metrics, "metrics-bind-address", ":8080", "address on which /metrics is served; 0 disables it")
@@ -147,7 +147,7 @@ func addReadinessFlags(f *pflag.FlagSet, o *readinessOptions) {
 	o.holdMaximum = holdMaximum(readiness.DefaultHoldMaximum)
 	f.Var(&o.holdMaximum, "hold-maximum", "maximum duration that readiness is frozen while probes of most namespaces fail together (at least 1m); 0 disables the hold, unlimited removes the limit")
 	f.BoolVar(&o.deleteExpired, "delete-expired", false, "delete a workload after its probe has failed for the duration in its annotation external-workload.io/delete-after-unready; requires permission to delete workloads")
-	f.DurationVar(&o.timeRefresh, "probe-time-refresh", readiness.DefaultProbeTimeRefresh, "minimum interval between two status writes that change only lastProbeTime")
+	f.DurationVar(&o.timeRefresh, "probe-time-refresh", readiness.DefaultProbeTimeRefresh, "minimum interval between two status writes that change only lastProbeTime (10s to 24h)")
 }
 
 // validate returns all errors, each with the flag's name and limits.
@@ -184,7 +184,7 @@ func (o *electionOptions) validate(refuse refuseFunc) error {
 	refuse(o.namespace != "" && len(validation.IsDNS1123Label(o.namespace)) > 0, "leader-elect-lease-namespace", fmt.Sprintf("%q", o.namespace), "the name of a namespace")
 	refuse(o.duration < minLeaseDuration || o.duration > maxLeaseDuration, "leader-elect-lease-duration", o.duration, bounds(minLeaseDuration, maxLeaseDuration))
 	refuse(o.deadline >= o.duration*7/8, "leader-elect-renew-deadline", o.deadline, "less than 7/8 of --leader-elect-lease-duration, so that writing stops before others may lead")
-	refuse(o.period < minRetryPeriod || float64(o.deadline) <= 1.2*float64(o.period), "leader-elect-retry-period", o.period, fmt.Sprintf("at least %s, and 1.2 times that less than --leader-elect-renew-deadline", minRetryPeriod))
+	refuse(o.period < minRetryPeriod || float64(o.deadline) <= 1.2*float64(o.period), "leader-elect-retry-period", o.period, fmt.Sprintf("at least %s, and 1.2 times as long to be less than --leader-elect-renew-deadline", minRetryPeriod))
 	return nil
 }
 

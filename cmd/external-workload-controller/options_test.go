@@ -91,3 +91,41 @@ func TestAllInvalidFlagsAreReportedTogether(t *testing.T) {
 		t.Errorf("the error is %q, want both flags in it", text)
 	}
 }
+
+// TestHelpStatesTheBoundsOfValidation checks each bound from both sides.
+func TestHelpStatesTheBoundsOfValidation(t *testing.T) {
+	for flag, test := range map[string]struct {
+		help              string
+		accepted, refused []string
+	}{
+		"kube-api-qps":                {"-1, or more than 0 and at most 100000", []string{"-1", "0.1", "100000"}, []string{"-2", "0", "100001"}},
+		"kube-api-burst":              {"(1 to 100000)", []string{"1", "100000"}, []string{"0", "100001"}},
+		"leader-elect-lease-duration": {"(1s to 10m)", []string{"10m"}, []string{"10m1s"}},
+		"leader-elect-renew-deadline": {"less than 7/8 of --leader-elect-lease-duration", []string{"10499ms"}, []string{"10500ms"}},
+		"leader-elect-retry-period":   {"at least 50ms; 1.2 times as long must be less than --leader-elect-renew-deadline", []string{"50ms", "6666ms"}, []string{"49ms", "6667ms"}},
+		"probe-time-refresh":          {"(10s to 24h)", []string{"10s", "24h"}, []string{"9s", "24h1s"}},
+	} {
+		t.Run(flag, func(t *testing.T) {
+			valid := func(value string) bool {
+				var o options
+				if err := newFlags(&o).Parse([]string{"--" + flag + "=" + value}); err != nil {
+					t.Fatal(err)
+				}
+				return o.validate() == nil
+			}
+			for _, value := range test.accepted {
+				if !valid(value) {
+					t.Errorf("%s is refused", value)
+				}
+			}
+			for _, value := range test.refused {
+				if valid(value) {
+					t.Errorf("%s is accepted", value)
+				}
+			}
+			if usage := newFlags(&options{}).Lookup(flag).Usage; !strings.Contains(usage, test.help) {
+				t.Errorf("the help is %q, want %q in it", usage, test.help)
+			}
+		})
+	}
+}

@@ -16,6 +16,11 @@ func TestBadValuesAreRefusedInPlainWords(t *testing.T) {
 		"a number for text":                   {[]string{"managedBy=7"}, "got number, want string"},
 		"a slice of more than 1000 endpoints": {[]string{"maxEndpointsPerSlice=1001"}, "maximum"},
 		"a hold without a unit":               {[]string{"readiness.holdMaximum=for-ever"}, "does not match pattern"},
+		"no requests to the API server":       {[]string{"kubeAPI.qps=0"}, "/kubeAPI/qps"},
+		"a negative number of requests":       {[]string{"kubeAPI.qps=-2"}, "/kubeAPI/qps"},
+		"too many requests":                   {[]string{"kubeAPI.qps=100001"}, "/kubeAPI/qps"},
+		"a burst of nothing":                  {[]string{"kubeAPI.burst=0"}, "/kubeAPI/burst"},
+		"too large a burst":                   {[]string{"kubeAPI.burst=100001"}, "/kubeAPI/burst"},
 		"memory in words":                     {[]string{"readiness.probeMemoryLimit=much"}, "does not match pattern"},
 		"a duration without a unit":           {[]string{"leaderElection.leaseDuration=15"}, "got number"},
 		"an invalid range":                    {[]string{"readiness.probeDenyCIDRs={10.0.0.0}"}, "does not match pattern"},
@@ -63,4 +68,14 @@ func TestAnOldClusterIsRefused(t *testing.T) {
 	}
 	render(t, "--kube-version", "1.31.0")
 	render(t, "--kube-version", "1.36.3-vendor.1")
+}
+
+func TestTheLimitsOfRequestsThatTheControllerAcceptsAreRendered(t *testing.T) {
+	for sentence, qps := range map[string]string{
+		"no limit": "-1", "less than one a second": "0.5", "the maximum": "100000", "the default": "null",
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			render(t, "--set-json", "kubeAPI.qps="+qps, "--set", "kubeAPI.burst=100000")
+		})
+	}
 }
