@@ -2,11 +2,13 @@ package chart
 
 import (
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // rule is an RBAC rule.
@@ -128,4 +130,44 @@ func TestStatusIsWrittenOnlyByReadiness(t *testing.T) {
 			t.Errorf("without readiness the controller may write status: %+v", r)
 		}
 	}
+}
+
+// TestTheClusterRolesThatRemainWithNamespacesAreDocumented compares the section "In some
+// namespaces only" of docs/install.md with what the chart renders.
+func TestTheClusterRolesThatRemainWithNamespacesAreDocumented(t *testing.T) {
+	_, section, found := strings.Cut(readFile(t, root+"/docs/install.md"), "\n## In some namespaces only\n")
+	if !found {
+		t.Fatal("docs/install.md has no section about namespaces")
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	row := regexp.MustCompile("(?m)^\\| `\\.\\.\\.(-[a-z-]+)` \\|.*\\| `([^`]+)` \\|$")
+	var documented []string
+	for _, match := range row.FindAllStringSubmatch(section, -1) {
+		documented = append(documented, match[1])
+		for _, name := range clusterRoles(t, match[2]) {
+			if strings.HasSuffix(name, match[1]) {
+				t.Errorf("%s is rendered with %s", name, match[2])
+			}
+		}
+	}
+	var rendered []string
+	for _, name := range clusterRoles(t) {
+		rendered = append(rendered, strings.TrimPrefix(name, "mesh-vms-ewc-external-workload-controller"))
+	}
+	if diff := cmp.Diff(rendered, documented, cmpopts.SortSlices(strings.Compare)); diff != "" {
+		t.Errorf("ClusterRoles (-rendered +documented):\n%s", diff)
+	}
+}
+
+// clusterRoles are the names of the ClusterRoles of the chart with two namespaces.
+func clusterRoles(t *testing.T, values ...string) []string {
+	t.Helper()
+	args := []string{"--set", strings.Join(append([]string{"namespaces={shop,warehouse}"}, values...), ",")}
+	var names []string
+	for _, o := range parse(t, render(t, args...)) {
+		if o.kind() == "ClusterRole" {
+			names = append(names, o.name())
+		}
+	}
+	return names
 }
