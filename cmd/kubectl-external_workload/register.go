@@ -33,7 +33,7 @@ func (p *program) registerCommand() *cobra.Command {
 		Long: "Set the addresses of this machine in its ExternalWorkload, end a drain that the machine itself began, renew its token, and wait until it is ready. " +
 			"You can run register again at any time.\n\n" +
 			"For each family, register uses the source address of the route to the API server, if the invitation permits it, or else the only permitted address of the interfaces. --ip sets other addresses. " +
-			"It replaces the token of the invitation at once with a token of the lifetime that invite --token-lifetime stored in the kubeconfig, or of its own --token-lifetime, and renews that when half of its lifetime is over; the API server may grant a shorter lifetime. It stores the token in the kubeconfig, with mode 0600.\n\n" +
+			"It replaces the token of the invitation at once with a token of the lifetime that invite --token-lifetime stored in the kubeconfig, or of its own --token-lifetime, if that is longer, and renews it when half of its lifetime is over; the API server may grant a shorter lifetime. It stores the token in the kubeconfig, with mode 0600.\n\n" +
 			"With --watch it keeps running, follows address changes and renews the token. If the invitation expires, it reports that once, and continues when you replace the kubeconfig.",
 		Example: p.examples(
 			"# Register this machine", "register --kubeconfig /etc/external-workload/kubeconfig",
