@@ -59,16 +59,19 @@ func expect(setup *Setup, service *corev1.Service, workloads []*v1beta1.External
 		return nil
 	}
 	ranked := slices.Clone(workloads)
-	slices.SortFunc(ranked, compareRank)
 	var all []expected
 	for i, family := range familiesOf(service) {
 		first := len(all)
+		withheld := func(workload *v1beta1.ExternalWorkload) bool {
+			return i > 0 && setup.WithholdSecondFamily && addressIn(workload, familiesOf(service)[0]) != ""
+		}
+		slices.SortFunc(ranked, func(a, b *v1beta1.ExternalWorkload) int { return compareRank(a, b, withheld) })
 		for _, workload := range ranked {
 			e, ok := expectOne(service, workload, family)
 			if !ok || slices.ContainsFunc(all[first:], func(taken expected) bool { return taken.collides(&e) }) {
 				continue
 			}
-			if i > 0 && setup.WithholdSecondFamily && addressIn(workload, familiesOf(service)[0]) != "" {
+			if withheld(workload) {
 				e.ready, e.hint, e.nodeHint = false, "", ""
 			}
 			all = append(all, e)
@@ -93,8 +96,10 @@ func familiesOf(service *corev1.Service) []discoveryv1.AddressType {
 }
 
 // compareRank puts first the workload that is published if two have the same address.
-func compareRank(a, b *v1beta1.ExternalWorkload) int {
-	usable := func(w *v1beta1.ExternalWorkload) bool { return isReady(w) && w.DeletionTimestamp == nil }
+func compareRank(a, b *v1beta1.ExternalWorkload, withheld func(*v1beta1.ExternalWorkload) bool) int {
+	usable := func(w *v1beta1.ExternalWorkload) bool {
+		return isReady(w) && w.DeletionTimestamp == nil && !withheld(w)
+	}
 	switch {
 	case usable(a) != usable(b) && usable(a):
 		return -1
