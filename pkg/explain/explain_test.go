@@ -371,6 +371,32 @@ func TestTheAgeIsThatOfTheReason(t *testing.T) {
 	}
 }
 
+func TestTheSourceOfReadiness(t *testing.T) {
+	inline := build.Annotation(v1beta1.InlineReadyAnnotation, "True")
+	for sentence, test := range map[string]struct {
+		workloads []*v1beta1.ExternalWorkload
+		want      string
+	}{
+		"a probe":                            {one(probed()...), "probe"},
+		"the annotation":                     {one(declared("True")), "declaration"},
+		"the manifest, with the policy":      {one(ready("True", "Declared", "declared by the condition in the manifest"), inline), "declaration"},
+		"the manifest, without the policy":   {one(ready("True", "Declared", "declared by the condition in the manifest")), "declaration"},
+		"the manifest, not yet followed":     {one(build.Conditions(), inline), "declaration"},
+		"the manifest, overruled by another": {one(ready("False", "Agent", ""), inline), "other"},
+		"another writer":                     {one(ready("True", "Agent", "")), "other"},
+		"a drain":                            {one(declared("True"), build.Drained()), "drain"},
+		"a deletion":                         {[]*v1beta1.ExternalWorkload{deleting()}, "deletion"},
+	} {
+		got, err := (&given{services: web(), workloads: test.workloads}).namespace().Workload("a", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.State.Source != test.want {
+			t.Errorf("%s: the source is %q, want %q", sentence, got.State.Source, test.want)
+		}
+	}
+}
+
 func TestUnknownNames(t *testing.T) {
 	n := (&given{services: web(), workloads: one()}).namespace()
 	for _, ask := range []struct{ workload, service, want string }{

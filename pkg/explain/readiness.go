@@ -84,12 +84,26 @@ func sourceOf(object *v1beta1.ExternalWorkload) string {
 		return sourceDrain
 	case probed:
 		return sourceProbe
-	case declared:
+	case declared || declaredInManifest(object):
 		return sourceDeclaration
 	default:
 		return sourceOther
 	}
 }
+
+// declaredInManifest reports whether the condition Ready comes from the manifest. The
+// condition shows it, because InlineReadyAnnotation exists only with the admission
+// policy, and does not apply once somebody else has written the condition.
+func declaredInManifest(object *v1beta1.ExternalWorkload) bool {
+	if ready := readyCondition(object); ready != nil {
+		return ready.Reason == reasonDeclared
+	}
+	_, declared := object.Annotations[v1beta1.InlineReadyAnnotation]
+	return declared
+}
+
+// reasonDeclared is the controller's reason of a condition Ready that was declared.
+const reasonDeclared = "Declared"
 
 // readyCondition returns the condition Ready that decides. If there are several,
 // because the CustomResourceDefinition allows it, that is one with status True.
@@ -214,13 +228,12 @@ func conditionText(c *v1beta1.WorkloadCondition, now time.Time) string {
 func SourceText(object *v1beta1.ExternalWorkload) string {
 	_, probed := object.Annotations[v1beta1.ProbeAnnotation]
 	value, declared := object.Annotations[v1beta1.ReadyAnnotation]
-	ready := readyCondition(object)
 	switch {
 	case probed:
 		return "set by its probe"
 	case declared:
 		return fmt.Sprintf("set by its annotation %s: %q", v1beta1.ReadyAnnotation, value)
-	case ready != nil && ready.Reason == "Declared":
+	case declaredInManifest(object):
 		return "set by a declaration" // the condition's message says which
 	default:
 		return "set by another writer, since it has neither a probe nor a declaration"
