@@ -37,7 +37,9 @@ func (n *Namespace) Workload(name, service string) (*Workload, error) {
 	}
 	answer.Served = true
 	for _, s := range n.services {
-		if n.viewOf(s).selected[name] == nil {
+		// A Service that never has endpoints cannot serve, so it is no reason to say that
+		// the workload is not served.
+		if unpublished(s) != "" || n.viewOf(s).selected[name] == nil {
 			continue
 		}
 		one := n.explain(name, s)

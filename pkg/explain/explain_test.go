@@ -397,6 +397,38 @@ func TestTheSourceOfReadiness(t *testing.T) {
 	}
 }
 
+func TestAServiceWithoutEndpointsIsNoReasonNotToBeServed(t *testing.T) {
+	external := build.Service("shop/ext", build.Type(corev1.ServiceTypeExternalName))
+	for sentence, test := range map[string]struct {
+		services []*corev1.Service
+		ask      string
+		served   bool
+		asked    []string
+		nearest  string
+	}{
+		"beside one that serves":          {append(web(), external), "", true, []string{"web"}, ""},
+		"asked for by name":               {append(web(), external), "ext", false, []string{"ext"}, ""},
+		"beside one that does not select": {append(web(build.Selector("app", "other")), external), "", false, nil, "web"},
+		"alone":                           {[]*corev1.Service{external}, "", false, nil, "ext"},
+	} {
+		got, err := (&given{services: test.services, workloads: one()}).namespace().Workload("a", test.ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var asked []string
+		for i := range got.Answers {
+			asked = append(asked, got.Answers[i].Service)
+		}
+		nearest := ""
+		if got.Nearest != nil {
+			nearest = got.Nearest.Service
+		}
+		if got.Served != test.served || !slices.Equal(asked, test.asked) || nearest != test.nearest {
+			t.Errorf("%s: served is %t by %v, nearest %q; want %t by %v, nearest %q", sentence, got.Served, asked, nearest, test.served, test.asked, test.nearest)
+		}
+	}
+}
+
 func TestUnknownNames(t *testing.T) {
 	n := (&given{services: web(), workloads: one()}).namespace()
 	for _, ask := range []struct{ workload, service, want string }{

@@ -62,19 +62,26 @@ func differingLabels(selector, labels map[string]string) []string {
 }
 
 // nearest returns the Service whose selector differs least from the labels and, among
-// these, matches most of them; nil if no Service has a selector.
+// these, matches most of them. If no Service has endpoints, it returns one that selects
+// the labels but is of type ExternalName; nil if there is none.
 func (n *Namespace) nearest(labels map[string]string) *corev1.Service {
-	var best *corev1.Service
+	var best, externalName *corev1.Service
 	fewest, most := 0, 0
 	for _, service := range n.services {
+		differing := len(differingLabels(service.Spec.Selector, labels))
 		if unpublished(service) != "" {
+			if externalName == nil && len(service.Spec.Selector) > 0 && differing == 0 {
+				externalName = service
+			}
 			continue
 		}
-		differing := len(differingLabels(service.Spec.Selector, labels))
 		common := len(service.Spec.Selector) - differing
 		if best == nil || differing < fewest || differing == fewest && common > most {
 			best, fewest, most = service, differing, common
 		}
+	}
+	if best == nil {
+		return externalName
 	}
 	return best
 }
