@@ -200,6 +200,7 @@ func cases() map[string]given {
 		"readiness: a probe without result":      {services: web(), workloads: one(probed(build.Conditions())...)},
 		"readiness: InvalidProbe":                {services: web(), workloads: withCondition(one(probed(build.Conditions())...), accepted("InvalidProbe", "annotation external-workload.io/probe: port is missing"))},
 		"readiness: ProbeAddressRefused":         {services: web(), workloads: withCondition(one(probed(build.Conditions())...), accepted("ProbeAddressRefused", "192.0.2.1 must not be probed"))},
+		"readiness: HostNotAllowed":              {services: web(), workloads: withCondition(one(probed(build.Conditions())...), accepted("HostNotAllowed", "the probe sets a host"))},
 		"readiness: held":                        {services: web(), workloads: one(probed(ready("True", "ProbeHeld", "connection refused"), build.Passed("192.0.2.1"))...)},
 		"readiness: a message with escapes":      {services: web(), workloads: one(probed(ready("False", "ProbeFailed", "\x1b[2Jgone\nService web: served"))...)},
 		"draining: by the annotation":            {services: web(), workloads: withCondition(one(build.Drained()), v1beta1.WorkloadCondition{Type: v1beta1.WorkloadDraining, Status: v1beta1.ConditionTrue})},

@@ -102,8 +102,14 @@ func declaredInManifest(object *v1beta1.ExternalWorkload) bool {
 	return declared
 }
 
-// reasonDeclared is the controller's reason of a condition Ready that was declared.
-const reasonDeclared = "Declared"
+// Reasons of the controller's conditions that are treated differently from others.
+const (
+	// reasonDeclared: Ready was declared.
+	reasonDeclared = "Declared"
+	// reasonHostNotAllowed: Accepted is False because the operator does not allow probes
+	// that set a host.
+	reasonHostNotAllowed = "HostNotAllowed"
+)
 
 // readyCondition returns the condition Ready that decides. If there are several,
 // because the CustomResourceDefinition allows it, that is one with status True.
@@ -243,7 +249,7 @@ func SourceText(object *v1beta1.ExternalWorkload) string {
 // annotationReason reports whether the reason of Accepted concerns an annotation that
 // sets the readiness.
 func annotationReason(reason string) bool {
-	return strings.HasPrefix(reason, "InvalidProbe") || strings.HasPrefix(reason, "InvalidReady") || strings.HasPrefix(reason, "ProbeAddress")
+	return strings.HasPrefix(reason, "InvalidProbe") || strings.HasPrefix(reason, "InvalidReady") || strings.HasPrefix(reason, "ProbeAddress") || reason == reasonHostNotAllowed
 }
 
 // readinessFix describes what makes a workload ready.
@@ -252,6 +258,8 @@ func readinessFix(object *v1beta1.ExternalWorkload, reason string) string {
 	_, declared := object.Annotations[v1beta1.ReadyAnnotation]
 	declare := fmt.Sprintf("kubectl annotate externalworkload %s -n %s --overwrite %s=True", object.Name, object.Namespace, v1beta1.ReadyAnnotation)
 	switch {
+	case reason == reasonHostNotAllowed:
+		return "remove host from the annotation " + v1beta1.ProbeAnnotation + ", or ask the operator to allow it (--probe-allow-host)"
 	case annotationReason(reason):
 		return "correct the annotation that the message names"
 	case probed && reason == "NoReadyCondition":
