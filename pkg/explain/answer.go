@@ -60,6 +60,10 @@ type Family struct {
 	Published []Place `json:"published,omitempty"`
 	// Served is true if the desired endpoint is ready and published as ready.
 	Served bool `json:"served"`
+
+	// withheld is true if the endpoint is never ready, because the workload has an
+	// address of the Service's first family too.
+	withheld bool
 }
 
 // Place is an endpoint in an EndpointSlice.
@@ -109,12 +113,16 @@ func (a *Answer) Cause() *Check {
 	return nil
 }
 
-// Reason returns the reason of the cause; Served if there is none.
+// Reason returns the reason of the cause, or Served. NotServed means that no check found
+// the cause.
 func (a *Answer) Reason() string {
+	if a.Served {
+		return "Served"
+	}
 	if cause := a.Cause(); cause != nil {
 		return cause.Reason
 	}
-	return "Served"
+	return "NotServed"
 }
 
 // Workload is the answer for one workload: whether each Service that selects it serves

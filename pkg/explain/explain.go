@@ -102,7 +102,7 @@ func (n *Namespace) explain(name string, service *corev1.Service) Answer {
 	answer.Checks = append(answer.Checks, checkObject(object)...)
 	answer.Checks = append(answer.Checks, checkPorts(service, object, answer.Families))
 	answer.Checks = append(answer.Checks, checkAddresses(object, answer.Families)...)
-	answer.Checks = append(answer.Checks, checkDuplicates(name, v)...)
+	answer.Checks = append(answer.Checks, checkDuplicates(name, v, answer.Families)...)
 	answer.Checks = append(answer.Checks, checkDraining(service, object, n.options.Now)...)
 	answer.Checks = append(answer.Checks, checkReadiness(service, object, answer.Families, n.options.Now))
 	if !n.options.OnlyManifests {
@@ -121,6 +121,7 @@ func (n *Namespace) familiesOf(name string, v *view) []Family {
 		if endpoint := endpointOf(f, name); endpoint != nil {
 			family.Address, family.Ready, family.Serving, family.Terminating = endpoint.Address, endpoint.Ready, endpoint.Serving, endpoint.Terminating
 			ports := portsKey(f.Groups[endpoint.Group])
+			family.withheld = n.options.WithholdSecondFamily && i > 0 && hasBothFamilies(endpoint.Workload)
 			family.Served = endpoint.Ready && (n.options.OnlyManifests || publishes(family.Published, endpoint.Address, ports))
 		} else {
 			family.Skipped = skippedIn(name, f.AddressType, v.state.Skipped)
@@ -128,6 +129,10 @@ func (n *Namespace) familiesOf(name string, v *view) []Family {
 		families = append(families, family)
 	}
 	return families
+}
+
+func hasBothFamilies(w *desired.Workload) bool {
+	return w.AddressIn(discoveryv1.AddressTypeIPv4) != "" && w.AddressIn(discoveryv1.AddressTypeIPv6) != ""
 }
 
 // endpointOf finds a workload's endpoint; nil if it has none.

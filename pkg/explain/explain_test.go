@@ -160,6 +160,7 @@ func cases() map[string]given {
 	}
 	zone, prefer := build.Zone("east"), func(how string) []*corev1.Service { return web(build.Traffic(how)) }
 	dual := web(build.Families(corev1.IPv4Protocol, corev1.IPv6Protocol))
+	withhold := func(o *explain.Options) { o.WithholdSecondFamily = true }
 	policy := corev1.ServiceInternalTrafficPolicyLocal
 	return map[string]given{
 		"served": {services: web(), workloads: one()},
@@ -217,10 +218,17 @@ func cases() map[string]given {
 		}), workloads: one()},
 		"limit: internalTrafficPolicy Local":   {services: policies(func(s *corev1.Service) { s.Spec.InternalTrafficPolicy = &policy }), workloads: one()},
 		"limit: headless, a name with a dot":   {services: web(build.Headless()), workloads: append(one(), build.Workload("shop/a.b", build.IPs("192.0.2.2")))},
-		"limit: the second family is withheld": {services: dual, workloads: one(build.IPs("192.0.2.1", "2001:db8::1")), options: func(o *explain.Options) { o.WithholdSecondFamily = true }},
-		"slice: not written yet":               {services: web(), workloads: one(ready("True", "", "")), published: []*v1beta1.ExternalWorkload{}, options: soon},
-		"slice: an address on its way":         {services: web(), workloads: one(build.IPs("192.0.2.7"), ready("True", "", "")), published: one(), options: soon},
-		"slice: refused for a long time":       {services: web(), workloads: one(build.IPs("192.0.2.7")), published: one()},
+		"limit: the second family is withheld": {services: dual, workloads: one(build.IPs("192.0.2.1", "2001:db8::1")), options: withhold},
+		"withheld: the first family is not proven": {services: dual, options: withhold,
+			workloads: one(probed(build.IPs("192.0.2.1", "2001:db8::1"), ready("True", "ProbeSucceeded", ""), build.Passed("2001:db8::1"))...)},
+		"withheld: the first family is a duplicate": {services: dual, options: withhold,
+			workloads: append(one(build.IPs("192.0.2.1", "2001:db8::1"), ready("True", "", "")), build.Workload("shop/b", build.Created(build.Epoch.Add(-time.Hour))))},
+		"withheld: a drain": {services: dual, options: withhold, workloads: one(build.IPs("192.0.2.1", "2001:db8::1"), build.Drained())},
+		"withheld: an address of the second family only": {services: dual, options: withhold,
+			workloads: one(build.IPs("2001:db8::1"))},
+		"slice: not written yet":         {services: web(), workloads: one(ready("True", "", "")), published: []*v1beta1.ExternalWorkload{}, options: soon},
+		"slice: an address on its way":   {services: web(), workloads: one(build.IPs("192.0.2.7"), ready("True", "", "")), published: one(), options: soon},
+		"slice: refused for a long time": {services: web(), workloads: one(build.IPs("192.0.2.7")), published: one()},
 		"slice: the address is that of another": {services: web(), options: soon,
 			workloads: append(one(ready("True", "", "")), build.Workload("shop/b", build.IPs("192.0.2.2"), ready("True", "", ""))),
 			published: []*v1beta1.ExternalWorkload{build.Workload("shop/b")}},
@@ -339,6 +347,12 @@ func TestWhatIsNotServedHasACauseAndAFix(t *testing.T) {
 				t.Errorf("%s: Service %s: no fix for %+v", sentence, answer.Service, cause)
 			}
 		}
+	}
+}
+
+func TestWhatIsNotServedIsNotReportedAsServed(t *testing.T) {
+	if reason := (&explain.Answer{}).Reason(); reason != "NotServed" {
+		t.Errorf("without a cause, the reason is %q, want NotServed", reason)
 	}
 }
 

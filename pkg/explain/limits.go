@@ -49,7 +49,7 @@ func (n *Namespace) workloadLimits(object *v1beta1.ExternalWorkload, v *view, fa
 	}
 	for i := range families {
 		f := &families[i]
-		if n.options.WithholdSecondFamily && i > 0 && f.Skipped == "" && !f.Ready && families[0].Ready {
+		if f.withheld && (families[0].Ready || f.Serving) {
 			add("second family withheld", "%s %s is published not ready, since the controller runs with --second-family=withhold", f.Family, f.Address)
 		}
 	}

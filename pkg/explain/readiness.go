@@ -197,11 +197,11 @@ func checkReadiness(service *corev1.Service, object *v1beta1.ExternalWorkload, f
 }
 
 // unprovenEverywhere reports whether a workload with the condition Ready is not ready
-// in any family, because no probe has passed at its current addresses.
+// in any family that may be ready, because no probe has passed at its current addresses.
 func unprovenEverywhere(families []Family) bool {
 	endpoints := 0
 	for i := range families {
-		if families[i].Skipped != "" {
+		if families[i].Skipped != "" || families[i].withheld {
 			continue
 		}
 		endpoints++

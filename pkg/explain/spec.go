@@ -146,7 +146,7 @@ func missingAddress(object *v1beta1.ExternalWorkload, family discoveryv1.Address
 
 // checkDuplicates reports whether another workload is published with the same address
 // and port.
-func checkDuplicates(name string, v *view) []Check {
+func checkDuplicates(name string, v *view, families []Family) []Check {
 	var checks []Check
 	for i := range v.state.Skipped {
 		skip := &v.state.Skipped[i]
@@ -154,8 +154,9 @@ func checkDuplicates(name string, v *view) []Check {
 			continue
 		}
 		result := No
-		for f := range v.state.Families {
-			if endpointOf(&v.state.Families[f], name) != nil {
+		// An endpoint that is withheld never gets the traffic instead.
+		for f := range families {
+			if families[f].Skipped == "" && !families[f].withheld {
 				result = Note
 			}
 		}
