@@ -102,6 +102,29 @@ func TestWhyFindsTheManifestOfANameOverACluster(t *testing.T) {
 	}
 }
 
+// TestAControllerThatDoesNotProbe has a machine with a probe that an agent says to be ready.
+func TestAControllerThatDoesNotProbe(t *testing.T) {
+	probed := strings.ReplaceAll(goodWorkload, `external-workload.io/ready: "True"`, `external-workload.io/probe: '{"tcpSocket":{"port":8080}}'`) +
+		"status: {conditions: [{type: Ready, status: \"True\", reason: Agent}]}\n"
+	server := liveCluster(t, goodService, probed)
+	for sentence, test := range map[string]struct {
+		args []string
+		// without and with are what the output contains without and with the flag.
+		without, with string
+	}{
+		"why":  {[]string{"why", "vm-1"}, "has not passed the probe", "desired: 192.0.2.10, ready"},
+		"list": {[]string{"list", "-o", "wide"}, "web (AddressNotProven)", "web (NotYetPublished)"},
+	} {
+		args := append(test.args, "-n", "shop", "--server", server)
+		if got := execute(t, "", args...); !strings.Contains(got.out, test.without) {
+			t.Errorf("%s: output does not contain %q:\n%s%s", sentence, test.without, got.out, got.err)
+		}
+		if got := execute(t, "", append(args, "--readiness=false")...); !strings.Contains(got.out, test.with) {
+			t.Errorf("%s --readiness=false: output does not contain %q:\n%s%s", sentence, test.with, got.out, got.err)
+		}
+	}
+}
+
 // TestAMissingWorkloadHasOneErrorText compares all verbs that name a workload.
 func TestAMissingWorkloadHasOneErrorText(t *testing.T) {
 	missing := answering(t, func(w http.ResponseWriter, _ *http.Request) {

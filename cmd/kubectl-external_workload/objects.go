@@ -31,6 +31,7 @@ type controllerFlags struct {
 	managedBy    string
 	maxEndpoints int
 	secondFamily string
+	readiness    bool
 	zones        desired.Zones
 }
 
@@ -38,13 +39,17 @@ func (c *controllerFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&c.managedBy, "managed-by", "", "the controller's --managed-by; if empty, read from the slices")
 	flags.IntVar(&c.maxEndpoints, "max-endpoints-per-slice", defaultMaxEndpoints, "the controller's --max-endpoints-per-slice")
 	flags.StringVar(&c.secondFamily, "second-family", "", "the controller's --second-family, publish or withhold; if empty, read from the slices")
+	flags.BoolVar(&c.readiness, "readiness", true, "the controller's --readiness; with false, it ignores probes and declarations, and only the condition Ready counts")
 	flags.Var(&c.zones, "zone-from-cidr", "the controller's --zone-from-cidr")
 }
 
 // options combines the flags with the settings that the slices show.
 func (c *controllerFlags) options(published []*discoveryv1.EndpointSlice, now time.Time) explain.Options {
 	observed := explain.Observe(published)
-	options := explain.Options{Options: desired.Options{ManagedBy: c.managedBy, Zones: c.zones, Now: now}, MaxEndpoints: max(c.maxEndpoints, 1)}
+	options := explain.Options{
+		Options:      desired.Options{ManagedBy: c.managedBy, IgnoreProbes: !c.readiness, Zones: c.zones, Now: now},
+		MaxEndpoints: max(c.maxEndpoints, 1),
+	}
 	if options.ManagedBy == "" {
 		options.ManagedBy = observed.ManagedBy
 	}

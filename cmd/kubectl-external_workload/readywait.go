@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/desired"
 	"github.com/external-workload/controller/pkg/explain"
 )
 
@@ -66,8 +67,9 @@ func (w *readyWait) changed(event watch.EventType, workload *v1beta1.ExternalWor
 		w.failure = w.own.deleted("is being deleted")
 		return false
 	}
-	if ready := readyAddresses(workload); len(ready) > 0 {
-		fmt.Fprintf(w.out, "externalworkload/%s is ready at %s (%s)\n", workload.Name, strings.Join(ready, ", "), explain.SourceText(workload))
+	options := desired.Options{IgnoreProbes: !w.flags.readiness}
+	if ready := readyAddresses(workload, options); len(ready) > 0 {
+		fmt.Fprintf(w.out, "externalworkload/%s is ready at %s (%s)\n", workload.Name, strings.Join(ready, ", "), explain.SourceText(workload, options))
 		fmt.Fprintf(w.out, "to see which Services serve it, an administrator runs: kubectl external-workload why %s -n %s\n", workload.Name, workload.Namespace)
 		return false
 	}

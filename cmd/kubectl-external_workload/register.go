@@ -23,6 +23,8 @@ type registerFlags struct {
 	ips                              []string
 	timeout, interval, tokenLifetime time.Duration
 	watch                            bool
+	// readiness is the controller's --readiness.
+	readiness bool
 }
 
 func (p *program) registerCommand() *cobra.Command {
@@ -46,6 +48,7 @@ func (p *program) registerCommand() *cobra.Command {
 	command.Flags().DurationVar(&flags.timeout, "timeout", defaultRegisterTimeout, "maximum time to wait until the machine is ready")
 	command.Flags().BoolVarP(&flags.watch, "watch", "w", false, "keep running, follow address changes and renew the token")
 	command.Flags().DurationVar(&flags.interval, "interval", defaultRegisterInterval, "with --watch, interval between checks of the addresses and the token")
+	command.Flags().BoolVar(&flags.readiness, "readiness", true, "the controller's --readiness; with false, the machine is ready without passing its probe")
 	command.Flags().DurationVar(&flags.tokenLifetime, "token-lifetime", 0, "lifetime of requested tokens; if 0, that in the kubeconfig (invite --token-lifetime), or 720h if it has none")
 	return command
 }

@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/desired"
 )
 
 // apiServer answers what register asks for: a ready workload, and a token.
@@ -116,7 +117,7 @@ func newRegistrar(t *testing.T, server *apiServer, token string, now time.Time) 
 	p := &program{streams: streams{out: &bytes.Buffer{}, err: stderr}}
 	p.kubeconfig = machineKubeconfig(t, server.URL, token, server.Certificate())
 	return &registrar{
-		program: p, flags: registerFlags{timeout: time.Minute, interval: time.Millisecond, tokenLifetime: 1000 * time.Second},
+		program: p, flags: registerFlags{timeout: time.Minute, interval: time.Millisecond, tokenLifetime: 1000 * time.Second, readiness: true},
 		now: func() time.Time { return now },
 		find: func(context.Context, string) ([]netip.Addr, []netip.Addr, error) {
 			return []netip.Addr{netip.MustParseAddr("10.20.0.7")}, nil, nil
@@ -303,20 +304,23 @@ func TestWhyAMachineIsNotReady(t *testing.T) {
 	}
 	for sentence, test := range map[string]struct {
 		workload *v1beta1.ExternalWorkload
-		ready    int
-		want     string
+		// options are those of the controller.
+		options desired.Options
+		ready   int
+		want    string
 	}{
-		"a ready machine": {parse(func(*v1beta1.ExternalWorkload) {}), 1, ""},
-		"no condition":    {parse(func(w *v1beta1.ExternalWorkload) { w.Status.Conditions = nil }), 0, "it has no condition Ready yet"},
-		"a drain":         {parse(func(w *v1beta1.ExternalWorkload) { w.Annotations[v1beta1.DrainAnnotation] = "x" }), 0, "it is drained (x)"},
+		"a ready machine": {parse(func(*v1beta1.ExternalWorkload) {}), desired.Options{}, 1, ""},
+		"no condition":    {parse(func(w *v1beta1.ExternalWorkload) { w.Status.Conditions = nil }), desired.Options{}, 0, "it has no condition Ready yet"},
+		"a drain":         {parse(func(w *v1beta1.ExternalWorkload) { w.Annotations[v1beta1.DrainAnnotation] = "x" }), desired.Options{}, 0, "it is drained (x)"},
 		"a failed probe": {parse(func(w *v1beta1.ExternalWorkload) {
 			w.Status.Conditions[0].Status, w.Status.Conditions[0].Reason = "False", "ProbeFailed"
-		}), 0, "Ready is False (ProbeFailed)"},
-		"another proven place": {parse(func(w *v1beta1.ExternalWorkload) { w.Annotations[v1beta1.ProbeAnnotation] = "{}" }), 0, "have not passed the probe"},
-		"no address":           {parse(func(w *v1beta1.ExternalWorkload) { w.Spec.WorkloadIPs = nil }), 0, "it has no address"},
+		}), desired.Options{}, 0, "Ready is False (ProbeFailed)"},
+		"another proven place":                           {parse(func(w *v1beta1.ExternalWorkload) { w.Annotations[v1beta1.ProbeAnnotation] = "{}" }), desired.Options{}, 0, "have not passed the probe"},
+		"no proof, and a controller that does not probe": {parse(func(w *v1beta1.ExternalWorkload) { w.Annotations[v1beta1.ProbeAnnotation] = "{}" }), desired.Options{IgnoreProbes: true}, 1, ""},
+		"no address": {parse(func(w *v1beta1.ExternalWorkload) { w.Spec.WorkloadIPs = nil }), desired.Options{}, 0, "it has no address"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			if got := readyAddresses(test.workload); len(got) != test.ready {
+			if got := readyAddresses(test.workload, test.options); len(got) != test.ready {
 				t.Errorf("ready at %v", got)
 			}
 			if got := notReadyText(test.workload); test.ready == 0 && !strings.Contains(got, test.want) {

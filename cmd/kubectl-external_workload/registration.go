@@ -99,12 +99,13 @@ func registrationPatch(workload *v1beta1.ExternalWorkload, addresses []netip.Add
 	return encoded
 }
 
-// readyAddresses are the addresses at which a workload is ready.
-func readyAddresses(w *v1beta1.ExternalWorkload) []string {
+// readyAddresses are the addresses at which a workload is ready, for a controller with
+// these settings.
+func readyAddresses(w *v1beta1.ExternalWorkload, options desired.Options) []string {
 	counted := desired.NewWorkload(w, nil, desired.Sighting{})
 	var ready []string
 	for _, family := range []discoveryv1.AddressType{discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6} {
-		if counted.ReadyIn(family) {
+		if counted.ReadyIn(family, options) {
 			ready = append(ready, counted.AddressIn(family))
 		}
 	}

@@ -15,8 +15,8 @@ func (w *Workload) AddressIn(family discoveryv1.AddressType) string {
 
 // ReadyIn reports whether a Service that publishes the family should send traffic to
 // the workload.
-func (w *Workload) ReadyIn(family discoveryv1.AddressType) bool {
-	return w.AddressIn(family) != "" && !w.Terminating && w.readyIn(indexOf(family), Options{})
+func (w *Workload) ReadyIn(family discoveryv1.AddressType, options Options) bool {
+	return w.AddressIn(family) != "" && !w.Terminating && w.readyIn(indexOf(family), options)
 }
 
 // AddressProblemIn returns the reason why the workload has no valid address of a family

@@ -25,7 +25,7 @@ func (n *Namespace) Workload(name, service string) (*Workload, error) {
 	if object == nil {
 		return nil, &NotFoundError{"ExternalWorkload", n.name, name}
 	}
-	answer := &Workload{Namespace: n.name, Name: name, State: stateOf(object), Contradictions: n.contradictions}
+	answer := &Workload{Namespace: n.name, Name: name, State: stateOf(object, n.options.Options), Contradictions: n.contradictions}
 	if service != "" {
 		named := n.service(service)
 		if named == nil {
@@ -70,7 +70,7 @@ func (n *Namespace) Service(name string) (*Service, error) {
 			answer.Served++
 		}
 		answer.Answers = append(answer.Answers, one)
-		answer.States = append(answer.States, stateOf(n.objects[workload]))
+		answer.States = append(answer.States, stateOf(n.objects[workload], n.options.Options))
 	}
 	answer.Limits = serviceLimits(service)
 	return answer, nil
@@ -104,7 +104,7 @@ func (n *Namespace) explain(name string, service *corev1.Service) Answer {
 	answer.Checks = append(answer.Checks, checkAddresses(object, answer.Families)...)
 	answer.Checks = append(answer.Checks, checkDuplicates(name, v, answer.Families)...)
 	answer.Checks = append(answer.Checks, checkDraining(service, object, n.options.Now)...)
-	answer.Checks = append(answer.Checks, checkReadiness(service, object, answer.Families, n.options.Now))
+	answer.Checks = append(answer.Checks, checkReadiness(service, object, answer.Families, n.options.Options))
 	if !n.options.OnlyManifests {
 		answer.Checks = append(answer.Checks, n.checkSlices(&answer, v)...)
 	}

@@ -160,6 +160,7 @@ func cases() map[string]given {
 	}
 	zone, prefer := build.Zone("east"), func(how string) []*corev1.Service { return web(build.Traffic(how)) }
 	dual := web(build.Families(corev1.IPv4Protocol, corev1.IPv6Protocol))
+	ignoreProbes := func(o *explain.Options) { o.IgnoreProbes = true }
 	withhold := func(o *explain.Options) { o.WithholdSecondFamily = true }
 	policy := corev1.ServiceInternalTrafficPolicyLocal
 	return map[string]given{
@@ -188,30 +189,33 @@ func cases() map[string]given {
 		"ports: some of them":                 {services: web(build.Ports(build.Port("http", 80, build.ToName("http")), build.Port("admin", 81, build.ToName("admin")))), workloads: one()},
 		"ports: the Service has none":         {services: web(build.Headless(), build.Ports()), workloads: one()},
 
-		"readiness: no condition":                {services: web(), workloads: one(build.Conditions())},
-		"readiness: by others, not ready":        {services: web(), workloads: one(ready("False", "Maintenance", "says the operator"))},
-		"readiness: by others, unknown":          {services: web(), workloads: one(ready("Unknown", "", ""))},
-		"readiness: by others, published anyway": {services: web(build.PublishNotReady()), workloads: one(ready("False", "Maintenance", ""))},
-		"readiness: declared not ready":          {services: web(), workloads: one(ready("False", "Declared", ""), declared("False"))},
-		"readiness: declared in the manifest":    {services: web(), workloads: one(ready("False", "Declared", "declared by the condition in the manifest"))},
-		"readiness: InvalidReady":                {services: web(), workloads: withCondition(one(build.Conditions(), declared("perhaps")), accepted("InvalidReady", `annotation external-workload.io/ready is "perhaps"`))},
-		"readiness: ProbeFailed":                 {services: web(), workloads: one(probed(ready("False", "ProbeFailed", "connection refused"))...)},
-		"readiness: ProbeSucceeded":              {services: web(), workloads: one(probed(ready("True", "ProbeSucceeded", "connected"), build.Passed("192.0.2.1"))...)},
-		"readiness: AddressChanged":              {services: web(), workloads: one(probed(ready("False", "AddressChanged", "the new address has not passed the probe yet"))...)},
-		"readiness: a probe without result":      {services: web(), workloads: one(probed(build.Conditions())...)},
-		"readiness: InvalidProbe":                {services: web(), workloads: withCondition(one(probed(build.Conditions())...), accepted("InvalidProbe", "annotation external-workload.io/probe: port is missing"))},
-		"readiness: ProbeAddressRefused":         {services: web(), workloads: withCondition(one(probed(build.Conditions())...), accepted("ProbeAddressRefused", "192.0.2.1 must not be probed"))},
-		"readiness: HostNotAllowed":              {services: web(), workloads: withCondition(one(probed(build.Conditions())...), accepted("HostNotAllowed", "the probe sets a host"))},
-		"readiness: held":                        {services: web(), workloads: one(probed(ready("True", "ProbeHeld", "connection refused"), build.Passed("192.0.2.1"))...)},
-		"readiness: a message with escapes":      {services: web(), workloads: one(probed(ready("False", "ProbeFailed", "\x1b[2Jgone\nService web: served"))...)},
-		"draining: by the annotation":            {services: web(), workloads: withCondition(one(build.Drained()), v1beta1.WorkloadCondition{Type: v1beta1.WorkloadDraining, Status: v1beta1.ConditionTrue})},
-		"draining: by deletion":                  {services: web(), workloads: []*v1beta1.ExternalWorkload{deleting()}},
-		"draining: published anyway":             {services: web(build.PublishNotReady()), workloads: one(build.Drained())},
-		"hint: PreferClose with a zone":          {services: prefer("PreferClose"), workloads: one(zone)},
-		"hint: PreferClose without a zone":       {services: prefer("PreferClose"), workloads: one()},
-		"hint: PreferSameZone with a zone":       {services: prefer("PreferSameZone"), workloads: one(zone)},
-		"hint: PreferSameNode":                   {services: prefer("PreferSameNode"), workloads: one(zone)},
-		"hint: a value that is not known":        {services: prefer("Unknown"), workloads: one(zone)},
+		"readiness: no condition":                 {services: web(), workloads: one(build.Conditions())},
+		"readiness: by others, not ready":         {services: web(), workloads: one(ready("False", "Maintenance", "says the operator"))},
+		"readiness: by others, unknown":           {services: web(), workloads: one(ready("Unknown", "", ""))},
+		"readiness: by others, published anyway":  {services: web(build.PublishNotReady()), workloads: one(ready("False", "Maintenance", ""))},
+		"readiness: declared not ready":           {services: web(), workloads: one(ready("False", "Declared", ""), declared("False"))},
+		"readiness: declared in the manifest":     {services: web(), workloads: one(ready("False", "Declared", "declared by the condition in the manifest"))},
+		"readiness: InvalidReady":                 {services: web(), workloads: withCondition(one(build.Conditions(), declared("perhaps")), accepted("InvalidReady", `annotation external-workload.io/ready is "perhaps"`))},
+		"readiness: ProbeFailed":                  {services: web(), workloads: one(probed(ready("False", "ProbeFailed", "connection refused"))...)},
+		"readiness: ProbeSucceeded":               {services: web(), workloads: one(probed(ready("True", "ProbeSucceeded", "connected"), build.Passed("192.0.2.1"))...)},
+		"readiness: AddressChanged":               {services: web(), workloads: one(probed(ready("False", "AddressChanged", "the new address has not passed the probe yet"))...)},
+		"readiness: a probe without result":       {services: web(), workloads: one(probed(build.Conditions())...)},
+		"readiness: InvalidProbe":                 {services: web(), workloads: withCondition(one(probed(build.Conditions())...), accepted("InvalidProbe", "annotation external-workload.io/probe: port is missing"))},
+		"readiness: ProbeAddressRefused":          {services: web(), workloads: withCondition(one(probed(build.Conditions())...), accepted("ProbeAddressRefused", "192.0.2.1 must not be probed"))},
+		"readiness: HostNotAllowed":               {services: web(), workloads: withCondition(one(probed(build.Conditions())...), accepted("HostNotAllowed", "the probe sets a host"))},
+		"readiness: held":                         {services: web(), workloads: one(probed(ready("True", "ProbeHeld", "connection refused"), build.Passed("192.0.2.1"))...)},
+		"readiness: a message with escapes":       {services: web(), workloads: one(probed(ready("False", "ProbeFailed", "\x1b[2Jgone\nService web: served"))...)},
+		"ignored probes: an agent says ready":     {services: web(), workloads: one(probed(ready("True", "Agent", ""))...), options: ignoreProbes},
+		"ignored probes: an agent says not ready": {services: web(), workloads: one(probed(ready("False", "Agent", ""))...), options: ignoreProbes},
+		"ignored probes: an old InvalidProbe":     {services: web(), workloads: withCondition(one(probed(build.Conditions())...), accepted("InvalidProbe", "port is missing")), options: ignoreProbes},
+		"draining: by the annotation":             {services: web(), workloads: withCondition(one(build.Drained()), v1beta1.WorkloadCondition{Type: v1beta1.WorkloadDraining, Status: v1beta1.ConditionTrue})},
+		"draining: by deletion":                   {services: web(), workloads: []*v1beta1.ExternalWorkload{deleting()}},
+		"draining: published anyway":              {services: web(build.PublishNotReady()), workloads: one(build.Drained())},
+		"hint: PreferClose with a zone":           {services: prefer("PreferClose"), workloads: one(zone)},
+		"hint: PreferClose without a zone":        {services: prefer("PreferClose"), workloads: one()},
+		"hint: PreferSameZone with a zone":        {services: prefer("PreferSameZone"), workloads: one(zone)},
+		"hint: PreferSameNode":                    {services: prefer("PreferSameNode"), workloads: one(zone)},
+		"hint: a value that is not known":         {services: prefer("Unknown"), workloads: one(zone)},
 		"limit: externalTrafficPolicy Local": {services: policies(func(s *corev1.Service) {
 			s.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
 			s.Spec.Type = corev1.ServiceTypeLoadBalancer

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
+	"github.com/external-workload/controller/pkg/desired"
 )
 
 // State is a workload's own state, independent of Services.
@@ -29,8 +30,8 @@ type State struct {
 }
 
 // stateOf describes a workload.
-func stateOf(object *v1beta1.ExternalWorkload) State {
-	state := State{Workload: object.Name, Addresses: []string{}, Ready: string(v1beta1.ConditionUnknown), Source: sourceOf(object)}
+func stateOf(object *v1beta1.ExternalWorkload, options desired.Options) State {
+	state := State{Workload: object.Name, Addresses: []string{}, Ready: string(v1beta1.ConditionUnknown), Source: sourceOf(object, options)}
 	for _, address := range object.Spec.WorkloadIPs {
 		state.Addresses = append(state.Addresses, address.IP)
 	}
@@ -74,7 +75,7 @@ const (
 	sourceOther       = "other"
 )
 
-func sourceOf(object *v1beta1.ExternalWorkload) string {
+func sourceOf(object *v1beta1.ExternalWorkload, options desired.Options) string {
 	_, probed := object.Annotations[v1beta1.ProbeAnnotation]
 	_, declared := object.Annotations[v1beta1.ReadyAnnotation]
 	switch {
@@ -82,6 +83,8 @@ func sourceOf(object *v1beta1.ExternalWorkload) string {
 		return sourceDeletion
 	case object.Annotations[v1beta1.DrainAnnotation] != "":
 		return sourceDrain
+	case options.IgnoreProbes:
+		return sourceOther // the same setting disables declarations
 	case probed:
 		return sourceProbe
 	case declared || declaredInManifest(object):
@@ -160,16 +163,16 @@ func checkDraining(service *corev1.Service, object *v1beta1.ExternalWorkload, no
 
 // checkReadiness describes what the condition Ready says, where it comes from, and
 // whether the endpoints follow it.
-func checkReadiness(service *corev1.Service, object *v1beta1.ExternalWorkload, families []Family, now time.Time) Check {
+func checkReadiness(service *corev1.Service, object *v1beta1.ExternalWorkload, families []Family, options desired.Options) Check {
 	check := Check{Name: CheckReadiness, Result: OK}
 	ready := readyCondition(object)
 	switch {
 	case ready == nil:
 		check.Result, check.Reason, check.Detail = No, "NoReadyCondition", "the object has no condition Ready"
 	case ready.Status == v1beta1.ConditionTrue:
-		check.Detail = conditionText(ready, now)
+		check.Detail = conditionText(ready, options.Now)
 	default:
-		check.Result, check.Reason, check.Detail = No, cmpOr(ready.Reason, "NotReady"), conditionText(ready, now)
+		check.Result, check.Reason, check.Detail = No, cmpOr(ready.Reason, "NotReady"), conditionText(ready, options.Now)
 	}
 	if check.Result == OK && ready.Reason == "ProbeHeld" {
 		check.Detail += "; held: readiness is frozen while probes of most namespaces fail together"
@@ -178,17 +181,17 @@ func checkReadiness(service *corev1.Service, object *v1beta1.ExternalWorkload, f
 		check.Result, check.Reason = No, "AddressNotProven"
 		check.Detail += "; but the current address has not passed the probe"
 	}
-	check.Detail += "; " + SourceText(object)
+	check.Detail += "; " + SourceText(object, options)
 	if accepted := conditionOf(object, v1beta1.WorkloadAccepted); accepted != nil && accepted.Status == v1beta1.ConditionFalse {
 		check.Detail += fmt.Sprintf("; Accepted is False (%s): %s", accepted.Reason, accepted.Message)
-		if check.Result == No && annotationReason(accepted.Reason) {
+		if check.Result == No && annotationReason(accepted.Reason) && !options.IgnoreProbes {
 			check.Reason = accepted.Reason
 		}
 	}
 	if check.Result != No {
 		return check
 	}
-	check.Fix = readinessFix(object, check.Reason)
+	check.Fix = readinessFix(object, check.Reason, options)
 	if service.Spec.PublishNotReadyAddresses {
 		check.Result, check.Fix = Note, ""
 		check.Detail += "; the Service publishes it anyway (publishNotReadyAddresses)"
@@ -230,11 +233,13 @@ func conditionText(c *v1beta1.WorkloadCondition, now time.Time) string {
 	return text
 }
 
-// SourceText describes where readiness comes from.
-func SourceText(object *v1beta1.ExternalWorkload) string {
+// SourceText describes where readiness comes from, for a controller with these settings.
+func SourceText(object *v1beta1.ExternalWorkload, options desired.Options) string {
 	_, probed := object.Annotations[v1beta1.ProbeAnnotation]
 	value, declared := object.Annotations[v1beta1.ReadyAnnotation]
 	switch {
+	case options.IgnoreProbes:
+		return "set by another writer, since the controller runs with --readiness=false"
 	case probed:
 		return "set by its probe"
 	case declared:
@@ -253,11 +258,13 @@ func annotationReason(reason string) bool {
 }
 
 // readinessFix describes what makes a workload ready.
-func readinessFix(object *v1beta1.ExternalWorkload, reason string) string {
+func readinessFix(object *v1beta1.ExternalWorkload, reason string, options desired.Options) string {
 	_, probed := object.Annotations[v1beta1.ProbeAnnotation]
 	_, declared := object.Annotations[v1beta1.ReadyAnnotation]
 	declare := fmt.Sprintf("kubectl annotate externalworkload %s -n %s --overwrite %s=True", object.Name, object.Namespace, v1beta1.ReadyAnnotation)
 	switch {
+	case options.IgnoreProbes:
+		return "let the program that observes the machine set its condition Ready to True, or run the controller with --readiness"
 	case reason == reasonHostNotAllowed:
 		return "remove host from the annotation " + v1beta1.ProbeAnnotation + ", or ask the operator to allow it (--probe-allow-host)"
 	case annotationReason(reason):
