@@ -1,38 +1,9 @@
 package readiness
 
-import (
-	"slices"
-	"strings"
+import "github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 
-	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
-)
-
-// The spellings of declarations, in any case. The first two lists are booleans in YAML,
-// quoted or not, including y and n, which only some YAML parsers accept. The third one
-// has words that are not booleans, but clearly mean that the machine should not get
-// traffic.
-var (
-	wordsTrue        = []string{"true", "yes", "on", "y"}
-	wordsFalse       = []string{"false", "no", "off", "n"}
-	wordsWithdrawing = []string{"0", "not ready", "not-ready", "notready", "unready", "unavailable", "disabled", "disable", "down", "drain", "drained", "stopped", "none", "null", "~", "f"}
-)
-
-// parseDeclaration parses a declared readiness. ok is true if it is valid; if it is
-// not, withdraws is true if it clearly means "not ready", so that the machine is
-// withdrawn nevertheless.
+// parseDeclaration parses a declared readiness as [v1beta1.ParseDeclaration] does, so
+// that the plugin of kubectl reads the same.
 func parseDeclaration(value string) (status v1beta1.ConditionStatus, ok, withdraws bool) {
-	word := strings.ToLower(strings.Trim(strings.TrimSpace(value), `"'`))
-	word = strings.TrimSpace(word)
-	switch {
-	case slices.Contains(wordsTrue, word):
-		return v1beta1.ConditionTrue, true, false
-	case slices.Contains(wordsFalse, word):
-		return v1beta1.ConditionFalse, true, true
-	case word == "unknown":
-		return v1beta1.ConditionUnknown, true, true
-	case slices.Contains(wordsWithdrawing, word):
-		return v1beta1.ConditionFalse, false, true
-	default:
-		return "", false, false
-	}
+	return v1beta1.ParseDeclaration(value)
 }

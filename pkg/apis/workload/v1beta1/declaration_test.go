@@ -1,16 +1,14 @@
-package readiness
+package v1beta1
 
 import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
-
-	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 )
 
 func TestDeclarationsInEverySpelling(t *testing.T) {
 	type reading struct {
-		status        v1beta1.ConditionStatus
+		status        ConditionStatus
 		ok, withdraws bool
 	}
 	yes, no := reading{"True", true, false}, reading{"False", true, true}
@@ -23,7 +21,7 @@ func TestDeclarationsInEverySpelling(t *testing.T) {
 		"0": withdrawn, "not ready": withdrawn, "NotReady": withdrawn, "disabled": withdrawn, "down": withdrawn, "null": withdrawn,
 		"": nothing, "1": nothing, "ready": nothing, "maybe": nothing, "truefalse": nothing, "nope": nothing, "tru": nothing, "True True": nothing,
 	} {
-		status, ok, withdraws := parseDeclaration(value)
+		status, ok, withdraws := ParseDeclaration(value)
 		if got := (reading{status, ok, withdraws}); got != want {
 			t.Errorf("%q is read as %+v, want %+v", value, got, want)
 		}
@@ -40,8 +38,8 @@ func TestDeclarationsThatYAMLTakesForABoolean(t *testing.T) {
 		if err := yaml.Unmarshal([]byte(value), &read); err != nil {
 			t.Fatal(err)
 		}
-		status, ok, _ := parseDeclaration(value)
-		if boolean, is := read.(bool); is && (!ok || (status == v1beta1.ConditionTrue) != boolean) {
+		status, ok, _ := ParseDeclaration(value)
+		if boolean, is := read.(bool); is && (!ok || (status == ConditionTrue) != boolean) {
 			t.Errorf("%s is read as %q, YAML takes it for %t", value, status, boolean)
 		}
 	}
