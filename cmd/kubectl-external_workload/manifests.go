@@ -20,13 +20,14 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
-	"github.com/external-workload/controller/pkg/explain"
 )
 
 // manifestObjects are the Services and ExternalWorkloads of manifests.
 type manifestObjects struct {
 	services  []*corev1.Service
 	workloads []*v1beta1.ExternalWorkload
+	// documents are the fields that the manifest of each object sets.
+	documents map[metav1.Object]jsonObject
 }
 
 func (m *manifestObjects) workloadNames() []types.NamespacedName {
@@ -162,15 +163,14 @@ func (m *manifestObjects) addDocument(document []byte, namespace string) error {
 		if err := decode(encoded, service); err != nil {
 			return err
 		}
-		fillMetadata(&service.ObjectMeta, namespace)
+		m.keep(service, encoded, namespace)
 		m.services = append(m.services, service)
 	case kind.Kind == workloadKind && strings.HasPrefix(kind.APIVersion, v1beta1.GroupName+"/"):
 		workload := &v1beta1.ExternalWorkload{}
 		if err := decode(encoded, workload); err != nil {
 			return err
 		}
-		fillMetadata(&workload.ObjectMeta, namespace)
-		declare(workload)
+		m.keep(workload, encoded, namespace)
 		m.workloads = append(m.workloads, workload)
 	}
 	return nil
@@ -190,60 +190,15 @@ func decode(encoded []byte, object metav1.Object) error {
 	return nil
 }
 
-func fillMetadata(meta *metav1.ObjectMeta, namespace string) {
-	if meta.Namespace == "" {
-		meta.Namespace = namespace
+// keep completes an object's metadata and keeps its document.
+func (m *manifestObjects) keep(object metav1.Object, encoded []byte, namespace string) {
+	if object.GetNamespace() == "" {
+		object.SetNamespace(namespace)
 	}
-}
-
-// declare sets the condition that follows from a workload's annotation.
-func declare(w *v1beta1.ExternalWorkload) {
-	value, declared := w.Annotations[v1beta1.ReadyAnnotation]
-	if _, probed := w.Annotations[v1beta1.ProbeAnnotation]; !declared || probed {
-		return
+	if m.documents == nil {
+		m.documents = map[metav1.Object]jsonObject{}
 	}
-	w.Status.Conditions = slices.DeleteFunc(w.Status.Conditions, func(c v1beta1.WorkloadCondition) bool { return c.Type == v1beta1.WorkloadReady })
-	w.Status.Conditions = append(w.Status.Conditions, v1beta1.WorkloadCondition{Type: v1beta1.WorkloadReady, Status: v1beta1.ConditionStatus(value), Reason: "Declared"})
-}
-
-// objects returns the manifests alone.
-func (m *manifestObjects) objects() explain.Objects {
-	return explain.Objects{Services: m.services, Workloads: m.workloads}
-}
-
-// over applies the manifests to the objects of a cluster: fields that the API server
-// sets, and status, do not change.
-func (m *manifestObjects) over(live explain.Objects) explain.Objects {
-	for _, service := range m.services {
-		at := slices.IndexFunc(live.Services, func(s *corev1.Service) bool { return s.Namespace == service.Namespace && s.Name == service.Name })
-		if at < 0 {
-			live.Services = append(live.Services, service)
-			continue
-		}
-		before := live.Services[at]
-		service.UID, service.CreationTimestamp = before.UID, before.CreationTimestamp
-		if len(service.Spec.IPFamilies) == 0 {
-			service.Spec.IPFamilies = before.Spec.IPFamilies
-		}
-		if service.Spec.ClusterIP == "" {
-			service.Spec.ClusterIP = before.Spec.ClusterIP
-		}
-		live.Services[at] = service
-	}
-	for _, workload := range m.workloads {
-		at := slices.IndexFunc(live.Workloads, func(w *v1beta1.ExternalWorkload) bool {
-			return w.Namespace == workload.Namespace && w.Name == workload.Name
-		})
-		if at < 0 {
-			live.Workloads = append(live.Workloads, workload)
-			continue
-		}
-		before := live.Workloads[at]
-		workload.UID, workload.CreationTimestamp = before.UID, before.CreationTimestamp
-		if len(workload.Status.Conditions) == 0 {
-			workload.Status = before.Status
-		}
-		live.Workloads[at] = workload
-	}
-	return live
+	var document jsonObject
+	_ = json.Unmarshal(encoded, &document) // it was decoded before
+	m.documents[object] = document
 }

@@ -132,14 +132,17 @@ func (p *program) gather(ctx context.Context, namespace string, manifests *manif
 	if local {
 		options := p.controller.options(nil, now)
 		options.OnlyManifests = true
-		return &cluster{manifests.objects(), options}, nil
+		return &cluster{manifests.objects(options.Options), options}, nil
 	}
 	objects, err := p.readCluster(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
 	options := p.controller.options(objects.Slices, now)
-	return &cluster{manifests.over(objects), options}, nil
+	if objects, err = manifests.over(objects, options.Options); err != nil {
+		return nil, err
+	}
+	return &cluster{objects, options}, nil
 }
 
 // words joins arguments for an error message.

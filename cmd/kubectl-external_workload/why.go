@@ -26,7 +26,7 @@ func (p *program) whyCommand() *cobra.Command {
 		Short: "Explain why Services send traffic to a machine or not",
 		Long: "Explain for each Service that selects a machine, or for one Service, whether it sends traffic to the machine: print every check in order, " +
 			"other settings that limit the traffic, and a fix.\n\nThe command lists Services, EndpointSlices and ExternalWorkloads, and needs no controller. " +
-			"With -f it also reads manifests, as if they were applied to the cluster; a name that they contain needs no -n. With --local it reads only manifests.",
+			"With -f it also reads manifests, as if kubectl apply had just applied them to the cluster: what other programs have set, such as a drain, a registered address or status, stays. A name that they contain needs no -n. With --local it reads only manifests.",
 		Example: p.examples(
 			"# Why is machine vm-1 not served?", "why vm-1",
 			"# Explain only Service web", "why vm-1 web",
