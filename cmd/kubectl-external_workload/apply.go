@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -47,7 +48,7 @@ func (m *manifestObjects) over(live explain.Objects, options desired.Options) (e
 			continue
 		}
 		applied := &corev1.Service{}
-		if err := apply(live.Services[at], m.documents[manifest], applied); err != nil {
+		if err := apply(live.Services[at], m.documents[manifest], applied, options.Now); err != nil {
 			return live, fmt.Errorf("apply the manifest of Service %q: %w", manifest.Name, err)
 		}
 		live.Services[at] = applied
@@ -59,7 +60,7 @@ func (m *manifestObjects) over(live explain.Objects, options desired.Options) (e
 			continue
 		}
 		before, applied := live.Workloads[at], &v1beta1.ExternalWorkload{}
-		if err := apply(before, m.documents[manifest], applied); err != nil {
+		if err := apply(before, m.documents[manifest], applied, options.Now); err != nil {
 			return live, fmt.Errorf("apply the manifest of ExternalWorkload %q: %w", manifest.Name, err)
 		}
 		inline := inlineReady(manifest)
@@ -104,7 +105,7 @@ func newWorkload(manifest *v1beta1.ExternalWorkload, options desired.Options) *v
 // annotations and fields of spec that the manifest sets, loses those that only the
 // last applied manifest set, and keeps all others, such as a drain or a registered
 // address.
-func apply(live metav1.Object, manifest jsonObject, applied any) error {
+func apply(live metav1.Object, manifest jsonObject, applied metav1.Object, now time.Time) error {
 	// The types of the API always encode.
 	encoded, _ := json.Marshal(live)
 	var before jsonObject
@@ -115,8 +116,17 @@ func apply(live metav1.Object, manifest jsonObject, applied any) error {
 	if document := lastApplied(live); document != nil {
 		last = applicable(document)
 	}
-	encoded, _ = json.Marshal(merge(before, last, applicable(manifest)))
-	return json.Unmarshal(encoded, applied)
+	merged := merge(before, last, applicable(manifest))
+	encoded, _ = json.Marshal(merged)
+	if err := json.Unmarshal(encoded, applied); err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(before, merged) {
+		// The controller gets the change now, so it is not late to publish it.
+		at := metav1.NewTime(now)
+		applied.SetManagedFields(append(applied.GetManagedFields(), metav1.ManagedFieldsEntry{Manager: "kubectl-client-side-apply", Time: &at}))
+	}
+	return nil
 }
 
 // applicable returns the fields of a manifest that an apply changes.
@@ -154,7 +164,10 @@ func merge(live, last, manifest jsonObject) jsonObject {
 		case is:
 			before, _ := live[key].(jsonObject)
 			lastInner, _ := last[key].(jsonObject)
-			merged[key] = merge(before, lastInner, inner)
+			// An empty object beside none is no change.
+			if result := merge(before, lastInner, inner); len(result) > 0 || before != nil {
+				merged[key] = result
+			}
 		default:
 			merged[key] = value
 		}

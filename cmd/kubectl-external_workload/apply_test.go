@@ -88,7 +88,7 @@ func TestAnApplyKeepsWhatOthersHaveSet(t *testing.T) {
 			before := test.live.DeepCopy()
 			got := appliedOver(t, test.manifest, test.live)
 			// These are not what the test is about: the manifest sets them.
-			got.Spec.MeshTLS = before.Spec.MeshTLS
+			got.Spec.MeshTLS, got.ManagedFields = before.Spec.MeshTLS, nil
 			if diff := cmp.Diff(before, got, cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("-before +after\n%s", diff)
 			}
@@ -131,6 +131,7 @@ func TestAnApplyOfAServiceKeepsWhatOthersHaveSet(t *testing.T) {
 	want := live.DeepCopy()
 	want.Spec.Selector, want.Spec.Ports = map[string]string{"app": "other"}, []corev1.ServicePort{{Port: 81}}
 	got := all.Services[0]
+	got.ManagedFields = nil
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
@@ -212,6 +213,32 @@ func TestARepairedDeclarationIsAcceptedAgain(t *testing.T) {
 	want := []v1beta1.WorkloadCondition{{Type: v1beta1.WorkloadReady, Status: "True", Reason: "Declared", LastTransitionTime: metav1.NewTime(appliedOptions.Now)}}
 	if diff := cmp.Diff(want, got.Status.Conditions); diff != "" {
 		t.Errorf("conditions (-want +got):\n%s", diff)
+	}
+}
+
+// TestAChangeInAManifestIsNotOverdue has slices that the controller has not changed for an
+// hour, as it does not know the manifest.
+func TestAChangeInAManifestIsNotOverdue(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		manifest, want string
+	}{
+		"a change":  {manifestOf(nil, "spec: {workloadIPs: [{ip: 192.0.2.9}]}\n"), "NotYetPublished"},
+		"no change": {manifestOf(nil, ""), "NotWritten"},
+	} {
+		objects, err := parsed(t, test.manifest).over(explain.Objects{
+			Services:  []*corev1.Service{build.Service("shop/web")},
+			Workloads: []*v1beta1.ExternalWorkload{build.Workload("shop/a")},
+		}, appliedOptions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := explain.New("shop", objects, explain.Options{Options: appliedOptions, MaxEndpoints: 100}).Workload("a", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reason := got.Answers[0].Reason(); reason != test.want {
+			t.Errorf("%s: the reason is %q, want %q", sentence, reason, test.want)
+		}
 	}
 }
 
