@@ -1,15 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"time"
 
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/jsonmergepatch"
 
 	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/desired"
@@ -106,22 +108,25 @@ func newWorkload(manifest *v1beta1.ExternalWorkload, options desired.Options) *v
 // last applied manifest set, and keeps all others, such as a drain or a registered
 // address.
 func apply(live metav1.Object, manifest jsonObject, applied metav1.Object, now time.Time) error {
-	// The types of the API always encode.
-	encoded, _ := json.Marshal(live)
-	var before jsonObject
-	if err := json.Unmarshal(encoded, &before); err != nil {
-		return err
-	}
-	last := jsonObject{}
+	// The types of the API, and what was decoded from JSON, always encode.
+	before, _ := json.Marshal(live)
+	modified, _ := json.Marshal(applicable(manifest))
+	var original []byte
 	if document := lastApplied(live); document != nil {
-		last = applicable(document)
+		original, _ = json.Marshal(applicable(document))
 	}
-	merged := merge(before, last, applicable(manifest))
-	encoded, _ = json.Marshal(merged)
-	if err := json.Unmarshal(encoded, applied); err != nil {
+	patch, err := jsonmergepatch.CreateThreeWayJSONMergePatch(original, modified, before)
+	if err != nil {
 		return err
 	}
-	if !reflect.DeepEqual(before, merged) {
+	merged, err := jsonpatch.MergePatch(before, patch)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(merged, applied); err != nil {
+		return err
+	}
+	if after, _ := json.Marshal(applied); !bytes.Equal(before, after) {
 		// The controller gets the change now, so it is not late to publish it.
 		at := metav1.NewTime(now)
 		applied.SetManagedFields(append(applied.GetManagedFields(), metav1.ManagedFieldsEntry{Manager: "kubectl-client-side-apply", Time: &at}))
@@ -144,35 +149,6 @@ func applicable(document jsonObject) jsonObject {
 		result["spec"] = spec
 	}
 	return result
-}
-
-// merge merges a manifest into a live object, as a three-way JSON merge patch does:
-// lists are replaced, and null removes a field.
-func merge(live, last, manifest jsonObject) jsonObject {
-	merged := jsonObject{}
-	maps.Copy(merged, live)
-	for key := range last {
-		if _, kept := manifest[key]; !kept {
-			delete(merged, key)
-		}
-	}
-	for key, value := range manifest {
-		inner, is := value.(jsonObject)
-		switch {
-		case value == nil:
-			delete(merged, key)
-		case is:
-			before, _ := live[key].(jsonObject)
-			lastInner, _ := last[key].(jsonObject)
-			// An empty object beside none is no change.
-			if result := merge(before, lastInner, inner); len(result) > 0 || before != nil {
-				merged[key] = result
-			}
-		default:
-			merged[key] = value
-		}
-	}
-	return merged
 }
 
 // lastApplied returns the manifest that was applied last; nil if it is not known.
