@@ -161,7 +161,7 @@ func TestAddressProblems(t *testing.T) {
 }
 
 // TestFailedWriteOfAStatusIsCounted: only failures of publishing were counted, so no alert
-// told of a permission that was missing for the status.
+// reported a permission that was missing for the status.
 func TestFailedWriteOfAStatusIsCounted(t *testing.T) {
 	inWorld(t, []*v1beta1.ExternalWorkload{workload("vm")}, Config{}, func(w *world) {
 		failures := []error{
