@@ -33,8 +33,9 @@ const (
 type contention struct {
 	uid types.UID
 	// written has what we wrote last of each type, and over is the version of the object
-	// that it was computed from.
-	written map[v1beta1.WorkloadConditionType]correction
+	// that it was computed from. It is a list, because a map would take four times as much
+	// memory, for each probed workload.
+	written []correction
 	over    string
 	// overwrites is the number since the last quiet period; last is when the latest was
 	// observed.
@@ -50,10 +51,11 @@ type contention struct {
 // wrote records a write of ours.
 func (c *contention) wrote(workload *v1beta1.ExternalWorkload, corrections []correction) {
 	if c.uid != workload.UID {
-		*c = contention{uid: workload.UID, written: map[v1beta1.WorkloadConditionType]correction{}}
+		*c = contention{uid: workload.UID}
 	}
 	for _, made := range corrections {
-		c.written[made.kind] = made
+		c.written = slices.DeleteFunc(c.written, func(earlier correction) bool { return earlier.kind == made.kind })
+		c.written = append(c.written, made)
 	}
 	c.over = workload.ResourceVersion
 }
@@ -63,7 +65,7 @@ func (c *contention) wrote(workload *v1beta1.ExternalWorkload, corrections []cor
 // that has been counted.
 func (c *contention) overwritten(workload *v1beta1.ExternalWorkload, corrections []correction) bool {
 	isUrgent := func(wanted correction) bool {
-		return c.written[wanted.kind] != wanted || wanted.withdrawsProof(workload.Status.Conditions)
+		return !slices.Contains(c.written, wanted) || wanted.withdrawsProof(workload.Status.Conditions)
 	}
 	return c.uid == workload.UID && c.over != workload.ResourceVersion && c.counted != workload.ResourceVersion &&
 		len(corrections) > 0 && !slices.ContainsFunc(corrections, isUrgent)
