@@ -100,6 +100,7 @@ func (s *State) addFamily(family corev1.IPFamily, workloads []*Workload, options
 		s.scratch.published[i] = true
 		endpoint := rules.endpoint(w, w.addresses[index].text, w.readyIn(index, options), group)
 		if withhold && w.addresses[otherFamily(index)].text != "" {
+			endpoint.Withheld = true
 			endpoint.Ready, endpoint.ZoneHint, endpoint.NodeHint = false, "", ""
 		}
 		if endpoint.Ready {

@@ -49,7 +49,7 @@ func (f *Family) sameListener(i, j int32) bool {
 }
 
 // compareRank orders endpoints of one address: first those of ready workloads that are not
-// terminating, then by age, oldest first, then by name.
+// terminating or withheld, then by age, oldest first, then by name.
 func compareRank(a, b *Endpoint) int {
 	return cmp.Or(
 		strings.Compare(a.Address, b.Address),
@@ -60,9 +60,7 @@ func compareRank(a, b *Endpoint) int {
 }
 
 func rank(e *Endpoint) int {
-	// A withheld endpoint serves, but is never ready. With publishNotReadyAddresses, one that
-	// does not serve is ready.
-	if e.Ready && e.Serving && !e.Terminating {
+	if e.Serving && !e.Withheld && !e.Terminating {
 		return 0
 	}
 	return 1

@@ -47,6 +47,9 @@ type Endpoint struct {
 	// Held is true for an endpoint that is Ready, but should not be published as ready
 	// before State.RetryAt.
 	Held bool
+	// Withheld is true for an endpoint that is never Ready, because the workload has an
+	// address of the Service's first family too (Options.WithholdSecondFamily).
+	Withheld bool
 	// Zone is the zone in which the machine is, or empty if that is not known.
 	Zone string
 	// ZoneHint is the zone whose clients should use the endpoint, or empty.

@@ -121,7 +121,7 @@ func (n *Namespace) familiesOf(name string, v *view) []Family {
 		if endpoint := endpointOf(f, name); endpoint != nil {
 			family.Address, family.Ready, family.Serving, family.Terminating = endpoint.Address, endpoint.Ready, endpoint.Serving, endpoint.Terminating
 			ports := portsKey(f.Groups[endpoint.Group])
-			family.withheld = n.options.WithholdSecondFamily && i > 0 && hasBothFamilies(endpoint.Workload)
+			family.withheld = endpoint.Withheld
 			family.Served = endpoint.Ready && (n.options.OnlyManifests || publishes(family.Published, endpoint.Address, ports))
 		} else {
 			family.Skipped = skippedIn(name, f.AddressType, v.state.Skipped)
@@ -129,10 +129,6 @@ func (n *Namespace) familiesOf(name string, v *view) []Family {
 		families = append(families, family)
 	}
 	return families
-}
-
-func hasBothFamilies(w *desired.Workload) bool {
-	return w.AddressIn(discoveryv1.AddressTypeIPv4) != "" && w.AddressIn(discoveryv1.AddressTypeIPv6) != ""
 }
 
 // endpointOf finds a workload's endpoint; nil if it has none.
