@@ -54,6 +54,24 @@ func appliedOver(t *testing.T, manifest string, live *v1beta1.ExternalWorkload) 
 	return all.Workloads[0]
 }
 
+// reasonAfter returns why Service shop/web serves shop/a or not after a manifest was applied
+// beside a live workload.
+func reasonAfter(t *testing.T, manifest string, live *v1beta1.ExternalWorkload) string {
+	t.Helper()
+	objects, err := parsed(t, manifest).over(explain.Objects{
+		Services:  []*corev1.Service{build.Service("shop/web")},
+		Workloads: []*v1beta1.ExternalWorkload{live},
+	}, appliedOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := explain.New("shop", objects, explain.Options{Options: appliedOptions, MaxEndpoints: 100}).Workload("a", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got.Answers[0].Reason()
+}
+
 // lastAppliedWas is the annotation that kubectl apply of a manifest leaves.
 func lastAppliedWas(json string) build.ObjectOption {
 	return build.Annotation(corev1.LastAppliedConfigAnnotation, json)
@@ -225,37 +243,15 @@ func TestAChangeInAManifestIsNotOverdue(t *testing.T) {
 		"a change":  {manifestOf(nil, "spec: {workloadIPs: [{ip: 192.0.2.9}]}\n"), "NotYetPublished"},
 		"no change": {manifestOf(nil, ""), "NotWritten"},
 	} {
-		objects, err := parsed(t, test.manifest).over(explain.Objects{
-			Services:  []*corev1.Service{build.Service("shop/web")},
-			Workloads: []*v1beta1.ExternalWorkload{build.Workload("shop/a")},
-		}, appliedOptions)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := explain.New("shop", objects, explain.Options{Options: appliedOptions, MaxEndpoints: 100}).Workload("a", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if reason := got.Answers[0].Reason(); reason != test.want {
+		if reason := reasonAfter(t, test.manifest, build.Workload("shop/a")); reason != test.want {
 			t.Errorf("%s: the reason is %q, want %q", sentence, reason, test.want)
 		}
 	}
 }
 
 func TestANewManifestIsTheYoungest(t *testing.T) {
-	manifest := parsed(t, manifestOf(map[string]string{v1beta1.ReadyAnnotation: "True"}, appliedSpec))
-	objects, err := manifest.over(explain.Objects{
-		Services:  []*corev1.Service{build.Service("shop/web")},
-		Workloads: []*v1beta1.ExternalWorkload{build.Workload("shop/b")},
-	}, appliedOptions)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := explain.New("shop", objects, explain.Options{Options: appliedOptions, MaxEndpoints: 100}).Workload("a", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if reason := got.Answers[0].Reason(); reason != "DuplicateAddress" {
+	manifest := manifestOf(map[string]string{v1beta1.ReadyAnnotation: "True"}, appliedSpec)
+	if reason := reasonAfter(t, manifest, build.Workload("shop/b")); reason != "DuplicateAddress" {
 		t.Errorf("the reason is %q, want DuplicateAddress", reason)
 	}
 }

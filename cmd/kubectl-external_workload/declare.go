@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -54,7 +53,7 @@ func declare(w *v1beta1.ExternalWorkload, inline string, options desired.Options
 	} else {
 		setCondition(w, v1beta1.WorkloadCondition{
 			Type: v1beta1.WorkloadAccepted, Status: v1beta1.ConditionFalse, Reason: reasonInvalidReady,
-			Message: fmt.Sprintf("%s is %q; it must be \"True\", \"False\" or \"Unknown\"", origin, value),
+			Message: v1beta1.InvalidDeclaration(value, origin),
 		}, options)
 	}
 	if ok || withdraws {

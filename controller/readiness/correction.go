@@ -53,17 +53,8 @@ func (d *decision) corrections(actual []v1beta1.WorkloadCondition) []correction 
 }
 
 func (desired *condition) corrects(actual []v1beta1.WorkloadCondition) bool {
-	never := func(time.Time) bool { return false }
-	count := 0
-	for i := range actual {
-		if actual[i].Type != desired.kind {
-			continue
-		}
-		if count++; count > 1 || desired.differs(&actual[i], never) {
-			return true
-		}
-	}
-	return count == 0
+	_, changes := set(slices.Clone(actual), desired, time.Time{}, never)
+	return changes
 }
 
 func (desired *condition) correction() correction {

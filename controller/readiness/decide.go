@@ -1,7 +1,6 @@
 package readiness
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -162,12 +161,12 @@ func addressProblems(workload *v1beta1.ExternalWorkload) []Problem {
 // nothing, unless it clearly means "not ready".
 func decideDeclared(workload *v1beta1.ExternalWorkload) (*condition, []Problem) {
 	value, origin, _ := declaredReady(workload)
-	status, ok, withdraws := parseDeclaration(value)
+	status, ok, withdraws := v1beta1.ParseDeclaration(value)
 	var problems []Problem
 	if !ok {
 		problems = []Problem{{
 			Reason:  ReasonInvalidReady,
-			Message: clip(fmt.Sprintf("%s is %q; it must be \"True\", \"False\" or \"Unknown\"", origin, value)),
+			Message: clip(v1beta1.InvalidDeclaration(value, origin)),
 		}}
 	}
 	if !ok && !withdraws {

@@ -37,7 +37,7 @@ func decideDraining(workload *v1beta1.ExternalWorkload) *condition {
 // another reason belongs to another writer, and stays until the workload is drained.
 func mergeDraining(conditions []v1beta1.WorkloadCondition, draining *condition, now time.Time) (merged []v1beta1.WorkloadCondition, differs bool) {
 	if draining != nil {
-		return set(conditions, draining, now, func(time.Time) bool { return false })
+		return set(conditions, draining, now, never)
 	}
 	before := len(conditions)
 	conditions = slices.DeleteFunc(conditions, isOurDraining)

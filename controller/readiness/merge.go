@@ -81,6 +81,9 @@ func set(conditions []v1beta1.WorkloadCondition, desired *condition, now time.Ti
 	return conditions, true
 }
 
+// never is the answer of due for conditions whose time alone is no reason for a write.
+func never(time.Time) bool { return false }
+
 // differs reports whether the condition is worth a write.
 func (desired *condition) differs(actual *v1beta1.WorkloadCondition, due func(time.Time) bool) bool {
 	if !desired.agrees(actual) {

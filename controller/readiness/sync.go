@@ -12,6 +12,7 @@ import (
 
 	"github.com/external-workload/controller/controller/loop"
 	"github.com/external-workload/controller/controller/readiness/declaration"
+	"github.com/external-workload/controller/pkg/apis/workload/v1beta1"
 	"github.com/external-workload/controller/pkg/failure"
 )
 
@@ -45,17 +46,16 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 		return loop.Outcome{Result: resultGone}, nil
 	}
 	decided, conditions, differs := c.desired(workload)
+	if !differs {
+		return loop.Outcome{Result: resultUnchanged}, nil
+	}
 	corrections := decided.corrections(workload.Status.Conditions)
 	yielded := c.yield(ctx, workload, corrections)
 	if yielded > 0 {
 		decided, corrections = decided.without(corrections, workload.Status.Conditions), nil
-		conditions, differs = c.merge(workload, decided)
-	}
-	switch {
-	case !differs && yielded > 0:
-		return loop.Outcome{Result: resultYielded, After: yielded}, nil
-	case !differs:
-		return loop.Outcome{Result: resultUnchanged}, nil
+		if conditions, differs = c.merge(workload, decided); !differs {
+			return loop.Outcome{Result: resultYielded, After: yielded}, nil
+		}
 	}
 	changed := workload.DeepCopy()
 	changed.Status.Conditions = conditions
@@ -63,18 +63,25 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	writeContext, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
 	_, err := c.config.Client.WorkloadV1beta1().ExternalWorkloads(key.Namespace).UpdateStatus(writeContext, changed, metav1.UpdateOptions{FieldManager: fieldManager})
+	if err != nil {
+		return c.failed(ctx, workload, err)
+	}
+	c.config.Observer.StatusWritten(outcomeSuccess)
+	c.refused.forget(key)
+	klog.FromContext(ctx).V(2).Info("Wrote the conditions of a workload")
+	c.noteWritten(workload, corrections)
+	c.reportChanges(workload, decided)
+	return loop.Outcome{Result: resultWritten, After: yielded}, nil
+}
+
+// failed converts the failure of a write into the sync's outcome.
+func (c *Controller) failed(ctx context.Context, workload *v1beta1.ExternalWorkload, err error) (loop.Outcome, error) {
+	wrapped := fmt.Errorf("update status of workload %s: %w", cache.MetaObjectToName(workload), err)
 	switch {
-	case err == nil:
-		c.config.Observer.StatusWritten(outcomeSuccess)
-		c.refused.forget(key)
-		klog.FromContext(ctx).V(2).Info("Wrote the conditions of a workload")
-		c.noteWritten(workload, corrections)
-		c.reportChanges(workload, decided)
-		return loop.Outcome{Result: resultWritten, After: yielded}, nil
 	case apierrors.IsConflict(err):
 		c.config.Observer.StatusWritten(outcomeConflict)
 		c.config.Observer.Failed(Name, failure.Conflict)
-		return loop.Outcome{Result: resultConflict}, fmt.Errorf("update status of workload %s: %w", key, err)
+		return loop.Outcome{Result: resultConflict}, wrapped
 	case apierrors.IsNotFound(err):
 		return loop.Outcome{Result: resultGone}, nil
 	case apierrors.IsInvalid(err):
@@ -83,6 +90,6 @@ func (c *Controller) sync(ctx context.Context, key cache.ObjectName) (loop.Outco
 	default:
 		c.config.Observer.StatusWritten(outcomeError)
 		c.config.Observer.Failed(Name, failure.Reason(err))
-		return loop.Outcome{}, fmt.Errorf("update status of workload %s: %w", key, err)
+		return loop.Outcome{}, wrapped
 	}
 }

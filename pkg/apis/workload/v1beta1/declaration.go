@@ -1,6 +1,7 @@
 package v1beta1
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -34,4 +35,10 @@ func ParseDeclaration(value string) (status ConditionStatus, ok, withdraws bool)
 	default:
 		return "", false, false
 	}
+}
+
+// InvalidDeclaration says what is wrong with a declared readiness that ParseDeclaration
+// finds invalid. origin is where it stands.
+func InvalidDeclaration(value, origin string) string {
+	return fmt.Sprintf("%s is %q; it must be \"True\", \"False\" or \"Unknown\"", origin, value)
 }
